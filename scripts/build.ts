@@ -1,0 +1,42 @@
+/**
+ * Bundles what ships into `dist/`: one file for the program, and one for each thread or helper process that has an
+ * entry of its own. With `--if-possible` (npm's `prepare`) a machine without the bundler is no error: the launcher
+ * then runs the sources.
+ */
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+const root = join(import.meta.dirname, "..");
+
+/** output name → entry */
+const entries: Readonly<Record<string, string>> = {
+  fairlead: "src/cmd/fairlead.ts",
+  "storage-worker": "src/storage/sqlite/worker.ts",
+  "http-probe": "src/cmd/http-probe.ts",
+};
+
+async function build(): Promise<void> {
+  const { rolldown } = await import("rolldown");
+  const out = join(root, "dist");
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(out, { recursive: true });
+  for (const [name, input] of Object.entries(entries)) {
+    const bundle = await rolldown({ input: join(root, input), platform: "node", treeshake: true, logLevel: "warn" });
+    await bundle.write({
+      dir: out,
+      format: "esm",
+      entryFileNames: `${name}.js`,
+      // Beside the entries: workers and helpers are found relative to the file that starts them.
+      chunkFileNames: "[name]-[hash].js",
+      minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+    });
+    await bundle.close();
+  }
+}
+
+try {
+  await build();
+} catch (error) {
+  if (!process.argv.includes("--if-possible")) throw error;
+  console.error(`fairlead: not bundled (${(error as Error).message.split("\n")[0]}); the launcher will run the sources.`);
+}

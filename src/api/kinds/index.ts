@@ -1,0 +1,31 @@
+/** Every built-in kind, in the order of discovery. A new kind is a file beside this one and a line here. */
+import type { KindSpec } from "../kind.ts";
+import { configMapKind } from "./config-maps.ts";
+import { deploymentKind } from "./deployments.ts";
+import { endpointSliceKind } from "./endpoint-slices.ts";
+import { endpointsKind } from "./endpoints.ts";
+import { eventKind } from "./events.ts";
+import { leaseKind } from "./leases.ts";
+import { namespaceKind } from "./namespaces.ts";
+import { nodeKind } from "./nodes.ts";
+import { podKind } from "./pods.ts";
+import { replicaSetKind } from "./replica-sets.ts";
+import { secretKind } from "./secrets.ts";
+import { serviceAccountKind } from "./service-accounts.ts";
+import { serviceKind } from "./services.ts";
+
+export const kinds: readonly KindSpec[] = [
+  configMapKind,
+  endpointsKind,
+  eventKind,
+  namespaceKind,
+  nodeKind,
+  podKind,
+  secretKind,
+  serviceAccountKind,
+  serviceKind,
+  deploymentKind,
+  replicaSetKind,
+  endpointSliceKind,
+  leaseKind,
+];

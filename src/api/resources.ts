@@ -1,0 +1,53 @@
+/**
+ * Handles of the built-in resources: what a client must know to name one. A handle carries its object's type, so
+ * `client.get(services, …)` gives a `Service`. The server's side of a kind (defaults, validation, columns) is in `kinds/`.
+ */
+import type { KubeObject } from "./object.ts";
+import type * as t from "./types.ts";
+
+export interface Resource<T extends KubeObject = KubeObject> {
+  /** `""` for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  /** Never set; carries the type. */
+  readonly type?: T;
+}
+
+function resource<T extends KubeObject>(group: string, version: string, plural: string, kind: string, namespaced = true): Resource<T> {
+  return { group, version, plural, kind, namespaced };
+}
+
+export const namespaces = resource<t.Namespace>("", "v1", "namespaces", "Namespace", false);
+export const nodes = resource<t.Node>("", "v1", "nodes", "Node", false);
+export const pods = resource<t.Pod>("", "v1", "pods", "Pod");
+export const services = resource<t.Service>("", "v1", "services", "Service");
+export const endpoints = resource<t.Endpoints>("", "v1", "endpoints", "Endpoints");
+export const configMaps = resource<t.ConfigMap>("", "v1", "configmaps", "ConfigMap");
+export const secrets = resource<t.Secret>("", "v1", "secrets", "Secret");
+export const serviceAccounts = resource<t.ServiceAccount>("", "v1", "serviceaccounts", "ServiceAccount");
+export const events = resource<t.Event>("", "v1", "events", "Event");
+export const deployments = resource<t.Deployment>("apps", "v1", "deployments", "Deployment");
+export const replicaSets = resource<t.ReplicaSet>("apps", "v1", "replicasets", "ReplicaSet");
+export const endpointSlices = resource<t.EndpointSlice>("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice");
+export const leases = resource<t.Lease>("coordination.k8s.io", "v1", "leases", "Lease");
+
+/** `v1`, `apps/v1`. */
+export function apiVersionOf(resource: Pick<Resource, "group" | "version">): string {
+  return resource.group === "" ? resource.version : `${resource.group}/${resource.version}`;
+}
+
+/** `services`, `deployments.apps`: how errors and RBAC name a resource. */
+export function groupResource(resource: Pick<Resource, "group" | "plural">): string {
+  return resource.group === "" ? resource.plural : `${resource.plural}.${resource.group}`;
+}
+
+/** `/api/v1/namespaces/default/services/web/status`; without a name the collection. */
+export function resourcePath(resource: Resource, namespace?: string, name?: string, subresource?: string): string {
+  const root = resource.group === "" ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;
+  const scope = resource.namespaced && namespace !== undefined && namespace !== "" ? `/namespaces/${encodeURIComponent(namespace)}` : "";
+  const item = name === undefined ? "" : `/${encodeURIComponent(name)}`;
+  return `${root}${scope}/${resource.plural}${item}${subresource === undefined ? "" : `/${subresource}`}`;
+}

@@ -1,0 +1,109 @@
+/**
+ * Every request passes here, whichever way it came: authorization, then health, documents or a resource. Whatever goes
+ * wrong becomes a Status; the caller never sees an exception.
+ */
+import type { ApiHandler, ApiRequest, ApiResponse } from "../api/request.ts";
+import { internalError, noPathError, StatusError } from "../api/status.ts";
+import type { Clock } from "../lib/clock.ts";
+import { errorMessage, FairleadError } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import type { MetricsRegistry } from "../lib/metrics.ts";
+import { authorize } from "./auth/authorize.ts";
+import type { Documents } from "./documents.ts";
+import { answer, respond } from "./encode/respond.ts";
+import { health, isHealthPath, type HealthChecks } from "./health.ts";
+import { requestMetrics, type RequestMetrics } from "./request-metrics.ts";
+import { requestInfo, type PathRequest, type RequestInfo } from "./request-info.ts";
+import type { ResourceRouter } from "./resource-router.ts";
+import { versionInfo, type ServerVersion } from "./version.ts";
+
+export interface HandlerOptions {
+  readonly router: ResourceRouter;
+  readonly documents: Documents;
+  readonly version: ServerVersion;
+  readonly health: () => HealthChecks;
+  readonly metrics: MetricsRegistry;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export class Handler implements ApiHandler {
+  readonly #options: HandlerOptions;
+  readonly #metrics: RequestMetrics;
+
+  constructor(options: HandlerOptions) {
+    this.#options = options;
+    this.#metrics = requestMetrics(options.metrics);
+  }
+
+  async handle(request: ApiRequest): Promise<ApiResponse> {
+    const { clock, log } = this.#options;
+    const began = clock.monotonic();
+    const info = requestInfo(request);
+    let response: ApiResponse;
+    try {
+      authorize(request.user, info);
+      response = await this.#route(request, info);
+    } catch (error) {
+      response = failed(this.#statusOf(error, request));
+    }
+    const seconds = (clock.monotonic() - began) / 1000;
+    this.#metrics.observe(info, response.status, seconds);
+    log.debug("request", { method: request.method, path: request.path, status: response.status, user: request.user.name, seconds });
+    return request.method === "HEAD" ? withoutBody(response) : response;
+  }
+
+  async #route(request: ApiRequest, info: RequestInfo): Promise<ApiResponse> {
+    return info.kind === "resource" ? this.#options.router.answer(request, info) : this.#path(request, info);
+  }
+
+  async #path(request: ApiRequest, { path, verb }: PathRequest): Promise<ApiResponse> {
+    const { documents, metrics } = this.#options;
+    if (verb === "options")
+      return { status: 204, headers: { allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" }, body: { kind: "empty" } };
+    if (verb !== "get" && verb !== "head") throw noPathError();
+    if (isHealthPath(path)) return found(health(path, request.query, this.#options.health()));
+    const clean = path.length > 1 ? path.replace(/\/$/, "") : path;
+    switch (clean) {
+      case "/":
+        return respond(200, { paths });
+      case "/version":
+        return respond(200, versionInfo(this.#options.version));
+      case "/metrics":
+        return answer(200, { kind: "bytes", bytes: Buffer.from(metrics.text()) }, "text/plain; version=0.0.4; charset=utf-8");
+      default:
+        return found(await documents.answer({ ...request, path: clean }));
+    }
+  }
+
+  /** An error as the client may see it: without our stack, which goes to the log. */
+  #statusOf(error: unknown, request: ApiRequest): StatusError {
+    if (error instanceof StatusError) return error;
+    const fields = { method: request.method, path: request.path, error: errorMessage(error) };
+    if (error instanceof FairleadError) {
+      this.#options.log.error("request failed", { ...fields, code: error.code });
+      return internalError(error.message);
+    }
+    this.#options.log.error("request failed", { ...fields, stack: error instanceof Error ? error.stack : undefined });
+    return internalError("a fault of the server; its log says more");
+  }
+}
+
+const paths = ["/api", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"];
+
+function found(response: ApiResponse | undefined): ApiResponse {
+  if (response === undefined) throw noPathError();
+  return response;
+}
+
+/** A refusal as an answer. */
+export function failed({ status }: StatusError): ApiResponse {
+  const seconds = status.details?.retryAfterSeconds;
+  const headers = { "content-type": "application/json", ...(seconds === undefined ? {} : { "retry-after": String(seconds) }) };
+  return { status: status.code ?? 500, headers, body: { kind: "object", object: status } };
+}
+
+function withoutBody(response: ApiResponse): ApiResponse {
+  if (response.body.kind === "watch") response.body.stream.close();
+  return { ...response, body: { kind: "empty" } };
+}

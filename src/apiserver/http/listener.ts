@@ -1,0 +1,254 @@
+/**
+ * The API over HTTPS: HTTP/2 and HTTP/1.1 on one port, client certificates and bearer tokens. Nothing that a client sends or
+ * leaves out brings it down; every refusal is a Status.
+ */
+import { createSecureServer, type Http2SecureServer, type Http2Session } from "node:http2";
+import type { IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
+import type { ApiHandler } from "../../api/request.ts";
+import { internalError, StatusError } from "../../api/status.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { errnoCode, errorMessage, FairleadError } from "../../lib/errors.ts";
+import { joinHostPort } from "../../lib/ip.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { MetricsRegistry } from "../../lib/metrics.ts";
+import { authenticate, type TokenAuthenticator } from "../auth/authenticate.ts";
+import type { Address } from "../bootstrap.ts";
+import { failed } from "../handler.ts";
+import { InFlight } from "./in-flight.ts";
+import { defaultLimits, type RequestLimits } from "./limits.ts";
+import { peerCertificate } from "./peer.ts";
+import { readBytes, readHead, type HttpRequest } from "./read-request.ts";
+import { refuseUpgrade, statusText } from "./refuse.ts";
+import type { PodStreams } from "./upgrade.ts";
+import { lasts, writeResponse, type HttpResponse } from "./write-response.ts";
+
+export type { RequestLimits } from "./limits.ts";
+
+export interface TlsMaterial {
+  /** PEM of the authority whose client certificates are trusted. */
+  readonly ca: string;
+  /** PEM */
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface ListenerOptions {
+  readonly handler: ApiHandler;
+  readonly host: string;
+  readonly port: number;
+  readonly tls: TlsMaterial;
+  readonly tokens: TokenAuthenticator;
+  readonly limits: Partial<RequestLimits>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: MetricsRegistry;
+  /** What exec needs: it takes over the connection, so it does not pass the handler. */
+  readonly pods: PodStreams;
+}
+
+export interface Listener {
+  readonly address: Address;
+  /** Ends watches, lets other requests finish for a moment, then cuts. */
+  close(): Promise<void>;
+}
+
+/** Throws FL_LISTEN. */
+export async function createListener(options: ListenerOptions): Promise<Listener> {
+  const shell = new Shell(options);
+  await shell.listen();
+  return shell;
+}
+
+class Shell implements Listener {
+  readonly #options: ListenerOptions;
+  readonly #limits: RequestLimits;
+  readonly #server: Http2SecureServer;
+  readonly #inFlight: InFlight;
+  /** Watches and logs under way: they would never end by themselves when the server stops. */
+  readonly #lasting = new Set<AbortController>();
+  readonly #sessions = new Set<Http2Session>();
+  /** Every connection, and of those that speak HTTP/1.1 the ones with a request under way. */
+  readonly #sockets = new Set<TLSSocket>();
+  readonly #busy = new Set<Duplex>();
+  #stopping = false;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    this.#limits = { ...defaultLimits, ...options.limits };
+    this.#inFlight = new InFlight(this.#limits, options.metrics);
+    this.#server = this.#createServer();
+  }
+
+  #createServer(): Http2SecureServer {
+    const { tls } = this.#options;
+    const { headerBytes, concurrentStreams, headersTimeout } = this.#limits;
+    const server = createSecureServer({
+      allowHTTP1: true,
+      ca: tls.ca,
+      cert: tls.cert,
+      key: tls.key,
+      minVersion: "TLSv1.2",
+      // A client without a certificate may have a token; whether a certificate is any good is for authentication to say.
+      requestCert: true,
+      rejectUnauthorized: false,
+      handshakeTimeout: headersTimeout,
+      maxHeaderSize: headerBytes,
+      settings: { maxConcurrentStreams: concurrentStreams, maxHeaderListSize: headerBytes },
+    } as Parameters<typeof createSecureServer>[0]);
+    Object.assign(server, { headersTimeout, requestTimeout: 0, keepAliveTimeout: 0 });
+    server.on("request", (request, response) => void this.#serve(request, response));
+    server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => void this.#upgrade(request, socket, head));
+    server.on("session", (session) => this.#keep(session, this.#sessions));
+    server.on("secureConnection", (socket) => this.#keep(socket, this.#sockets));
+    server.on("sessionError", (error) => this.#options.log.debug("a connection failed", { error: errorMessage(error) }));
+    server.on("tlsClientError", (error) => this.#options.log.debug("a TLS handshake failed", { error: errorMessage(error) }));
+    server.on("clientError", (error: Error, socket: Duplex) => this.#malformed(error, socket));
+    return server;
+  }
+
+  #keep<T extends { once(event: "close", listener: () => void): unknown }>(item: T, set: Set<T>): void {
+    set.add(item);
+    item.once("close", () => set.delete(item));
+  }
+
+  get address(): Address {
+    const { address, port } = this.#server.address() as AddressInfo;
+    return { host: address, port };
+  }
+
+  listen(): Promise<void> {
+    const { host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", (error) => reject(cannotListen(host, port, error)));
+      this.#server.listen({ host, port, exclusive: true }, () => {
+        this.#server.removeAllListeners("error");
+        this.#server.on("error", (error) => this.#options.log.error("the listener failed", { error: errorMessage(error) }));
+        resolve();
+      });
+    });
+  }
+
+  async #serve(request: HttpRequest, response: HttpResponse): Promise<void> {
+    const abort = new AbortController();
+    const { socket } = request;
+    const isHttp1 = request.httpVersionMajor < 2;
+    if (isHttp1) this.#busy.add(socket);
+    response.once("close", () => {
+      abort.abort();
+      this.#lasting.delete(abort);
+      this.#busy.delete(socket);
+      if (isHttp1 && this.#stopping) socket.destroySoon();
+    });
+    response.on("error", (error: Error) => this.#options.log.debug("an answer was cut off", { error: errorMessage(error) }));
+    try {
+      await this.#answer(request, response, abort);
+    } catch (error) {
+      this.#fail(request, response, error);
+    }
+  }
+
+  async #answer(request: HttpRequest, response: HttpResponse, abort: AbortController): Promise<void> {
+    const { signal } = abort;
+    const { handler, tokens, clock } = this.#options;
+    const head = readHead(request);
+    const user = authenticate({ certificate: peerCertificate(request), authorization: head.headers["authorization"] }, tokens);
+    const leave = this.#inFlight.enter(head);
+    try {
+      const body = await readBytes(request, this.#limits, clock);
+      const answer = await handler.handle({ ...head, user, signal, ...(body === undefined ? {} : { body }) });
+      if (lasts(answer.body)) {
+        leave();
+        this.#lasting.add(abort);
+        if (this.#stopping) abort.abort();
+      }
+      await writeResponse(response, answer, signal);
+    } finally {
+      leave();
+    }
+  }
+
+  /** What failed before the handler was asked, or while its answer was written. */
+  #fail(request: HttpRequest, response: HttpResponse, error: unknown): void {
+    if (response.headersSent) {
+      this.#options.log.debug("an answer was cut off", { path: request.url, error: errorMessage(error) });
+      response.destroy();
+      return;
+    }
+    if (!(error instanceof StatusError)) this.#options.log.error("a request failed", { path: request.url, error: errorMessage(error) });
+    const answer = failed(error instanceof StatusError ? error : internalError("a fault of the server; its log says more"));
+    // The rest of a body that nobody reads must not be taken for the next request.
+    if (request.httpVersionMajor < 2) response.setHeader("connection", "close");
+    const never = new AbortController().signal;
+    writeResponse(response, answer, never).catch((cause: unknown) =>
+      this.#options.log.debug("a refusal was cut off", { error: errorMessage(cause) }),
+    );
+    request.resume();
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on("error", (error) => this.#options.log.debug("an upgraded connection failed", { error: errorMessage(error) }));
+    try {
+      const fields = readHead(request);
+      const user = authenticate(
+        { certificate: peerCertificate(request), authorization: fields.headers["authorization"] },
+        this.#options.tokens,
+      );
+      const { upgrade } = await import("./upgrade.ts");
+      await upgrade({ request, socket, head, api: { ...fields, user }, pods: this.#options.pods, log: this.#options.log });
+    } catch (error) {
+      if (!(error instanceof StatusError)) this.#options.log.error("an upgrade failed", { path: request.url, error: errorMessage(error) });
+      refuseUpgrade(socket, error instanceof StatusError ? error : internalError("a fault of the server; its log says more"));
+    }
+  }
+
+  /** Not HTTP at all, or too much of it. */
+  #malformed(error: Error, socket: Duplex): void {
+    this.#options.log.debug("a request cannot be read", { error: errorMessage(error) });
+    // The parser complains again about each further piece; the refusal is on its way.
+    if (socket.writableEnded) return;
+    if (!socket.writable || errnoCode(error) === "ECONNRESET") return void socket.destroy();
+    const [code, message] = statusText(errnoCode(error));
+    refuseUpgrade(
+      socket,
+      new StatusError({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, reason: "BadRequest", code }),
+    );
+  }
+
+  async close(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const abort of this.#lasting) abort.abort();
+    for (const session of this.#sessions) session.close();
+    for (const socket of this.#sockets) if (socket.alpnProtocol !== "h2" && !this.#busy.has(socket)) socket.destroy();
+    const timer = this.#options.clock.after(this.#limits.stopGrace, () => this.#cut());
+    await closed;
+    timer.cancel();
+  }
+
+  #cut(): void {
+    for (const session of this.#sessions) session.destroy();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}
+
+function cannotListen(host: string, port: number, cause: Error): FairleadError {
+  const where = joinHostPort(host, port);
+  switch (errnoCode(cause)) {
+    case "EADDRINUSE":
+      return new FairleadError("FL_LISTEN", `${where} is in use by another program`, {
+        cause,
+        hint: "Choose another port, or 0 for any that is free.",
+      });
+    case "EACCES":
+      return new FairleadError("FL_LISTEN", `${where} may not be bound by this user`, {
+        cause,
+        hint: "Ports below 1024 need root: choose a higher one.",
+      });
+    default:
+      return new FairleadError("FL_LISTEN", `${where} cannot be bound: ${cause.message}`, { cause });
+  }
+}

@@ -1,0 +1,126 @@
+/** From a request for a resource to the verb or subresource that answers it. */
+import type { ApiRequest, ApiResponse } from "../api/request.ts";
+import { badRequestError, methodNotAllowedError, noPathError } from "../api/status.ts";
+import type { Clock } from "../lib/clock.ts";
+import { subresourceShapes, verbsOf, type Subresource } from "./discovery/resources.ts";
+import type { ResourceRequest } from "./request-info.ts";
+import type { Registry } from "./registry/registry.ts";
+import { binding } from "./subresources/binding.ts";
+import { eviction } from "./subresources/eviction.ts";
+import { finalize } from "./subresources/finalize.ts";
+import { log } from "./subresources/log.ts";
+import type { NodeAgentLookup } from "./subresources/pod-target.ts";
+import { scale } from "./subresources/scale.ts";
+import type { VerbCall } from "./verbs/call.ts";
+import { create } from "./verbs/create.ts";
+import { deleteCollection } from "./verbs/delete-collection.ts";
+import { remove } from "./verbs/delete.ts";
+import { get } from "./verbs/get.ts";
+import { list } from "./verbs/list.ts";
+import { patch } from "./verbs/patch.ts";
+import { update } from "./verbs/update.ts";
+import { watch } from "./verbs/watch.ts";
+
+export interface ResourceRouterOptions {
+  /** The registry of a group, version and plural. */
+  readonly registryOf: (group: string, version: string, plural: string) => Registry | undefined;
+  readonly nodeAgent: NodeAgentLookup;
+  readonly clock: Clock;
+  /** [0, 1) */
+  readonly random: () => number;
+}
+
+export class ResourceRouter {
+  readonly #options: ResourceRouterOptions;
+
+  constructor(options: ResourceRouterOptions) {
+    this.#options = options;
+  }
+
+  /** The registry of what the request is about. Throws 404 where nothing is served. */
+  registry(info: ResourceRequest): Registry {
+    const registry = this.#options.registryOf(info.group, info.version, info.plural);
+    if (registry === undefined || info.rest.length > 0) throw noPathError();
+    const { namespaced } = registry.kind.resource;
+    const needsNamespace = namespaced && info.name !== undefined;
+    if ((info.namespace !== undefined && !namespaced) || (info.namespace === undefined && needsNamespace)) throw noPathError();
+    return registry;
+  }
+
+  async answer(request: ApiRequest, info: ResourceRequest): Promise<ApiResponse> {
+    const registry = this.registry(info);
+    const { clock, random } = this.#options;
+    const call: VerbCall = { request, info, registry, clock, random };
+    return info.subresource === undefined ? verb(call) : this.#subresource(call, info.subresource);
+  }
+
+  #subresource(call: VerbCall, name: string): Promise<ApiResponse> {
+    const { kind } = call.registry;
+    const subresource = kind.subresources.find((one) => one === name);
+    if (subresource === undefined) throw noPathError();
+    checkVerb(call, subresource);
+    switch (subresource) {
+      case "status":
+        return status(call);
+      case "scale":
+        return scale(call);
+      case "log":
+        return log(call, this.#options.nodeAgent);
+      case "binding":
+        return binding(call);
+      case "eviction":
+        return eviction(call);
+      case "finalize":
+        return finalize(call);
+      case "exec":
+      case "attach":
+      case "portforward":
+        throw badRequestError("Upgrade request required");
+      case "token":
+        throw badRequestError("tokens of service accounts are not issued by this server");
+      default:
+        return subresource satisfies never;
+    }
+  }
+}
+
+function checkVerb({ registry, info }: VerbCall, subresource: Subresource): void {
+  const allowed = subresource === "finalize" ? [...subresourceShapes.finalize.verbs, "create"] : subresourceShapes[subresource].verbs;
+  if (!allowed.includes(info.verb)) throw methodNotAllowedError(registry.kind.resource, info.verb);
+}
+
+function verb(call: VerbCall): Promise<ApiResponse> {
+  const { registry, info } = call;
+  if (!verbsOf(registry.kind).includes(info.verb)) throw methodNotAllowedError(registry.kind.resource, info.verb);
+  switch (info.verb) {
+    case "get":
+      return get(call);
+    case "list":
+      return list(call);
+    case "watch":
+      return watch(call);
+    case "create":
+      return create(call);
+    case "update":
+      return update(call);
+    case "patch":
+      return patch(call);
+    case "delete":
+      return remove(call);
+    case "deletecollection":
+      return deleteCollection(call);
+    default:
+      return info.verb satisfies never;
+  }
+}
+
+function status(call: VerbCall): Promise<ApiResponse> {
+  switch (call.info.verb) {
+    case "update":
+      return update(call, "status");
+    case "patch":
+      return patch(call, "status");
+    default:
+      return get(call);
+  }
+}

@@ -1,0 +1,298 @@
+/**
+ * The API server: registries over a store, behind one handler. It answers in this process from `start` on; the HTTPS
+ * listener, with its certificates, comes only where it is asked for.
+ */
+import { randomUUID } from "node:crypto";
+import { ServiceAllocator } from "../api/allocate/service.ts";
+import type { Draft, KubeObject } from "../api/object.ts";
+import { kinds as builtInKinds } from "../api/kinds/index.ts";
+import type { KindSpec } from "../api/kind.ts";
+import type { ApiHandler, ApiRequest, ApiResponse } from "../api/request.ts";
+import { groupResource, services, type Resource } from "../api/resources.ts";
+import type { Service } from "../api/types.ts";
+import { isReady, type Component, type Readiness } from "../component/component.ts";
+import { realClock, type Clock } from "../lib/clock.ts";
+import { errorMessage, FairleadError } from "../lib/errors.ts";
+import { joinHostPort, parseCidr, type Cidr } from "../lib/ip.ts";
+import { silentLogger, type Logger } from "../lib/log.ts";
+import { MetricsRegistry } from "../lib/metrics.ts";
+import type { Backend } from "../storage/backend.ts";
+import type { AdmissionPlugin } from "./admission/admission.ts";
+import { admissionPlugins } from "./admission/index.ts";
+import type { TokenAuthenticator } from "./auth/authenticate.ts";
+import type { Certificates } from "./auth/certificates.ts";
+import { createSystemObjects, publishEndpoint, type Address } from "./bootstrap.ts";
+import { Documents } from "./documents.ts";
+import { Handler } from "./handler.ts";
+import type { HealthChecks } from "./health.ts";
+import type { Listener, RequestLimits } from "./http/listener.ts";
+import { kindTable } from "./kind-table.ts";
+import { Registry } from "./registry/registry.ts";
+import { ResourceRouter } from "./resource-router.ts";
+import type { Store } from "./store.ts";
+import type { NodeAgentLookup } from "./subresources/pod-target.ts";
+import { defaultVersion, type ServerVersion } from "./version.ts";
+import { createStore } from "./watch-cache.ts";
+
+export interface ApiServerOptions {
+  readonly backend: Backend;
+  /** Default: every built-in kind. */
+  readonly kinds?: readonly KindSpec[];
+  /** One range, or one of each family: `["127.96.0.0/16"]`. The first decides the default family. */
+  readonly serviceClusterIPRanges: readonly string[];
+  /** Default `30000-32767`. */
+  readonly serviceNodePortRange?: string;
+  /** Where `listen` listens. Default 127.0.0.1. */
+  readonly host?: string;
+  /** 0 (default): any free port. */
+  readonly port?: number;
+  /** Where certificates are kept between runs, with mode 0700. Absent: they live in memory. */
+  readonly pkiDirectory?: string;
+  /** Makes the certificates while the store opens. Default false: when they are first needed. */
+  readonly certificatesAtStart?: boolean;
+  /** For the names in the server's certificate. Default `cluster.local`. */
+  readonly clusterDomain?: string;
+  /** What `/version` tells. */
+  readonly version?: ServerVersion;
+  /** The agent that runs a node's pods; it may come and go. Default: none. */
+  readonly nodeAgent?: NodeAgentLookup;
+  /** Loopback mode: Endpoints may name addresses in 127.0.0.0/8. Default false. */
+  readonly allowLoopbackEndpoints?: boolean;
+  /** Bearer tokens; default: none is known. */
+  readonly tokens?: TokenAuthenticator;
+  /** What `/readyz` and `/livez` tell beside the server's own checks. */
+  readonly checks?: () => ReadonlyMap<string, Readiness>;
+  readonly requestLimits?: Partial<RequestLimits>;
+  readonly clock?: Clock;
+  /** [0, 1); default `Math.random`. */
+  readonly random?: () => number;
+  readonly uid?: () => string;
+  readonly log?: Logger;
+  readonly metrics?: MetricsRegistry;
+}
+
+export interface ApiServer extends ApiHandler, Component {
+  /** Opens the HTTPS listener and points the Service `default/kubernetes` at it. After `start`, once. Throws FL_LISTEN. */
+  listen(): Promise<Address>;
+  /** Where it listens; port 0: it does not. */
+  address(): Address;
+  /** The text of a kubeconfig with every right, for a context of this name. It holds a private key. */
+  adminKubeconfig(name: string): Promise<string>;
+  /** PEM; undefined until the certificates are made. */
+  readonly certificateAuthority: string | undefined;
+  /** The address of the Service `default/kubernetes`: the first of the first range. */
+  readonly kubernetesClusterIP: string;
+}
+
+/** Throws FL_CONFIG for ranges that cannot be read. */
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  return new Server(options);
+}
+
+class Server implements ApiServer {
+  readonly name = "apiserver";
+  readonly #options: ApiServerOptions;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #random: () => number;
+  readonly #metrics: MetricsRegistry;
+  readonly #store: Store;
+  readonly #allocator: ServiceAllocator;
+  readonly #registries: ReadonlyMap<string, Registry>;
+  readonly #handler: Handler;
+  #certificates: Promise<Certificates> | undefined;
+  #authority: string | undefined;
+  #listener: Listener | undefined;
+  #state: "new" | "ready" | "stopped" = "new";
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? realClock;
+    this.#log = (options.log ?? silentLogger).child("apiserver");
+    this.#random = options.random ?? Math.random;
+    this.#metrics = options.metrics ?? new MetricsRegistry();
+    this.#allocator = allocatorOf(options, this.#random);
+    this.#store = createStore({ backend: options.backend, clock: this.#clock, log: this.#log, metrics: this.#metrics });
+    const kinds = options.kinds ?? builtInKinds;
+    const admission = admissionPlugins(this.#store);
+    this.#registries = new Map(kinds.map((kind) => [registryKey(kind.resource), this.#registry(kind, admission)]));
+    const registryOf = (group: string, version: string, plural: string) => this.#registries.get(registryKey({ group, version, plural }));
+    const router = new ResourceRouter({
+      registryOf,
+      nodeAgent: options.nodeAgent ?? (() => undefined),
+      clock: this.#clock,
+      random: this.#random,
+    });
+    const address = () => (this.#listener === undefined ? "" : joinHostPort(this.address().host, this.address().port));
+    const version = options.version ?? defaultVersion;
+    const documents = new Documents({ table: kindTable(kinds), version: version.git, address });
+    this.#handler = new Handler({
+      router,
+      documents,
+      version,
+      health: () => this.#checks(),
+      metrics: this.#metrics,
+      clock: this.#clock,
+      log: this.#log,
+    });
+  }
+
+  #registry(kind: KindSpec, admission: readonly AdmissionPlugin[]): Registry {
+    return new Registry({
+      kind,
+      store: this.#store.resource(kind.resource),
+      clock: this.#clock,
+      random: this.#random,
+      uid: this.#options.uid ?? randomUUID,
+      allowLoopbackEndpoints: this.#options.allowLoopbackEndpoints ?? false,
+      admission,
+      ...(groupResource(kind.resource) === groupResource(services) ? { pools: servicePools(this.#allocator) } : {}),
+    });
+  }
+
+  get kubernetesClusterIP(): string {
+    return this.#allocator.kubernetesClusterIp;
+  }
+
+  handle(request: ApiRequest): Promise<ApiResponse> {
+    return this.#handler.handle(request);
+  }
+
+  async start(): Promise<void> {
+    const certificates = this.#options.certificatesAtStart === true ? this.#ensureCertificates() : undefined;
+    await Promise.all([this.#store.open(), certificates]);
+    await this.#adoptServices();
+    await createSystemObjects(this.#bootstrapRegistry, this.kubernetesClusterIP);
+    this.#state = "ready";
+  }
+
+  /** What Services hold stays theirs over a restart. */
+  async #adoptServices(): Promise<void> {
+    const { items } = await this.#store.resource(services).list();
+    for (const item of items)
+      for (const problem of this.#allocator.adopt(item.object() as Service))
+        this.#log.warn("cannot take over what a Service holds", { problem });
+  }
+
+  readonly #bootstrapRegistry = (resource: Resource): Registry => {
+    const kind = this.#registries.get(registryKey(resource))?.kind;
+    if (kind === undefined) throw new FairleadError("FL_CONFIG", `the API server needs the kind ${resource.kind}`);
+    return this.#registry(kind, []);
+  };
+
+  async listen(): Promise<Address> {
+    if (this.#state !== "ready" || this.#listener !== undefined)
+      throw new FairleadError("FL_INTERNAL", "the API server listens once, after its start");
+    const options = this.#options;
+    const [{ createListener }, { ca, server }] = await Promise.all([import("./http/listener.ts"), this.#ensureCertificates()]);
+    this.#listener = await createListener({
+      handler: this.#handler,
+      host: options.host ?? "127.0.0.1",
+      port: options.port ?? 0,
+      tls: { ca, ...server },
+      tokens: options.tokens ?? (() => undefined),
+      limits: options.requestLimits ?? {},
+      clock: this.#clock,
+      log: this.#log,
+      metrics: this.#metrics,
+      pods: { registry: this.#bootstrapRegistry, nodeAgent: options.nodeAgent ?? (() => undefined) },
+    });
+    await this.#publish(this.address());
+    return this.address();
+  }
+
+  #ensureCertificates(): Promise<Certificates> {
+    return (this.#certificates ??= this.#makeCertificates());
+  }
+
+  async #makeCertificates(): Promise<Certificates> {
+    const { pkiDirectory, clusterDomain = "cluster.local", host } = this.#options;
+    const { ensureCertificates } = await import("./auth/certificates.ts");
+    const own = host === undefined || unspecified.includes(host) ? [] : [host];
+    const addresses = [this.kubernetesClusterIP, ...own];
+    const certificates = await ensureCertificates({ directory: pkiDirectory, addresses, clusterDomain, now: this.#clock.now() });
+    this.#authority = certificates.ca;
+    return certificates;
+  }
+
+  get certificateAuthority(): string | undefined {
+    return this.#authority;
+  }
+
+  async adminKubeconfig(name: string): Promise<string> {
+    const { kubeconfigText } = await import("./auth/kubeconfig.ts");
+    const { ca, admin } = await this.#ensureCertificates();
+    const { host, port } = this.address();
+    return kubeconfigText({ name, server: `https://${joinHostPort(host, port)}`, ca, client: admin });
+  }
+
+  /** A cluster whose Endpoints may not name the listener's address works but for this Service. */
+  async #publish(address: Address): Promise<void> {
+    try {
+      await publishEndpoint(this.#bootstrapRegistry, address);
+    } catch (error) {
+      this.#log.warn("the Service default/kubernetes has no endpoint", { error: errorMessage(error) });
+    }
+  }
+
+  address(): Address {
+    const { host, port } = this.#listener?.address ?? { host: "", port: 0 };
+    // Whoever listens on all addresses is told by one that reaches it.
+    return host === "0.0.0.0" ? { host: "127.0.0.1", port } : host === "::" ? { host: "::1", port } : { host, port };
+  }
+
+  async stop(): Promise<void> {
+    this.#state = "stopped";
+    await this.#listener?.close();
+    await this.#store.close();
+  }
+
+  ready(): Readiness {
+    return this.#state === "ready" ? isReady : { ready: false, reason: this.#state === "new" ? "not started" : "stopped" };
+  }
+
+  #checks(): HealthChecks {
+    return new Map<string, Readiness>([["ping", isReady], ["storage", this.ready()], ...(this.#options.checks?.() ?? [])]);
+  }
+}
+
+const unspecified: readonly string[] = ["0.0.0.0", "::"];
+
+const registryKey = ({ group, version, plural }: Pick<Resource, "group" | "version" | "plural">) => `${group}/${version}/${plural}`;
+
+function servicePools(allocator: ServiceAllocator) {
+  return {
+    allocate: (object: Draft<KubeObject>, old: KubeObject | undefined) =>
+      allocator.allocate(object as Draft<Service>, old as Service | undefined),
+    release: (object: KubeObject) => allocator.release(object as Service),
+  };
+}
+
+function allocatorOf(
+  { serviceClusterIPRanges, serviceNodePortRange = "30000-32767" }: ApiServerOptions,
+  random: () => number,
+): ServiceAllocator {
+  const clusterIpRanges = serviceClusterIPRanges.map(clusterIpRange);
+  if (
+    clusterIpRanges.length === 0 ||
+    clusterIpRanges.length > 2 ||
+    (clusterIpRanges.length === 2 && clusterIpRanges[0]?.family === clusterIpRanges[1]?.family)
+  )
+    throw new FairleadError("FL_CONFIG", "service cluster IP ranges: one CIDR, or one of each family");
+  const match = /^(\d{1,5})-(\d{1,5})$/.exec(serviceNodePortRange);
+  const [first, last] = [Number(match?.[1]), Number(match?.[2])];
+  if (match === null || first < 1 || last > 65535 || first > last)
+    throw new FairleadError("FL_CONFIG", `service node port range ${JSON.stringify(serviceNodePortRange)} is not FIRST-LAST`, {
+      hint: "Such as 30000-32767.",
+    });
+  return new ServiceAllocator({ clusterIpRanges, nodePortRange: { first, last }, random });
+}
+
+function clusterIpRange(text: string): Cidr {
+  const cidr = parseCidr(text);
+  if (cidr === undefined)
+    throw new FairleadError("FL_CONFIG", `service cluster IP range ${JSON.stringify(text)} is not a CIDR`, {
+      hint: "Such as 10.96.0.0/16.",
+    });
+  return cidr;
+}

@@ -1,0 +1,93 @@
+/** `scale` of Deployments and ReplicaSets: how many replicas, as an `autoscaling/v1` Scale of its own. */
+import { decodeType } from "../../api/decode.ts";
+import { invalid } from "../../api/field-error.ts";
+import { draft, type Draft, type KubeObject } from "../../api/object.ts";
+import { applyPatch } from "../../api/patch/index.ts";
+import type { ApiResponse } from "../../api/request.ts";
+import { formatSelector, selectorOf } from "../../api/selectors.ts";
+import { badRequestError, invalidError, methodNotAllowedError, unsupportedMediaTypeError } from "../../api/status.ts";
+import type { Deployment, ReplicaSet, Scale } from "../../api/types.ts";
+import { readBody } from "../encode/body.ts";
+import { respond } from "../encode/respond.ts";
+import { representation } from "../encode/accept.ts";
+import { writeQuery } from "../query.ts";
+import type { Change } from "../registry/registry.ts";
+import { nameOf, userAgentOf, Warnings, type VerbCall } from "../verbs/call.ts";
+import { checkNamespace, writeContext } from "../verbs/create.ts";
+import { readPatch } from "../verbs/patch.ts";
+
+type Scalable = Deployment | ReplicaSet;
+
+export async function scale(call: VerbCall): Promise<ApiResponse> {
+  const { registry, info, request } = call;
+  const { encoding } = representation(request.headers["accept"]);
+  switch (info.verb) {
+    case "get":
+      return respond(200, scaleOf(registry.get(info.namespace, nameOf(call)).object()), encoding);
+    case "update":
+      return respond(200, await written(call, "UpdateOptions", await putChange(call)), encoding);
+    case "patch":
+      return respond(200, await written(call, "PatchOptions", await patchChange(call)), encoding);
+    default:
+      throw methodNotAllowedError(registry.kind.resource, info.verb);
+  }
+}
+
+type Wanted = (current: Scale) => Scale;
+
+async function written(call: VerbCall, optionsKind: string, wanted: Wanted): Promise<Scale> {
+  const { registry, info } = call;
+  const options = writeQuery(call.request.query, userAgentOf(call), optionsKind);
+  const change = (current: KubeObject): Change => ({ object: scaled(current, wanted(scaleOf(current)), call) });
+  const context = writeContext(call, options, new Warnings());
+  return scaleOf((await registry.update(info.namespace, nameOf(call), "main", change, context)).object());
+}
+
+async function putChange(call: VerbCall): Promise<Wanted> {
+  const name = nameOf(call);
+  const next = decodeType<Scale>("Scale", await readBody(call.request, "Scale"));
+  const own = next.metadata?.name ?? "";
+  if (own !== name) throw badRequestError(`the name of the object (${own}) does not match the name on the URL (${name})`);
+  return () => next;
+}
+
+async function patchChange(call: VerbCall): Promise<Wanted> {
+  const body = await readPatch(call.request, "Scale");
+  if (body.kind === "apply")
+    throw unsupportedMediaTypeError(
+      "server-side apply of the scale subresource is not supported; apply spec.replicas of the object itself",
+    );
+  return (current) => decodeType<Scale>("Scale", applyPatch(current, body.patch, body.type, "Scale"));
+}
+
+function scaled(current: KubeObject, wanted: Scale, { registry, info }: VerbCall): Draft<KubeObject> {
+  const next = draft(current) as Draft<Scalable>;
+  const replicas = wanted.spec?.replicas ?? 0;
+  const kind = { group: "autoscaling", plural: "scales", kind: "Scale" };
+  if (replicas < 0)
+    throw invalidError(kind, current.metadata.name ?? "", [invalid("spec.replicas", replicas, "must be greater than or equal to 0")]);
+  checkNamespace(
+    { metadata: draft(wanted.metadata ?? {}) },
+    info.namespace,
+    `the namespace of the object does not match the namespace on the request (${info.namespace})`,
+  );
+  const { resourceVersion, uid } = wanted.metadata ?? {};
+  if (resourceVersion === undefined) delete next.metadata.resourceVersion;
+  else next.metadata.resourceVersion = resourceVersion;
+  if (uid !== undefined && registry.kind.resource.namespaced) next.metadata.uid = uid;
+  next.spec = { ...next.spec, replicas } as NonNullable<typeof next.spec>;
+  return next as Draft<KubeObject>;
+}
+
+function scaleOf(object: KubeObject): Scale {
+  const { metadata, spec, status } = object as Scalable;
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
+  const selector = formatSelector(selectorOf(spec?.selector));
+  return {
+    kind: "Scale",
+    apiVersion: "autoscaling/v1",
+    metadata: JSON.parse(JSON.stringify({ name, namespace, uid, resourceVersion, creationTimestamp })) as NonNullable<Scale["metadata"]>,
+    spec: { replicas: spec?.replicas ?? 0 },
+    status: { replicas: status?.replicas ?? 0, selector },
+  };
+}

@@ -1,0 +1,35 @@
+import type { Draft, KubeObject } from "../../api/object.ts";
+import type { ApiResponse } from "../../api/request.ts";
+import { badRequestError } from "../../api/status.ts";
+import { readBody } from "../encode/body.ts";
+import { respondObject } from "../encode/respond.ts";
+import { writeQuery } from "../query.ts";
+import type { UpdateScope } from "../registry/registry.ts";
+import { nameOf, userAgentOf, viewOf, Warnings, type VerbCall } from "./call.ts";
+import { checkNamespace, decoded, writeContext } from "./create.ts";
+
+/** PUT of an object, or of its status. Without a resourceVersion the last writer wins. */
+export async function update(call: VerbCall, scope: UpdateScope = "main"): Promise<ApiResponse> {
+  const { request, info, registry } = call;
+  const view = viewOf(call);
+  const options = writeQuery(request.query, userAgentOf(call), "UpdateOptions");
+  const warnings = new Warnings();
+  const name = nameOf(call);
+  const object = decoded(registry, await readBody(request, registry.kind.resource.kind), options, warnings);
+  checkName(object, name, info.namespace);
+  const context = writeContext(call, options, warnings);
+  const written = await registry.update(info.namespace, name, scope, () => ({ object: structuredClone(object) }), context);
+  const response = await respondObject(200, written, view);
+  return { ...response, headers: { ...response.headers, ...warnings.headers() } };
+}
+
+/** The body must be of the object that the path names. Fills in the namespace. */
+export function checkName(object: Draft<KubeObject>, name: string, namespace: string | undefined): void {
+  const own = object.metadata.name ?? "";
+  if (own === "") throw badRequestError(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
+  if (own !== name) throw badRequestError(`the name of the object (${own}) does not match the name on the URL (${name})`);
+  const place = object.metadata.namespace ?? "";
+  const clash = `the namespace of the object (${place}) does not match the namespace on the request (${namespace})`;
+  checkNamespace(object, namespace, clash);
+  if (namespace !== undefined) object.metadata.namespace = namespace;
+}

@@ -1,0 +1,256 @@
+/** The command line: each verb's words, options and help. The work is in a file per verb, loaded when it is asked for. */
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { FairleadError, errorMessage } from "../lib/errors.ts";
+import { cidrOption, durationOption, listOption, outputOption, portRangeOption, type Output } from "./options.ts";
+import { createTerminal, type Terminal } from "./terminal.ts";
+import { kubernetesVersion, version } from "./version.ts";
+
+/** Runs one command line; resolves with the exit code. 0: done; 1: it failed; 2: the command line is wrong. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const terminal = createTerminal({ out: process.stdout, err: process.stderr, env: process.env, quiet: argv.includes("--quiet") });
+  let code = 0;
+  const program = build(argv, terminal, (result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return code;
+  } catch (error) {
+    return fail(error, terminal);
+  }
+}
+
+function fail(error: unknown, terminal: Terminal): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (!(error instanceof FairleadError)) {
+    terminal.note(
+      `${terminal.paint.red("error:")} ${error instanceof Error && process.env["FAIRLEAD_DEBUG"] !== undefined ? error.stack : errorMessage(error)}`,
+    );
+    return 1;
+  }
+  terminal.note(`${terminal.paint.red("error:")} ${error.message} ${terminal.paint.dim(`[${error.code}]`)}`);
+  if (error.hint !== undefined) terminal.note(`${terminal.paint.cyan("hint:")}  ${error.hint}`);
+  return error.code === "FL_USAGE" ? 2 : 1;
+}
+
+type Report = (code: number) => void;
+
+function build(argv: readonly string[], terminal: Terminal, report: Report): Command {
+  const program = new Command("fairlead")
+    .description(
+      "Kubernetes Services on this machine: API server, controllers, DNS, proxy, and pods as processes.\nNo Docker, no root, about a second.",
+    )
+    .version(`fairlead ${version} (serves the API of Kubernetes ${kubernetesVersion})`)
+    .showHelpAfterError("(fairlead --help shows the commands)")
+    .exitOverride()
+    .option("--quiet", "print results only, no progress")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  fairlead up -f my-manifests/           start a cluster with your manifests; Ctrl-C ends it
+  fairlead up --detach                   the same in the background
+  export KUBECONFIG=$(fairlead kubeconfig --path)
+  kubectl get services --all-namespaces
+  fairlead explain svc web               why each pod is an endpoint of web, or why not
+  fairlead down                          stop it`,
+    );
+  addUp(program, argv, terminal, report);
+  addDown(program, terminal, report);
+  addStatus(program, terminal, report);
+  addLogs(program, terminal, report);
+  addKubeconfig(program, terminal, report);
+  addExplain(program, terminal, report);
+  return program;
+}
+
+/** commander shows the message of this error class beside the option. */
+function checked<T>(parse: (value: string, previous: T) => T): (value: string, previous: T) => T {
+  return (value, previous) => {
+    try {
+      return parse(value, previous);
+    } catch (error) {
+      throw new InvalidArgumentError(
+        error instanceof FairleadError && error.hint !== undefined ? `${error.message}. ${error.hint}` : errorMessage(error),
+      );
+    }
+  };
+}
+
+function withCluster(command: Command): Command {
+  return command
+    .addOption(new Option("--name <name>", "which cluster, where several run side by side").default("default").env("FAIRLEAD_NAME"))
+    .addOption(new Option("--data-dir <dir>", "its data directory, if not the named one below $XDG_DATA_HOME").env("FAIRLEAD_DATA_DIR"));
+}
+
+function withOutput(command: Command): Command {
+  return command.addOption(new Option("-o, --output <format>", "text or json").default("text").argParser(checked<Output>(outputOption)));
+}
+
+interface UpFlags {
+  readonly name: string;
+  readonly dataDir?: string;
+  readonly filename: readonly string[];
+  readonly watch: boolean;
+  readonly detach: boolean;
+  readonly ephemeral: boolean;
+  readonly output: Output;
+  readonly timeout: number;
+  readonly check: boolean;
+  readonly logLevel: "error" | "warn" | "info" | "debug";
+  readonly serviceClusterIpRange?: string;
+  readonly serviceNodePortRange: string;
+  readonly podNetworkCidr?: string;
+  readonly clusterDns?: string;
+  readonly clusterDomain: string;
+  readonly disable: readonly string[];
+  readonly apiPort: number;
+  readonly reportFile?: string;
+}
+
+function addUp(program: Command, argv: readonly string[], terminal: Terminal, report: Report): void {
+  const command = program
+    .command("up")
+    .description("start a cluster, apply manifests, and tell what is true of it")
+    .option("-f, --filename <path>", "manifests: a file, a directory, or - for standard input; may be repeated", checked(listOption), [])
+    .option("--watch", "apply the manifests again when their files change; what is taken out of them is deleted", false)
+    .option("-d, --detach", "run in the background; ends when the cluster is ready", false)
+    .option("--ephemeral", "keep nothing: data lives in a temporary directory and goes with the cluster", false)
+    .addOption(
+      new Option("--timeout <duration>", "how long to wait for pods before reporting")
+        .default(60_000, "60s")
+        .argParser(checked((value: string) => durationOption(value))),
+    )
+    .option("--no-check", "do not send requests and DNS queries for the report")
+    .addOption(
+      new Option("--service-cluster-ip-range <cidr>", "addresses of Services (default: a block of 127.0.0.0/8)").argParser(
+        checked(cidrOption("--service-cluster-ip-range")),
+      ),
+    )
+    .addOption(
+      new Option("--service-node-port-range <range>", "ports of NodePort Services")
+        .default("30000-32767")
+        .argParser(checked(portRangeOption)),
+    )
+    .addOption(
+      new Option("--pod-network-cidr <cidr>", "addresses of pods (default: a block of 127.0.0.0/8)").argParser(
+        checked(cidrOption("--pod-network-cidr")),
+      ),
+    )
+    .option("--cluster-dns <ip>", "address of the Service kube-dns (default: the tenth of the Services' range)")
+    .option("--cluster-domain <domain>", "the zone of Service names", "cluster.local")
+    .addOption(
+      new Option("--api-port <port>", "port of the API server on 127.0.0.1; 0: any")
+        .default(6443)
+        .argParser(checked((value: string) => port(value))),
+    )
+    .option("--disable <part>", "leave out a controller, or dns, proxy, forward-proxy, kubelet; may be repeated", checked(listOption), [])
+    .addOption(new Option("--log-level <level>", "error, warn, info or debug").default("error").choices(["error", "warn", "info", "debug"]))
+    .addOption(new Option("--report-file <path>").hideHelp());
+  withOutput(withCluster(command)).action(async (flags: UpFlags) => {
+    const options = upOptions(flags);
+    if (flags.detach) {
+      const { detach } = await import("./detach.ts");
+      const rest = argv.filter((word) => word !== "--detach" && word !== "-d");
+      return report(await detach(rest, { ...options, timeout: flags.timeout + 15_000 }, terminal));
+    }
+    const { up } = await import("./up.ts");
+    report(await up(options, terminal));
+  });
+}
+
+function port(value: string): number {
+  if (/^\d{1,5}$/.test(value) && Number(value) <= 65535) return Number(value);
+  throw new FairleadError("FL_USAGE", `${JSON.stringify(value)} is no port`);
+}
+
+function upOptions(flags: UpFlags) {
+  const { filename: files, reportFile, serviceClusterIpRange, podNetworkCidr, clusterDns, dataDir, detach: _, ...rest } = flags;
+  return {
+    ...rest,
+    files,
+    ...(dataDir === undefined ? {} : { dataDir }),
+    ...(serviceClusterIpRange === undefined ? {} : { serviceClusterIPRange: serviceClusterIpRange }),
+    ...(podNetworkCidr === undefined ? {} : { podNetworkCIDR: podNetworkCidr }),
+    ...(clusterDns === undefined ? {} : { clusterDNS: clusterDns }),
+    ...(reportFile === undefined ? {} : { reportFile }),
+  };
+}
+
+function addDown(program: Command, terminal: Terminal, report: Report): void {
+  withCluster(program.command("down"))
+    .description("stop a cluster and everything it runs")
+    .option("--all", "stop every running cluster of this user", false)
+    .option("--delete-data", "also remove its objects, addresses and certificates", false)
+    .action(async (flags: { name: string; dataDir?: string; all: boolean; deleteData: boolean }) => {
+      const { down } = await import("./down.ts");
+      report(await down(flags, terminal));
+    });
+}
+
+function addStatus(program: Command, terminal: Terminal, report: Report): void {
+  withOutput(withCluster(program.command("status")))
+    .description("nodes, pods, Services and what is wrong with them")
+    .option("--all", "list the running clusters", false)
+    .action(async (flags: { name: string; dataDir?: string; all: boolean; output: Output }) => {
+      const { status } = await import("./status.ts");
+      report(await status(flags, terminal));
+    });
+}
+
+function addLogs(program: Command, terminal: Terminal, report: Report): void {
+  withCluster(program.command("logs"))
+    .description("the output of a pod, or of all pods of a Deployment (deployment/NAME)")
+    .argument("<target>", "POD or deployment/NAME")
+    .option("-n, --namespace <namespace>", "its namespace", "default")
+    .option("-c, --container <name>", "which container, where the pod has several")
+    .option("-f, --follow", "keep printing what comes", false)
+    .option("-p, --previous", "of the run before the last restart", false)
+    .option("--timestamps", "the time before each line", false)
+    .addOption(new Option("--tail <lines>", "only the last lines").argParser(checked((value: string) => count(value))))
+    .action(
+      async (
+        target: string,
+        flags: {
+          name: string;
+          namespace: string;
+          follow: boolean;
+          previous: boolean;
+          timestamps: boolean;
+          tail?: number;
+          container?: string;
+        },
+      ) => {
+        const { logs } = await import("./logs.ts");
+        report(await logs({ ...flags, target }, terminal));
+      },
+    );
+}
+
+function count(value: string): number {
+  if (/^\d{1,9}$/.test(value)) return Number(value);
+  throw new FairleadError("FL_USAGE", `${JSON.stringify(value)} is no number of lines`);
+}
+
+function addKubeconfig(program: Command, terminal: Terminal, report: Report): void {
+  withCluster(program.command("kubeconfig"))
+    .description("print the kubeconfig of a running cluster")
+    .option("--path", "print only where the file is: export KUBECONFIG=$(fairlead kubeconfig --path)", false)
+    .action(async (flags: { name: string; dataDir?: string; path: boolean }) => {
+      const { kubeconfig } = await import("./kubeconfig.ts");
+      report(kubeconfig(flags, terminal));
+    });
+}
+
+function addExplain(program: Command, terminal: Terminal, report: Report): void {
+  withOutput(withCluster(program.command("explain")))
+    .description("why each pod is an endpoint of a Service, or why not; exit code 1 when it has no ready endpoint")
+    .argument("<kind>", "svc")
+    .argument("<name>", "the Service's name")
+    .option("-n, --namespace <namespace>", "its namespace", "default")
+    .option("--kubeconfig <file>", "any cluster's kubeconfig (read only), instead of a running Fairlead")
+    .action(async (kind: string, target: string, flags: { name: string; namespace: string; output: Output; kubeconfig?: string }) => {
+      const { explain } = await import("./explain.ts");
+      report(await explain({ ...flags, kind, target }, terminal));
+    });
+}

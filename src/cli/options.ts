@@ -1,0 +1,57 @@
+/** The options that several verbs share, and the checks of their values. */
+import { FairleadError } from "../lib/errors.ts";
+import { parseCidr } from "../lib/ip.ts";
+import { kinds } from "../api/kinds/index.ts";
+import type { Resource } from "../api/resources.ts";
+
+export interface Common {
+  readonly name: string;
+  readonly dataDir?: string;
+}
+
+export type Output = "text" | "json";
+
+export function outputOption(value: string): Output {
+  if (value === "text" || value === "json") return value;
+  throw new FairleadError("FL_USAGE", `-o ${value}: unknown output format`, { hint: "Use -o text or -o json." });
+}
+
+export function cidrOption(flag: string): (value: string) => string {
+  return (value) => {
+    for (const part of value.split(",")) {
+      if (parseCidr(part) === undefined)
+        throw new FairleadError("FL_USAGE", `${flag} ${value}: ${JSON.stringify(part)} is no address range`, {
+          hint: `Example: ${flag} 10.96.0.0/12`,
+        });
+    }
+    return value;
+  };
+}
+
+/** `30000-32767` */
+export function portRangeOption(value: string): string {
+  const match = /^(\d{1,5})-(\d{1,5})$/.exec(value);
+  const [low, high] = [Number(match?.[1]), Number(match?.[2])];
+  if (match !== null && low >= 1 && low <= high && high <= 65535) return value;
+  throw new FairleadError("FL_USAGE", `--service-node-port-range ${value}: no port range`, {
+    hint: "Example: --service-node-port-range 30000-32767",
+  });
+}
+
+/** `90s`, `2m`, `500ms` or a number of seconds → milliseconds. */
+export function durationOption(value: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value);
+  const unit: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+  if (match === null) throw new FairleadError("FL_USAGE", `${JSON.stringify(value)} is no duration`, { hint: "Examples: 500ms, 30s, 2m." });
+  return Number(match[1]) * (unit[match[2] ?? "s"] as number);
+}
+
+/** `a,b` and repeated flags alike. */
+export function listOption(value: string, previous: readonly string[] = []): readonly string[] {
+  return [...previous, ...value.split(",").filter(Boolean)];
+}
+
+/** What the API serves. */
+export function servedResources(): readonly Resource[] {
+  return kinds.map(({ resource }) => resource);
+}

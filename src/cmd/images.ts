@@ -1,0 +1,32 @@
+/** The images that the process runtime knows from the start, and where bundled helpers are. */
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { ImageEntry } from "../kubelet/runtime/process/images.ts";
+
+/** The Node that runs Fairlead serves as image `node`; shells and tools are the host's. */
+export function builtInImages(nodePath: string = process.execPath): readonly ImageEntry[] {
+  const node = [dirname(nodePath)];
+  return [
+    {
+      repositories: ["node", "fairlead.dev/node"],
+      entrypoint: [],
+      cmd: ["node"],
+      env: { NODE_VERSION: process.versions.node },
+      path: node,
+    },
+    { repositories: ["busybox", "alpine", "debian", "ubuntu"], entrypoint: [], cmd: ["sh"], env: {}, path: [] },
+    {
+      repositories: ["registry.k8s.io/pause"],
+      entrypoint: ["node", "-e", "process.on('SIGTERM', () => process.exit(0)); setInterval(() => {}, 2 ** 30)"],
+      cmd: [],
+      env: {},
+      path: node,
+    },
+  ];
+}
+
+/** `http-probe` beside the bundled program, or its source when that runs. */
+export function helperScript(name: string, metaUrl: string = import.meta.url): string {
+  const here = dirname(fileURLToPath(metaUrl));
+  return join(here, metaUrl.endsWith(".ts") ? `${name}.ts` : `${name}.js`);
+}

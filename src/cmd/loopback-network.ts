@@ -1,0 +1,79 @@
+/**
+ * The addresses of a cluster in loopback mode. All of 127.0.0.0/8 answers on a Linux machine without any set-up, so each
+ * cluster takes two blocks of 65,536 addresses for itself: Services in 127.<96+2n>.0.0/16, pods in 127.<97+2n>.0.0/17.
+ * Who holds slot n is decided by a listening socket, which the kernel closes with its process: no stale locks, also
+ * between users.
+ */
+import { createServer, type Server } from "node:net";
+import { errnoCode, FairleadError } from "../lib/errors.ts";
+
+export interface LoopbackNetwork {
+  readonly slot: number;
+  readonly serviceCIDR: string;
+  readonly podCIDR: string;
+  /** The built-in DNS server's own address, outside the pods' half. */
+  readonly dnsAddress: string;
+  /** The forward proxy's. */
+  readonly proxyAddress: string;
+}
+
+export interface ClaimedNetwork {
+  readonly network: LoopbackNetwork;
+  release(): Promise<void>;
+}
+
+const slots = 79;
+const guardPort = 10350;
+
+export function loopbackNetwork(slot: number): LoopbackNetwork {
+  const [services, pods] = [96 + 2 * slot, 97 + 2 * slot];
+  return {
+    slot,
+    serviceCIDR: `127.${services}.0.0/16`,
+    podCIDR: `127.${pods}.0.0/17`,
+    dnsAddress: `127.${pods}.255.53`,
+    proxyAddress: `127.${pods}.255.80`,
+  };
+}
+
+/**
+ * Takes the slot that the cluster had before (its Services keep their addresses), or the first free one.
+ * Throws FL_LISTEN when that slot is held by another cluster, or all are.
+ */
+export async function claimLoopbackNetwork(previous?: number): Promise<ClaimedNetwork> {
+  const candidates = previous === undefined ? Array.from({ length: slots }, (_, slot) => slot) : [previous];
+  for (const slot of candidates) {
+    const network = loopbackNetwork(slot);
+    const guard = await listen(`127.${97 + 2 * slot}.255.254`);
+    if (guard !== undefined) return { network, release: () => new Promise((resolve) => guard.close(() => resolve())) };
+  }
+  const what =
+    previous === undefined
+      ? `all ${slots} loopback networks are in use`
+      : `this cluster's addresses (${loopbackNetwork(previous).serviceCIDR}) are in use by another cluster`;
+  throw new FairleadError("FL_LISTEN", what, {
+    hint: "Stop one: 'fairlead status --all' names the running clusters, 'fairlead down --name NAME' stops one.",
+  });
+}
+
+function listen(host: string): Promise<Server | undefined> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once("error", (error) => (errnoCode(error) === "EADDRINUSE" ? resolve(undefined) : reject(noLoopback(host, error))));
+    server.listen({ host, port: guardPort, exclusive: true }, () => {
+      server.unref();
+      resolve(server);
+    });
+  });
+}
+
+function noLoopback(host: string, cause: unknown): FairleadError {
+  return new FairleadError(
+    "FL_UNSUPPORTED",
+    `loopback mode needs all of 127.0.0.0/8, and ${host} cannot be bound (${errnoCode(cause) ?? String(cause)})`,
+    {
+      cause,
+      hint: "Linux has it from the start; macOS gives 127.0.0.1 only.",
+    },
+  );
+}

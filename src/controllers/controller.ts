@@ -1,0 +1,45 @@
+/**
+ * What every controller is given and what it is. A controller is a folder: `controller.ts` says which informers it
+ * watches and which keys a change concerns; `reconcile.ts` is pure and says what should be written and why;
+ * `finalize.ts` writes it. Whoever composes the program starts the informers, after the controllers were created.
+ */
+import type { Client } from "../client/client.ts";
+import type { EventRecorder } from "../client/event-recorder.ts";
+import type { InformerFactory } from "../client/informer.ts";
+import type { Component } from "../component/component.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { MetricsRegistry } from "../lib/metrics.ts";
+
+export interface ControllerOptions {
+  /** Most endpoints in one EndpointSlice. Default 100, as upstream's `--max-endpoints-per-slice`. */
+  readonly maxEndpointsPerSlice?: number;
+  /** Milliseconds that changes of pods are gathered before endpoints are written. Default 0, as upstream's `--endpoint-updates-batch-period`. */
+  readonly endpointUpdatesBatchPeriod?: number;
+  /** Most addresses of an Endpoints subset that are mirrored. Default 1000, as upstream's `--mirroring-max-endpoints-per-subset`. */
+  readonly mirroringMaxEndpointsPerSubset?: number;
+  /** The cluster's CA in PEM; with it every namespace gets the ConfigMap `kube-root-ca.crt`. */
+  readonly rootCA?: string;
+  /** Finished pods kept at most. Default 12500, as upstream's `--terminated-pod-gc-threshold`. */
+  readonly terminatedPodThreshold?: number;
+}
+
+export interface ControllerContext {
+  readonly client: Client;
+  readonly informers: InformerFactory;
+  /** A recorder whose Events come from `component`: `replicaset-controller`. */
+  readonly recorder: (component: string) => EventRecorder;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Where the queues' metrics go (`workqueue_depth` …). */
+  readonly metrics?: MetricsRegistry;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  readonly options: ControllerOptions;
+}
+
+export interface ControllerEntry {
+  /** Unique; the name that `--disable` takes and the prefix of the log. */
+  readonly name: string;
+  create(context: ControllerContext): Component;
+}

@@ -1,0 +1,82 @@
+/** EndpointSlices of Services with a selector (upstream `pkg/controller/endpointslice`). */
+import { splitKey } from "../../api/object.ts";
+import { endpointSlices } from "../../api/resources.ts";
+import { isConflict } from "../../api/status.ts";
+import type { EndpointSlice } from "../../api/types.ts";
+import type { Component } from "../../component/component.ts";
+import { sliceControllerName, sliceManagedByLabel } from "../../decide/endpoints/names.ts";
+import { noEndpointsReason } from "../../decide/endpoints/select.ts";
+import { errorMessage } from "../../lib/errors.ts";
+import type { ControllerContext, ControllerEntry } from "../controller.ts";
+import { endpointInputs } from "../endpoint-inputs.ts";
+import { sliceServiceValues } from "../indexes.ts";
+import { createKeyController } from "../key-controller.ts";
+import { OwnWrites } from "../own-writes.ts";
+import { TriggerTimes } from "../trigger-times.ts";
+import { deleteSlice, writeSlices, type SliceWriter } from "./finalize.ts";
+import { planServiceSlices } from "./reconcile.ts";
+
+export const endpointSliceController: ControllerEntry = { name: "endpointslice", create };
+
+const isManaged = ({ metadata }: EndpointSlice): boolean => metadata.labels?.[sliceManagedByLabel] === sliceControllerName;
+
+function create(context: ControllerContext): Component {
+  const inputs = endpointInputs(context);
+  const sliceInformer = context.informers.informer(endpointSlices);
+  sliceInformer.addIndex("controllers/service", sliceServiceValues);
+  const recorder = context.recorder("endpoint-slice-controller");
+  const writer: SliceWriter = { client: context.client, ownSlices: new OwnWrites(sliceInformer, context.clock) };
+  const triggerTimes = new TriggerTimes();
+  const max = context.options.maxEndpointsPerSlice ?? 100;
+
+  const slicesOf = (key: string): readonly EndpointSlice[] =>
+    writer.ownSlices
+      .over(sliceInformer.lister.byIndex("controllers/service", key), (slice) => sliceServiceValues(slice)[0] === key)
+      .filter((slice) => isManaged(slice) && slice.metadata.deletionTimestamp === undefined);
+
+  async function reconcile(key: string): Promise<void> {
+    const { namespace, name } = splitKey(key);
+    const service = inputs.services.lister.get(namespace, name);
+    // The slices of a Service that is gone are the garbage collector's.
+    if (service === undefined) return triggerTimes.forget(key);
+    const reason = noEndpointsReason(service);
+    if (reason === "ExternalName") {
+      for (const slice of slicesOf(key)) await deleteSlice(writer, slice);
+    }
+    if (reason !== undefined) return;
+    const pods = inputs.podsOf(service);
+    const { changes, leftOut } = planServiceSlices(service, pods, slicesOf(key), { node: inputs.node, max });
+    const triggerTime = triggerTimes.next(service, pods);
+    try {
+      await writeSlices(writer, changes, service.metadata.deletionTimestamp === undefined, triggerTime);
+    } catch (error) {
+      const message = `Error updating Endpoint Slices for Service ${key}: ${errorMessage(error)}`;
+      if (!isConflict(error)) recorder.event(service, "Warning", "FailedToUpdateEndpointSlices", message);
+      throw error;
+    }
+    for (const { pod, reason: why, detail } of leftOut) {
+      if (why === "NodeNotFound")
+        context.log.debug("pod left out of endpoints", { service: key, pod: pod.metadata.name, reason: why, detail });
+    }
+  }
+
+  return createKeyController({
+    name: "endpointslice",
+    context,
+    informers: [inputs.services, inputs.pods, inputs.nodes, sliceInformer],
+    follow: () => [writer.ownSlices.follow()],
+    watch: (queue) => {
+      const ofSlice = (slice: EndpointSlice) => {
+        const [key] = sliceServiceValues(slice);
+        if (key !== undefined && isManaged(slice)) queue.add(key);
+      };
+      const sliceChanged = (slice: EndpointSlice, old: EndpointSlice) => {
+        ofSlice(slice);
+        // Taken over by another manager or moved to another Service: the former one wants a slice of its own.
+        if (isManaged(slice) !== isManaged(old) || sliceServiceValues(slice)[0] !== sliceServiceValues(old)[0]) ofSlice(old);
+      };
+      return [...inputs.watch(queue), sliceInformer.addHandlers({ added: ofSlice, updated: sliceChanged, deleted: ofSlice })];
+    },
+    reconcile,
+  });
+}

@@ -1,0 +1,31 @@
+/** The controllers of a cluster, in the order in which they start. `--disable` takes their names. */
+import type { ControllerEntry } from "./controller.ts";
+import { deploymentController } from "./deployment/controller.ts";
+import { endpointsController } from "./endpoints/controller.ts";
+import { endpointSliceController } from "./endpointslice/controller.ts";
+import { endpointSliceMirroringController } from "./endpointslicemirroring/controller.ts";
+import { garbageCollector } from "./garbagecollector/controller.ts";
+import { namespaceController } from "./namespace/controller.ts";
+import { podGcController } from "./pod-gc/controller.ts";
+import { replicaSetController } from "./replicaset/controller.ts";
+import { rootCaController } from "./root-ca/controller.ts";
+import { schedulerController } from "./scheduler/controller.ts";
+import { serviceSelectorController } from "./serviceselector/controller.ts";
+import { serviceAccountController } from "./serviceaccount/controller.ts";
+
+export type { ControllerContext, ControllerEntry, ControllerOptions } from "./controller.ts";
+
+export const controllers: readonly ControllerEntry[] = [
+  deploymentController,
+  replicaSetController,
+  schedulerController,
+  endpointSliceController,
+  endpointsController,
+  endpointSliceMirroringController,
+  serviceSelectorController,
+  serviceAccountController,
+  rootCaController,
+  namespaceController,
+  garbageCollector,
+  podGcController,
+];

@@ -1,0 +1,98 @@
+/** The scheduler: gives each pending pod a node, and tries again when nodes or pods change. */
+import { objectKey, splitKey } from "../../api/object.ts";
+import { nodes, pods } from "../../api/resources.ts";
+import { isConflict, isNotFound } from "../../api/status.ts";
+import type { Node, Pod } from "../../api/types.ts";
+import type { Component } from "../../component/component.ts";
+import { semanticEqual } from "../../decide/endpoints/equal.ts";
+import { isPodFinished } from "../../decide/endpoints/pod-state.ts";
+import { errorMessage } from "../../lib/errors.ts";
+import type { ControllerContext, ControllerEntry } from "../controller.ts";
+import { podNodeValues } from "../indexes.ts";
+import { createKeyController, type KeyQueue } from "../key-controller.ts";
+import { OwnWrites } from "../own-writes.ts";
+import { bindPod, reportNotScheduled } from "./finalize.ts";
+import { planScheduling, schedulerName } from "./reconcile.ts";
+
+export const schedulerController: ControllerEntry = { name: "scheduler", create };
+
+function create(context: ControllerContext): Component {
+  const { client, clock, random } = context;
+  const podInformer = context.informers.informer(pods);
+  const nodeInformer = context.informers.informer(nodes);
+  podInformer.addIndex("controllers/node", podNodeValues);
+  const recorder = context.recorder(schedulerName);
+  const own = new OwnWrites(podInformer, clock);
+
+  /** Bound a moment ago counts as placed, though the informer does not show it yet. */
+  const placedOn = (node: string): readonly Pod[] =>
+    own
+      .over(podInformer.lister.byIndex("controllers/node", node), (pod) => pod.spec?.nodeName === node)
+      .filter((pod) => !isPodFinished(pod));
+
+  async function reconcile(key: string): Promise<void> {
+    const { namespace, name } = splitKey(key);
+    const pod = own.get(namespace, name);
+    if (pod === undefined || podInformer.lister.get(namespace, name) === undefined) return;
+    const plan = planScheduling(pod, nodeInformer.lister.list(), placedOn, random);
+    switch (plan.kind) {
+      case "notOurs":
+        return;
+      case "gated":
+        return reportNotScheduled(client, pod, "SchedulingGated", plan.message, clock.now());
+      case "unschedulable":
+        recorder.event(pod, "Warning", "FailedScheduling", plan.message);
+        return reportNotScheduled(client, pod, "Unschedulable", plan.message, clock.now());
+      case "bind":
+        return bind(pod, plan.node);
+      default:
+        return plan satisfies never;
+    }
+  }
+
+  async function bind(pod: Pod, node: string): Promise<void> {
+    try {
+      await bindPod(client, pod, node);
+    } catch (error) {
+      // Gone, or bound by somebody else: the informer will tell.
+      if (isNotFound(error) || isConflict(error)) return;
+      recorder.event(pod, "Warning", "FailedScheduling", `Binding rejected: ${errorMessage(error)}`);
+      throw error;
+    }
+    own.assume({ ...pod, spec: { ...pod.spec, containers: pod.spec?.containers ?? [], nodeName: node } });
+    recorder.event(pod, "Normal", "Scheduled", `Successfully assigned ${objectKey(pod)} to ${node}`);
+  }
+
+  return createKeyController({
+    name: "scheduler",
+    context,
+    // One at a time, as upstream: two choices at once could overfill a node.
+    workers: 1,
+    informers: [podInformer, nodeInformer],
+    follow: () => [own.follow()],
+    watch: (queue: KeyQueue) => {
+      const isPending = (pod: Pod) => (pod.spec?.nodeName ?? "") === "" && pod.metadata.deletionTimestamp === undefined;
+      const enqueue = (pod: Pod) => (isPending(pod) ? queue.add(objectKey(pod)) : undefined);
+      const retryAll = () => podInformer.lister.byIndex("controllers/node", "").forEach(enqueue);
+      const podChanged = (pod: Pod, old: Pod) => {
+        if (isPending(pod) && !semanticEqual({ ...pod.spec, ...pod.metadata.labels }, { ...old.spec, ...old.metadata.labels }))
+          enqueue(pod);
+        if (isPodFinished(pod) && !isPodFinished(old)) retryAll();
+      };
+      const nodeChanged = (node: Node, old: Node) => {
+        if (!semanticEqual(schedulingFacts(node), schedulingFacts(old))) retryAll();
+      };
+      return [
+        podInformer.addHandlers({ added: enqueue, updated: podChanged, deleted: retryAll }),
+        nodeInformer.addHandlers({ added: retryAll, updated: nodeChanged }),
+      ];
+    },
+    reconcile,
+  });
+}
+
+/** What of a node the filters look at: its heartbeats are no reason to try again. */
+function schedulingFacts({ metadata, spec, status }: Node): object {
+  const ready = status?.conditions?.find(({ type }) => type === "Ready")?.status;
+  return { labels: metadata.labels, taints: spec?.taints, unschedulable: spec?.unschedulable, allocatable: status?.allocatable, ready };
+}

@@ -1,0 +1,109 @@
+/**
+ * Whether a node can take a pod, and if not, why: upstream's filter plugins with upstream's words, since people and
+ * tools know them (`pkg/scheduler/framework/plugins`).
+ */
+import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, Taint, Toleration } from "../../api/types.ts";
+import { insufficient } from "./resources.ts";
+
+/** The reasons against this node; none: it fits. `placed`: pods that are on it. */
+export function reasonsAgainst(pod: Pod, node: Node, placed: readonly Pod[]): readonly string[] {
+  for (const filter of filters) {
+    const reasons = filter(pod, node, placed);
+    if (reasons.length > 0) return reasons;
+  }
+  return [];
+}
+
+type Filter = (pod: Pod, node: Node, placed: readonly Pod[]) => readonly string[];
+
+/** In upstream's order; the first that objects speaks. */
+const filters: readonly Filter[] = [nodeUnschedulable, taintToleration, nodeAffinity, nodePorts, insufficient];
+
+const unschedulableTaint: Taint = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
+const notReadyTaint: Taint = { key: "node.kubernetes.io/not-ready", effect: "NoSchedule" };
+
+function nodeUnschedulable(pod: Pod, node: Node): readonly string[] {
+  return node.spec?.unschedulable === true && !tolerates(pod, unschedulableTaint) ? ["node(s) were unschedulable"] : [];
+}
+
+/** A node that is not Ready counts as tainted so: upstream's node controller would have put the taint on it. */
+function taintToleration(pod: Pod, node: Node): readonly string[] {
+  const ready = node.status?.conditions?.find(({ type }) => type === "Ready")?.status === "True";
+  const taints = [...(node.spec?.taints ?? []), ...(ready ? [] : [notReadyTaint])];
+  const taint = taints.find((each) => (each.effect === "NoSchedule" || each.effect === "NoExecute") && !tolerates(pod, each));
+  return taint === undefined ? [] : [`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ""}}`];
+}
+
+function tolerates(pod: Pod, taint: Taint): boolean {
+  return (pod.spec?.tolerations ?? []).some((toleration) => tolerationMatches(toleration, taint));
+}
+
+function tolerationMatches({ key = "", effect = "", operator = "Equal", value = "" }: Toleration, taint: Taint): boolean {
+  if (effect !== "" && effect !== taint.effect) return false;
+  if (key !== "" && key !== taint.key) return false;
+  return operator === "Exists" || (key !== "" && value === (taint.value ?? ""));
+}
+
+function nodeAffinity(pod: Pod, node: Node): readonly string[] {
+  const labels = node.metadata.labels ?? {};
+  const selected = Object.entries(pod.spec?.nodeSelector ?? {}).every(([key, value]) => labels[key] === value);
+  const terms = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+  const fits = selected && (terms === undefined || terms.some((term) => termMatches(term, node)));
+  return fits ? [] : ["node(s) didn't match Pod's node affinity/selector"];
+}
+
+/** A term without requirements matches nothing. */
+function termMatches({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, { metadata }: Node): boolean {
+  if (matchExpressions.length + matchFields.length === 0) return false;
+  return (
+    matchExpressions.every((requirement) => requirementMatches(requirement, metadata.labels?.[requirement.key])) &&
+    matchFields.every((requirement) => requirementMatches(requirement, requirement.key === "metadata.name" ? metadata.name : undefined))
+  );
+}
+
+function requirementMatches({ operator, values = [] }: NodeSelectorRequirement, actual: string | undefined): boolean {
+  switch (operator) {
+    case "In":
+      return actual !== undefined && values.includes(actual);
+    case "NotIn":
+      return actual === undefined || !values.includes(actual);
+    case "Exists":
+      return actual !== undefined;
+    case "DoesNotExist":
+      return actual === undefined;
+    case "Gt":
+      return actual !== undefined && Number(actual) > Number(values[0]);
+    case "Lt":
+      return actual !== undefined && Number(actual) < Number(values[0]);
+    default:
+      return false;
+  }
+}
+
+function nodePorts(pod: Pod, _node: Node, placed: readonly Pod[]): readonly string[] {
+  const wanted = hostPorts(pod);
+  if (wanted.length === 0) return [];
+  const taken = placed.flatMap(hostPorts);
+  return wanted.some((port) => taken.some((other) => clash(port, other)))
+    ? ["node(s) didn't have free ports for the requested pod ports"]
+    : [];
+}
+
+interface HostPort {
+  readonly ip: string;
+  readonly port: number;
+  readonly protocol: string;
+}
+
+function hostPorts(pod: Pod): readonly HostPort[] {
+  const anyAddress = (ip: string | undefined) => (ip === undefined || ip === "" ? "0.0.0.0" : ip);
+  return (pod.spec?.containers ?? []).flatMap(({ ports = [] }) =>
+    ports.flatMap(({ hostPort, hostIP, protocol = "TCP" }) =>
+      hostPort === undefined || hostPort === 0 ? [] : [{ ip: anyAddress(hostIP), port: hostPort, protocol }],
+    ),
+  );
+}
+
+function clash(a: HostPort, b: HostPort): boolean {
+  return a.port === b.port && a.protocol === b.protocol && (a.ip === b.ip || a.ip === "0.0.0.0" || b.ip === "0.0.0.0");
+}

@@ -1,0 +1,46 @@
+/** Whether a node has room for what a pod requests (upstream `plugins/noderesources/fit.go`). */
+import { parseQuantity } from "../../api/quantity.ts";
+import type { Container, Node, Pod } from "../../api/types.ts";
+
+/** `Insufficient cpu` for each resource that does not fit, `Too many pods` beyond the node's limit. */
+export function insufficient(pod: Pod, node: Node, placed: readonly Pod[]): readonly string[] {
+  const allocatable = node.status?.allocatable ?? {};
+  const limit = allocatable["pods"];
+  const reasons = limit !== undefined && BigInt(placed.length + 1) * nanosPerUnit > nanos(limit) ? ["Too many pods"] : [];
+  for (const [resource, wanted] of requests(pod)) {
+    const has = allocatable[resource];
+    if (wanted === 0n || (has === undefined && isBasic(resource))) continue;
+    const used = placed.reduce((sum, other) => sum + (requests(other).get(resource) ?? 0n), 0n);
+    if (used + wanted > nanos(has ?? "0")) reasons.push(`Insufficient ${resource}`);
+  }
+  return reasons;
+}
+
+const nanosPerUnit = 1_000_000_000n;
+
+/** A node that does not say how much of these it has is taken to have enough; of anything else it has none. */
+const isBasic = (resource: string): boolean => resource === "cpu" || resource === "memory" || resource === "ephemeral-storage";
+
+function nanos(text: string): bigint {
+  return parseQuantity(text)?.nano ?? 0n;
+}
+
+/** What a pod takes: its containers and sidecars together, or the largest init container if that is more. */
+function requests(pod: Pod): ReadonlyMap<string, bigint> {
+  const total = new Map<string, bigint>();
+  const init = pod.spec?.initContainers ?? [];
+  for (const container of [...(pod.spec?.containers ?? []), ...init.filter(isSidecar)]) add(total, container);
+  for (const container of init.filter((each) => !isSidecar(each))) {
+    for (const [resource, text] of Object.entries(container.resources?.requests ?? {})) {
+      const amount = nanos(text);
+      if (amount > (total.get(resource) ?? 0n)) total.set(resource, amount);
+    }
+  }
+  return total;
+}
+
+const isSidecar = ({ restartPolicy }: Container): boolean => restartPolicy === "Always";
+
+function add(total: Map<string, bigint>, { resources }: Container): void {
+  for (const [resource, text] of Object.entries(resources?.requests ?? {})) total.set(resource, (total.get(resource) ?? 0n) + nanos(text));
+}

@@ -1,0 +1,203 @@
+/**
+ * The plan's own trace against kube-proxy's packet flows, where the acceptance cases are there (a clone has none: the test
+ * then skips itself and says so).
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { EndpointSlice, Service } from "../../api/types.ts";
+import { joinHostPort, parseIp } from "../../lib/ip.ts";
+import { categorizeEndpoints } from "./categorize.ts";
+import { selectNodePortAddresses } from "./node.ts";
+import type { PlanEndpoint, PlanNode, PlanOptions, Protocol } from "./plan.ts";
+import { planServices } from "./services.ts";
+import { hintsCount } from "./service-info.ts";
+import { trace, type Trace } from "./trace.ts";
+
+const file = join(import.meta.dirname, "../../../../shared/cases/kubeproxy-cases.json");
+const present = existsSync(file);
+if (!present) console.log("decide/proxy: the acceptance cases (shared/cases/kubeproxy-cases.json) are not here: skipped");
+
+interface Flow {
+  readonly name: string;
+  readonly sourceIP: string;
+  readonly destIP: string;
+  readonly destPort: number;
+  readonly protocol: Protocol;
+  readonly output: string;
+  readonly masq: boolean;
+  readonly modes?: readonly string[];
+}
+interface Config {
+  readonly ipFamily: "IPv4" | "IPv6";
+  readonly nodeName: string;
+  readonly nodeIP: string;
+  readonly nodeAddresses: Readonly<Record<string, readonly string[]>>;
+  readonly localTrafficDetector: { readonly clusterCIDR: string } | null;
+  readonly serviceCIDR: string;
+  readonly nodePortAddresses: readonly string[];
+  readonly masqueradeAll: boolean;
+  readonly localhostNodePorts?: boolean;
+  readonly featureGates?: Readonly<Record<string, boolean>>;
+}
+interface Step {
+  readonly services?: readonly Service[];
+  readonly endpointSlices?: readonly EndpointSlice[];
+  readonly flows?: readonly Flow[];
+}
+interface FlowCase extends Step {
+  readonly id: string;
+  readonly modes: readonly string[];
+  readonly config: Config;
+  readonly services: readonly Service[];
+  readonly then?: readonly Step[];
+}
+interface CategoryCase {
+  readonly name: string;
+  readonly gates: Readonly<Record<string, boolean>>;
+  readonly nodeLabels: Readonly<Record<string, string>>;
+  readonly service: { hintsAnnotation?: string; internalPolicyLocal?: boolean; externalPolicyLocal?: boolean; nodePort?: number };
+  readonly endpoints: readonly {
+    endpoint: string;
+    ready: boolean;
+    isLocal: boolean;
+    serving?: boolean;
+    terminating?: boolean;
+    zoneHints?: readonly string[];
+  }[];
+  readonly clusterEndpoints: readonly string[] | null;
+  readonly localEndpoints: readonly string[] | null;
+  readonly allEndpoints: readonly string[];
+  readonly hasAnyEndpoints: boolean;
+}
+interface Cases {
+  readonly flowCases: readonly FlowCase[];
+  readonly categorizeEndpoints: readonly CategoryCase[];
+  readonly loadBalancerIPMode: readonly (FlowCase & {
+    readonly expect: { readonly loadBalancerIP: string; readonly handledByProxy: boolean };
+  })[];
+}
+
+const cases = present ? (JSON.parse(readFileSync(file, "utf8")) as Cases) : undefined;
+
+function nodeOf(config: Config, mode: string): PlanNode {
+  const addresses = Object.values(config.nodeAddresses).flatMap((list) => list.map((text) => text.split("/")[0] as string));
+  const family = config.ipFamily === "IPv6" ? 6 : 4;
+  const chosen = selectNodePortAddresses({
+    cidrs: config.nodePortAddresses,
+    addresses,
+    primary: [config.nodeIP],
+    whenEmpty: mode === "iptables" ? "all" : "primary",
+    localhost: config.localhostNodePorts ?? false,
+  });
+  return {
+    name: config.nodeName,
+    addresses,
+    nodePortAddresses: chosen.filter((text) => parseIp(text)?.family === family),
+    clusterCIDRs: config.localTrafficDetector === null ? [] : [config.localTrafficDetector.clusterCIDR],
+  };
+}
+
+const optionsOf = (config: Config): PlanOptions => ({
+  masqueradeAll: config.masqueradeAll,
+  loadBalancerIPMode: config.featureGates?.["LoadBalancerIPMode"] !== false,
+});
+
+function answer(traced: Trace): { output: string; masq: boolean } {
+  if (traced.kind !== "dnat") return { output: traced.kind === "none" ? "" : traced.kind.toUpperCase(), masq: false };
+  return {
+    output: traced.endpoints.map(({ endpoint }) => joinHostPort(endpoint.ip, endpoint.port)).join(", "),
+    masq: traced.endpoints.every(({ masquerade }) => masquerade),
+  };
+}
+
+/** Every flow of a case in one mode: how many agree, and the misses in words. */
+function run(flowCase: FlowCase, mode: string): { passed: number; misses: string[] } {
+  const misses: string[] = [];
+  let passed = 0;
+  const node = nodeOf(flowCase.config, mode);
+  const steps: readonly Step[] = [
+    flowCase,
+    ...(flowCase.then ?? []).map((step) => ({ services: flowCase.services, endpointSlices: [], ...step })),
+  ];
+  for (const step of steps) {
+    const plan = planServices(step.services ?? flowCase.services, step.endpointSlices ?? [], node, optionsOf(flowCase.config));
+    for (const flow of step.flows ?? []) {
+      if (!(flow.modes ?? flowCase.modes).includes(mode)) continue;
+      const serviceCIDRs = mode === "nftables" ? [flowCase.config.serviceCIDR] : [];
+      const got = answer(
+        trace(plan, { from: flow.sourceIP, to: flow.destIP, port: flow.destPort, protocol: flow.protocol }, { serviceCIDRs }),
+      );
+      const same = got.output.split(", ").sort().join() === flow.output.split(", ").sort().join() && got.masq === flow.masq;
+      if (same) passed += 1;
+      else
+        misses.push(
+          `${flowCase.id} (${mode}): ${flow.name}: want "${flow.output}" masq=${flow.masq}, got "${got.output}" masq=${got.masq}`,
+        );
+    }
+  }
+  return { passed, misses };
+}
+
+describe.runIf(present)("kube-proxy's cases", () => {
+  test("packet flows, in both modes", () => {
+    const results = (cases?.flowCases ?? []).flatMap((flowCase) => flowCase.modes.map((mode) => run(flowCase, mode)));
+    const passed = results.reduce((sum, result) => sum + result.passed, 0);
+    const misses = results.flatMap((result) => result.misses);
+    console.log(`decide/proxy: ${passed} of ${passed + misses.length} flows answered as kube-proxy does`);
+    expect(misses).toEqual([]);
+    expect(passed).toBeGreaterThan(200);
+  });
+
+  test("categorizeEndpoints", () => {
+    const misses = (cases?.categorizeEndpoints ?? []).flatMap((one) => {
+      const got = categorize(one);
+      const want = JSON.stringify([one.clusterEndpoints, one.localEndpoints, one.allEndpoints, one.hasAnyEndpoints]);
+      return got === want ? [] : [`${one.name}: want ${want}, got ${got}`];
+    });
+    console.log(
+      `decide/proxy: ${(cases?.categorizeEndpoints.length ?? 0) - misses.length} of ${cases?.categorizeEndpoints.length} categorize cases`,
+    );
+    expect(misses).toEqual([]);
+  });
+
+  test("ipMode of a load balancer's address", () => {
+    for (const one of cases?.loadBalancerIPMode ?? []) {
+      const plan = planServices(one.services, one.endpointSlices ?? [], nodeOf(one.config, "nftables"), optionsOf(one.config));
+      const traced = trace(plan, { from: "203.0.113.2", to: one.expect.loadBalancerIP, port: 80, protocol: "TCP" });
+      expect({ id: one.id, handled: traced.kind === "dnat" }).toEqual({ id: one.id, handled: one.expect.handledByProxy });
+    }
+  });
+});
+
+function categorize(one: CategoryCase): string {
+  const { service } = one;
+  const endpoints = one.endpoints.map((endpoint): PlanEndpoint => {
+    const [ip = "", port] = endpoint.endpoint.split(":");
+    const { ready, isLocal, serving = ready, terminating = false, zoneHints } = endpoint;
+    return {
+      kind: "endpoint",
+      ip,
+      port: Number(port),
+      local: isLocal,
+      ready,
+      serving,
+      terminating,
+      ...(zoneHints === undefined ? {} : { zoneHints }),
+    };
+  });
+  const annotations = service.hintsAnnotation === undefined ? {} : { "service.kubernetes.io/topology-mode": service.hintsAnnotation };
+  const result = categorizeEndpoints(
+    endpoints,
+    {
+      internalLocal: service.internalPolicyLocal === true,
+      externalLocal: service.externalPolicyLocal === true,
+      externallyAccessible: (service.nodePort ?? 0) !== 0,
+      hints: hintsCount({ metadata: { annotations } }),
+      terminatingEndpoints: one.gates["ProxyTerminatingEndpoints"] !== false,
+    },
+    { name: "test-node", zone: one.nodeLabels["topology.kubernetes.io/zone"] ?? "" },
+  );
+  const names = (list: readonly PlanEndpoint[] | undefined) => list?.map(({ ip, port }) => `${ip}:${port}`) ?? null;
+  return JSON.stringify([names(result.cluster), names(result.local), names(result.reachable), result.hasAny]);
+}

@@ -1,0 +1,30 @@
+/** What a Corefile may refer to outside itself: the environment and files. */
+import { globSync, readFileSync } from "node:fs";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+
+export interface CorefileSources {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Throws as `fs.readFileSync` does. */
+  readFile(path: string): string;
+  /** Paths, sorted. */
+  glob(pattern: string): readonly string[];
+}
+
+export const systemSources: CorefileSources = {
+  env: process.env,
+  readFile: (path) => readFileSync(path, "utf8"),
+  glob: (pattern) => globSync(pattern).sort(),
+};
+
+/** A path in a Corefile is relative to that file. */
+export function besideFile(file: string, path: string): string {
+  return isAbsolute(path) ? path : join(dirname(resolve(file)), path);
+}
+
+/** `{$NAME}` and `{%NAME%}`; a variable that is not set is empty. */
+export function expandVariables(text: string, env: CorefileSources["env"]): string {
+  if (!text.includes("{")) return text;
+  return text
+    .replace(/\{%([^%]+)%\}/g, (_, name: string) => env[name] ?? "")
+    .replace(/\{\$([^}]+)\}/g, (_, name: string) => env[name] ?? "");
+}

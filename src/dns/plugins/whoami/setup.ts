@@ -1,0 +1,32 @@
+import { addressRecord, classes, recordTypes } from "../../../decide/dns/records.ts";
+import { reply, type PluginEntry } from "../../plugin.ts";
+import { createReply } from "../../wire/message.ts";
+
+export const whoami: PluginEntry = {
+  name: "whoami",
+  setup(reader) {
+    reader.next();
+    if (reader.args().length > 0) throw reader.argumentError();
+    return {
+      handlers: [
+        {
+          name: "whoami",
+          serveDNS({ message, question, client }) {
+            const port = { priority: 0, weight: 0, port: client.port, target: "." };
+            const srv = {
+              name: `_${client.protocol}.${question.name}`,
+              type: recordTypes.SRV,
+              class: classes.IN,
+              ttl: 0,
+              data: { kind: "srv", ...port } as const,
+            };
+            return reply(
+              "whoami",
+              createReply(message, { authoritative: true, additionals: [addressRecord(question.name, 0, client.address), srv] }),
+            );
+          },
+        },
+      ],
+    };
+  },
+};

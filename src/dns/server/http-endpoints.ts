@@ -1,0 +1,115 @@
+/** The HTTP pages of `health`, `ready` and `prometheus`: one server per address, shared by all that ask for it. */
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { errnoCode, errorMessage, FairleadError } from "../../lib/errors.ts";
+import { joinHostPort } from "../../lib/ip.ts";
+import type { HttpEndpoints, HttpHandler, HttpLease } from "../plugin.ts";
+
+interface Shared {
+  readonly server: Server;
+  readonly pages: Map<string, HttpHandler>;
+  readonly host: string;
+  readonly port: number;
+  uses: number;
+}
+
+export interface HttpEndpointsOptions {
+  /** Where an address without a host listens. Default 127.0.0.1. */
+  readonly host?: string;
+  /** The port for one of the Corefile; 0: any free one; undefined: none. Default: the Corefile's. */
+  readonly port?: (port: number) => number | undefined;
+}
+
+export class SharedHttpEndpoints implements HttpEndpoints {
+  readonly #host: string;
+  readonly #port: (port: number) => number | undefined;
+  readonly #servers = new Map<string, Promise<Shared>>();
+  readonly #pages = new Map<string, Shared>();
+
+  constructor({ host = "127.0.0.1", port = (asked) => asked }: HttpEndpointsOptions = {}) {
+    this.#host = host;
+    this.#port = port;
+  }
+
+  addresses(): ReadonlyMap<string, { readonly host: string; readonly port: number }> {
+    return this.#pages;
+  }
+
+  async open(address: string, path: string, handler: HttpHandler): Promise<HttpLease> {
+    const { host, port } = splitAddress(address);
+    const wanted = this.#port(port);
+    // Nobody wants pages: the plugin works all the same.
+    if (wanted === undefined) return { release: async () => undefined };
+    const key = joinHostPort(host, port);
+    const shared = await this.#server(key, host === "" || host === "localhost" ? this.#host : host, wanted);
+    shared.uses++;
+    shared.pages.set(path, handler);
+    this.#pages.set(path, shared);
+    let released = false;
+    return {
+      release: async () => {
+        if (released) return;
+        released = true;
+        // After a reload the page belongs to the new configuration.
+        if (shared.pages.get(path) === handler) {
+          shared.pages.delete(path);
+          if (this.#pages.get(path) === shared) this.#pages.delete(path);
+        }
+        if (--shared.uses > 0) return;
+        this.#servers.delete(key);
+        await close(shared.server);
+      },
+    };
+  }
+
+  async #server(key: string, host: string, port: number): Promise<Shared> {
+    const pending = this.#servers.get(key) ?? listen(host, port);
+    this.#servers.set(key, pending);
+    try {
+      return await pending;
+    } catch (error) {
+      this.#servers.delete(key);
+      throw error;
+    }
+  }
+}
+
+function splitAddress(address: string): { readonly host: string; readonly port: number } {
+  const colon = address.lastIndexOf(":");
+  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(address.slice(colon + 1)) };
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+function listen(host: string, port: number): Promise<Shared> {
+  const pages = new Map<string, HttpHandler>();
+  const server = createServer({ requestTimeout: 5000, maxHeaderSize: 8192 }, (request, response) => {
+    const readable = request.method === "GET" || request.method === "HEAD";
+    const handler = readable ? pages.get((request.url ?? "").split("?")[0] as string) : undefined;
+    if (handler === undefined) return void response.writeHead(404).end("404 page not found\n");
+    Promise.resolve(handler()).then(
+      ({ status, body, type = "text/plain; charset=utf-8" }) => response.writeHead(status, { "content-type": type }).end(body),
+      (error: unknown) => response.writeHead(500).end(`${errorMessage(error)}\n`),
+    );
+  });
+  return new Promise((resolve, reject) => {
+    server.once("error", (error) => {
+      const message = `${joinHostPort(host, port)} cannot be bound (${errnoCode(error) ?? error.message})`;
+      reject(
+        new FairleadError("FL_LISTEN", message, {
+          cause: error,
+          hint: "Another program listens there, or the address is not this machine's.",
+        }),
+      );
+    });
+    server.listen({ host, port }, () => {
+      server.unref();
+      resolve({ server, pages, host, port: (server.address() as AddressInfo).port, uses: 0 });
+    });
+  });
+}

@@ -1,0 +1,103 @@
+/** Logs, exec and port-forward of this node's pods, for the API server. */
+import { connect } from "node:net";
+import type { ExecOptions, ExecSession, LogOptions, NodeAgent, PodRef } from "../api/node-agent.ts";
+import { badRequestError, notFoundError, unavailableError } from "../api/status.ts";
+import { pods } from "../api/resources.ts";
+import type { Clock } from "../lib/clock.ts";
+import { declaredContainers, type ContainerRecord } from "./container-record.ts";
+import { readLog } from "./logs/log-reader.ts";
+import type { LogStore } from "./logs/log-store.ts";
+import type { PodWorker } from "./pod-worker.ts";
+
+export interface NodeAgentOptions {
+  readonly worker: (pod: PodRef) => PodWorker | undefined;
+  readonly logs: LogStore;
+  readonly clock: Clock;
+}
+
+export function createNodeAgent({ worker, logs, clock }: NodeAgentOptions): NodeAgent {
+  const workerOf = (pod: PodRef): PodWorker => {
+    const found = worker(pod);
+    if (found === undefined || (pod.uid !== "" && found.uid !== pod.uid)) throw notFoundError(pods, pod.name);
+    return found;
+  };
+  return {
+    async logs(pod, options, signal) {
+      const found = workerOf(pod);
+      const instance = instanceToRead(found, pod, options);
+      const ref = { ...pod, uid: found.uid };
+      const since = sinceTime(options, clock.now());
+      const readOptions = { ...options, ...(since === undefined ? {} : { since }) };
+      return readLog(logs.fileOf(ref, options.container, instance), logs.writer(ref, options.container, instance), readOptions, signal);
+    },
+    async exec(pod: PodRef, options: ExecOptions): Promise<ExecSession> {
+      const found = workerOf(pod);
+      requireContainer(found, pod, options.container);
+      const instance = found.instance(options.container);
+      if (instance === undefined) throw badRequestError(`container ${options.container} is not running in pod ${pod.name}`);
+      return instance.running.exec(options);
+    },
+    async dial(pod, port) {
+      const { podIP } = workerOf(pod);
+      if (podIP === "") throw unavailableError(`pod ${pod.name} has no address yet`);
+      const socket = connect({ host: podIP, port, allowHalfOpen: true });
+      await new Promise<void>((resolve, reject) => {
+        socket.once("connect", resolve);
+        socket.once("error", reject);
+      });
+      return socket;
+    },
+  };
+}
+
+function requireContainer(worker: PodWorker, pod: PodRef, container: string): void {
+  if (!declaredContainers(worker.pod).some((declared) => declared.container.name === container)) {
+    throw badRequestError(`container ${container} is not valid for pod ${pod.name}`);
+  }
+}
+
+/** The number of the instance whose log is asked for; upstream's texts where there is none. */
+function instanceToRead(worker: PodWorker, pod: PodRef, { container, previous }: LogOptions): number {
+  requireContainer(worker, pod, container);
+  const record = worker.record(container);
+  const restarts = record?.restarts ?? 0;
+  if (previous) {
+    const number = previousInstance(record);
+    if (number === undefined)
+      throw badRequestError(`previous terminated container ${JSON.stringify(container)} in pod ${JSON.stringify(pod.name)} not found`);
+    return number;
+  }
+  if (record?.running === undefined && record?.exit === undefined) {
+    const reason = record?.waiting?.reason ?? "ContainerCreating";
+    throw badRequestError(
+      `container ${JSON.stringify(container)} in pod ${JSON.stringify(pod.name)} is waiting to start: ${reasonText(record, reason)}`,
+    );
+  }
+  return restarts;
+}
+
+function previousInstance(record: ContainerRecord | undefined): number | undefined {
+  if (record === undefined) return undefined;
+  if (record.running !== undefined) return record.exit === undefined ? undefined : record.restarts - 1;
+  // Between two instances the one that ended last is the previous one, as its state is the last state.
+  if (record.waiting !== undefined && record.exit !== undefined) return record.restarts;
+  return record.earlierExit === undefined ? undefined : record.restarts - 1;
+}
+
+function reasonText(record: ContainerRecord | undefined, reason: string): string {
+  const pulls: Readonly<Record<string, string>> = {
+    ErrImagePull: "image can't be pulled",
+    ImagePullBackOff: "trying and failing to pull image",
+  };
+  return (
+    pulls[reason] ?? (reason === "CreateContainerConfigError" && record?.waiting?.message !== undefined ? record.waiting.message : reason)
+  );
+}
+
+function sinceTime({ sinceSeconds, sinceTime: text }: LogOptions, now: number): number | undefined {
+  if (sinceSeconds !== undefined) return now - sinceSeconds * 1000;
+  if (text === undefined) return undefined;
+  const time = Date.parse(text);
+  if (Number.isNaN(time)) throw badRequestError(`invalid sinceTime: ${JSON.stringify(text)}`);
+  return time;
+}

@@ -1,0 +1,48 @@
+/** What stands behind an image name where there are no images: programs of this machine. */
+import type { Container } from "../../../api/types.ts";
+import type { ImageAnswer } from "../runtime.ts";
+
+/** One image: how its programs are found. */
+export interface ImageEntry {
+  /** The image's repository without registry, tag and digest: `node`, `library/node`, `fairlead.dev/node`. */
+  readonly repositories: readonly string[];
+  readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Directories put in front of PATH. */
+  readonly path: readonly string[];
+}
+
+/** `docker.io/library/node:26@sha256:…` names `node`; other registries keep their name: `fairlead.dev/node`. */
+export function imageRepository(image: string): string {
+  const withoutDigest = image.split("@")[0] as string;
+  const colon = withoutDigest.lastIndexOf(":");
+  const repository = colon > withoutDigest.lastIndexOf("/") ? withoutDigest.slice(0, colon) : withoutDigest;
+  return repository.replace(/^(?:(?:index\.)?docker\.io\/)?(?:library\/)?/, "");
+}
+
+export function findImage(images: readonly ImageEntry[], image: string): ImageEntry | undefined {
+  const repository = imageRepository(image);
+  return images.find(({ repositories }) => repositories.some((name) => imageRepository(name) === repository));
+}
+
+export function answerImage(images: readonly ImageEntry[], container: Container): ImageAnswer {
+  const image = container.image ?? "";
+  if (findImage(images, image) !== undefined) return { kind: "present", imageID: `host://${imageRepository(image)}` };
+  if ((container.command ?? []).length > 0) {
+    const program = container.command?.[0] ?? "";
+    const note = `container ${container.name}: image ${JSON.stringify(image)} is not used; the command ${JSON.stringify(program)} runs from this machine, for this node runs pods as plain processes`;
+    return { kind: "present", imageID: "host://", note };
+  }
+  const known = images.flatMap(({ repositories }) => repositories).join(", ");
+  return {
+    kind: "absent",
+    message: `no program stands behind image ${JSON.stringify(image)}: this node runs pods as plain processes of this machine and pulls no images. Set the container's command, or use one of: ${known}`,
+  };
+}
+
+/** The words that run: `command` replaces the image's entrypoint and its cmd, `args` only its cmd. */
+export function commandLine(entry: ImageEntry | undefined, command: readonly string[], args: readonly string[]): readonly string[] {
+  if (command.length > 0) return [...command, ...args];
+  return [...(entry?.entrypoint ?? []), ...(args.length > 0 ? args : (entry?.cmd ?? []))];
+}

@@ -1,0 +1,112 @@
+/**
+ * What runs containers. The contract:
+ *
+ * - A runtime knows nothing of the API and decides nothing: no restarts, no probes, no status. The kubelet owns each
+ *   `RunningContainer` and ends it; a runtime's `stop` ends whatever is left.
+ * - `run` resolves once the container runs, and rejects with `ContainerStartError` when it cannot; other containers are
+ *   never touched. `exited` always settles, exactly once, and as soon as the main process is gone.
+ * - Output goes to `ContainerSpec.output`; it may still come after `exited`, until `drained`.
+ */
+import type { ExecOptions, ExecSession, PodRef } from "../../api/node-agent.ts";
+import type { Container, Pod } from "../../api/types.ts";
+import type { LogStream } from "../logs/log-format.ts";
+
+export interface PodIdentity extends PodRef {
+  readonly ip: string;
+}
+
+/** A volume as one container sees it. */
+export interface ContainerMount {
+  /** Absolute, as the pod says. */
+  readonly mountPath: string;
+  /** The directory or file of the host that stands there. */
+  readonly source: string;
+}
+
+export interface ContainerSpec {
+  readonly pod: PodIdentity;
+  readonly object: Pod;
+  readonly container: Container;
+  /** From 0: the container's `restartCount`. */
+  readonly instance: number;
+  /** `$(NAME)` is already replaced. */
+  readonly command: readonly string[];
+  readonly args: readonly string[];
+  /** Complete: what `baseEnvironment` gave is part of it. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly mounts: readonly ContainerMount[];
+  /** Takes output; waits for a returned promise before it gives more. */
+  readonly output: (stream: LogStream, chunk: Uint8Array) => Promise<void> | undefined;
+}
+
+export interface ProcessExit {
+  /** 128+n for a process ended by signal n. */
+  readonly exitCode: number;
+  /** What the container left as its termination message, if anything. */
+  readonly message?: string;
+}
+
+export interface RunningContainer {
+  /** `loopback://1f3a…`: unique over restarts of the program. */
+  readonly id: string;
+  readonly exited: Promise<ProcessExit>;
+  /** No output comes any more. Settles after `exited`, within a bounded time. */
+  readonly drained: Promise<void>;
+  /** Sends a signal (`SIGTERM`) to all processes of the container. Nothing happens when it is over. */
+  signal(name: NodeJS.Signals): void;
+  exec(options: ExecOptions): Promise<ExecSession>;
+}
+
+/** The container could not be started: reason and text for its status, as runtimes give them. */
+export class ContainerStartError extends Error {
+  readonly exitCode = 128;
+  readonly reason = "StartError";
+}
+
+export type ImageAnswer =
+  /** `note`: what the user should know, as a Warning. */
+  { readonly kind: "present"; readonly imageID: string; readonly note?: string } | { readonly kind: "absent"; readonly message: string };
+
+/** A field of a pod that has no effect here. */
+export interface IgnoredField {
+  /** `spec.containers[0].securityContext.runAsUser` */
+  readonly field: string;
+  readonly why: string;
+}
+
+/** A listening TCP socket of this machine. */
+export interface PortListener {
+  /** `0.0.0.0` and `::` are all addresses. */
+  readonly address: string;
+  readonly port: number;
+  /** Whose process holds it; undefined: none of the pods' that could be looked at. */
+  readonly pod: PodRef | undefined;
+  /** Fairlead's own process holds it: a Service's address. */
+  readonly self: boolean;
+}
+
+export interface Runtime {
+  /** The node's `containerRuntimeVersion`: `loopback://0.1.0`. */
+  readonly version: string;
+  /** How soon after a container's start its first probe makes sense, in ms; default 25. */
+  readonly firstProbeMs?: number;
+  /** Ends what a former run of the program left behind. */
+  start(): Promise<void>;
+  /** Ends everything that still runs. */
+  stop(): Promise<void>;
+  /** What stands behind a container's image. */
+  image(container: Container): ImageAnswer;
+  /** Variables that every container gets: lowest in precedence, and known to `$(NAME)`. */
+  baseEnvironment(pod: PodIdentity, container: Container): Readonly<Record<string, string>>;
+  run(spec: ContainerSpec): Promise<RunningContainer>;
+  /** Gives back what the pod's containers left on disk, and ends processes that got away from their container. */
+  removePod(pod: PodRef): Promise<void>;
+  ignoredFields(pod: Pod): readonly IgnoredField[];
+  /** Where a container finds its volumes, if not where the pod asks for them. */
+  mountNote?(pod: PodRef, container: Container): string | undefined;
+  /**
+   * Who listens on a TCP port, where pods share the machine's addresses. With `ip` only those that a connection to it can
+   * reach. Not cheap: for the moments when something failed, or first succeeds.
+   */
+  listeners?(port: number, ip?: string): Promise<readonly PortListener[]>;
+}

@@ -1,0 +1,166 @@
+import { createSocket } from "node:dgram";
+import { connect, type Socket } from "node:net";
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { FakeClock } from "../lib/clock.ts";
+import { Balancer } from "./balancer.ts";
+import { connectTcp, type ConnectResult } from "./connect.ts";
+import { bindUdp, listenTcp } from "./listener.ts";
+import { UdpRelay } from "./udp-relay.ts";
+
+describe("listener", () => {
+  const nothing = () => {};
+
+  test("what cannot be bound is a value", async () => {
+    const first = await listenTcp({ host: "127.203.0.1", port: 0, onConnection: nothing });
+    if (first.kind === "failed") throw new Error(first.message);
+    expect(await listenTcp({ host: "127.203.0.1", port: first.port, onConnection: nothing })).toMatchObject({
+      kind: "failed",
+      code: "EADDRINUSE",
+    });
+    // 192.0.2.0/24 is for documentation (RFC 5737): no host has it.
+    expect(await listenTcp({ host: "192.0.2.1", port: 0, onConnection: nothing })).toMatchObject({ kind: "failed", code: "EADDRNOTAVAIL" });
+    expect(await bindUdp({ host: "192.0.2.1", port: 0, onMessage: nothing })).toMatchObject({ kind: "failed", code: "EADDRNOTAVAIL" });
+    await first.close();
+  });
+
+  test("a closed address is refused and free at once, while its connections stay", async () => {
+    const taken: Socket[] = [];
+    const first = await listenTcp({
+      host: "127.203.0.1",
+      port: 0,
+      onConnection: (socket) => void (taken.push(socket), socket.resume().on("end", () => socket.end())),
+    });
+    if (first.kind === "failed") throw new Error(first.message);
+    const client = connect(first.port, first.host);
+    await new Promise((done) => client.once("connect", done));
+    while (taken.length === 0) await new Promise((next) => setImmediate(next));
+    await first.close();
+    const code = await new Promise((resolve) =>
+      connect(first.port, first.host).once("error", (error: NodeJS.ErrnoException) => resolve(error.code)),
+    );
+    expect(code).toBe("ECONNREFUSED");
+    const again = await listenTcp({ host: first.host, port: first.port, onConnection: nothing });
+    expect(again.kind).toBe("ok");
+    if (again.kind === "ok") await again.close();
+    expect(client.destroyed).toBe(false);
+    client.end();
+    await new Promise((done) => client.once("close", done));
+  });
+});
+
+describe("connectTcp", () => {
+  const dial = (options: Parameters<typeof connectTcp>[0]) => new Promise<ConnectResult>((resolve) => connectTcp(options, resolve));
+
+  test("failures are values; a source address that cannot be had costs only the address", async () => {
+    const listener = await listenTcp({
+      host: "127.203.0.2",
+      port: 0,
+      onConnection: (socket) => void socket.end(String(socket.remoteAddress)),
+    });
+    if (listener.kind === "failed") throw new Error(listener.message);
+    const from = async (localAddress: string) => {
+      const result = await dial({ host: listener.host, port: listener.port, timeoutMs: 1000, localAddress });
+      if ("failed" in result) return result.failed;
+      const text = await new Promise((resolve) => result.once("data", (data) => resolve(String(data))));
+      result.destroy();
+      return text;
+    };
+    expect(await from("127.203.0.77")).toBe("127.203.0.77");
+    expect(await from("192.0.2.1")).toBe("127.0.0.1");
+    await listener.close();
+    expect(await dial({ host: listener.host, port: listener.port, timeoutMs: 1000 })).toEqual({ failed: "ECONNREFUSED" });
+  });
+});
+
+describe("Balancer", () => {
+  const endpoints = (count: number) => Array.from({ length: count }, (_, i) => ({ ip: `127.0.0.${i + 1}`, port: 80 }));
+  const clock = new FakeClock();
+
+  test("in turn, past those that failed; nothing when all have", () => {
+    const balancer = new Balancer({ clock });
+    const all = endpoints(3);
+    balancer.update(all, undefined);
+    expect([1, 2, 3, 4].map(() => balancer.pick("c")?.ip)).toEqual(["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.1"]);
+    expect(balancer.pick("c", new Set([all[1] as never]))?.ip).toBe("127.0.0.3");
+    expect(balancer.pick("c", new Set(all))).toBeUndefined();
+    balancer.update([], undefined);
+    expect(balancer.pick("c")).toBeUndefined();
+  });
+
+  test("any run of changes and picks: only present endpoints, evenly", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 6 }), { maxLength: 20 }), (counts) => {
+        const balancer = new Balancer({ clock });
+        for (const count of counts) {
+          balancer.update(endpoints(count), undefined);
+          const picks = Array.from({ length: count * 3 }, () => balancer.pick("c")?.ip);
+          for (const { ip } of endpoints(count)) expect(picks.filter((pick) => pick === ip).length).toBe(3);
+          if (count === 0) expect(balancer.pick("c")).toBeUndefined();
+        }
+      }),
+    );
+  });
+
+  test("remembered clients are bounded, the longest unseen forgotten first", () => {
+    const balancer = new Balancer({ clock, maxClients: 2 });
+    balancer.update(endpoints(3), 1000);
+    const [a, b] = [balancer.pick("a"), balancer.pick("b")];
+    expect(balancer.pick("a")).toBe(a);
+    balancer.pick("c");
+    expect(balancer.pick("a")).toBe(a);
+    expect(balancer.pick("b")).not.toBe(b);
+  });
+
+  test("a remembered endpoint that fails is replaced for good", () => {
+    const balancer = new Balancer({ clock });
+    balancer.update(endpoints(2), 1000);
+    const first = balancer.pick("a");
+    const second = balancer.pick("a", new Set([first as never]));
+    expect(second).not.toBe(first);
+    expect(balancer.pick("a")).toBe(second);
+  });
+});
+
+describe("UdpRelay", () => {
+  test("sessions expire when idle, are bounded, and end when nobody listens", async () => {
+    const clock = new FakeClock();
+    const target = await bindUdp({
+      host: "127.203.0.3",
+      port: 0,
+      onMessage: (message, from) => target.kind === "ok" && target.socket.send(`${String(message)}!`, from.port, from.address),
+    });
+    const listener = await bindUdp({ host: "127.203.0.3", port: 0, onMessage: (message, from) => relay?.receive(message, from) });
+    if (target.kind === "failed" || listener.kind === "failed") throw new Error("no sockets");
+    let port = target.port;
+    const relay: UdpRelay = new UdpRelay({
+      listener: listener.socket,
+      choose: () => ({ ip: target.host, port }),
+      clock,
+      idleMs: 1000,
+      maxSessions: 2,
+    });
+    const clients = Array.from({ length: 3 }, () => createSocket("udp4"));
+    const ask = (client: (typeof clients)[number]) =>
+      new Promise<string>((resolve) => {
+        client.once("message", (reply) => resolve(String(reply)));
+        client.send("hi", listener.port, listener.host);
+      });
+    for (const client of clients) expect(await ask(client)).toBe("hi!");
+    expect(relay.sessions).toBe(2);
+    clock.advance(999);
+    expect(await ask(clients[2] as never)).toBe("hi!");
+    clock.advance(1);
+    expect(relay.sessions).toBe(1);
+    clock.advance(1000);
+    expect(relay.sessions).toBe(0);
+    expect(clock.pending).toBe(0);
+    port = 1;
+    clients[0]?.send("hi", listener.port, listener.host);
+    while (relay.sessions === 0) await new Promise((next) => setImmediate(next));
+    while (relay.sessions === 1) await new Promise((next) => setImmediate(next));
+    relay.close();
+    for (const client of clients) client.close();
+    await Promise.all([target.close(), listener.close()]);
+  });
+});

@@ -1,0 +1,130 @@
+/**
+ * Relays datagrams between the clients of one bound address and the endpoints chosen for them. A session (client address and
+ * port → a connected socket to one endpoint) lives while datagrams pass; a dead endpoint ends it, so that the client's
+ * next datagram goes elsewhere. Sessions are bounded: beyond the limit the one longest idle goes.
+ */
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import type { Clock, Timer } from "../lib/clock.ts";
+
+export interface UdpTarget {
+  readonly ip: string;
+  readonly port: number;
+  /** The address to send from; must be one of this host's. */
+  readonly localAddress?: string | undefined;
+}
+
+export interface UdpRelayOptions {
+  /** The bound socket: answers leave through it, so that they come from the address that was asked. */
+  readonly listener: Socket;
+  /** For a client without a session; undefined: its datagram is dropped. */
+  readonly choose: (clientAddress: string) => UdpTarget | undefined;
+  readonly clock: Clock;
+  readonly idleMs: number;
+  readonly maxSessions?: number;
+}
+
+interface Session {
+  readonly socket: Socket;
+  readonly target: UdpTarget;
+  readonly client: string;
+  /** Datagrams that wait for the socket to be connected; undefined afterwards. */
+  waiting: Buffer[] | undefined;
+  used: number;
+}
+
+/** Datagrams kept while a session's socket is being connected (one turn of the event loop). */
+const maxWaiting = 16;
+
+export class UdpRelay {
+  readonly #options: Required<UdpRelayOptions>;
+  /** `address port` of the client → its session, longest idle first. */
+  readonly #sessions = new Map<string, Session>();
+  #sweep: Timer | undefined;
+
+  constructor(options: UdpRelayOptions) {
+    this.#options = { maxSessions: 1024, ...options };
+  }
+
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  /** A datagram from a client. */
+  receive(message: Buffer, from: RemoteInfo): void {
+    const key = `${from.address} ${from.port}`;
+    const session = this.#sessions.get(key) ?? this.#open(key, from);
+    if (session === undefined) return;
+    this.#touch(key, session);
+    if (session.waiting === undefined) session.socket.send(message);
+    else if (session.waiting.length < maxWaiting) session.waiting.push(message);
+  }
+
+  /** Ends the sessions whose endpoint may no longer be used: their clients' next datagrams choose anew. */
+  recheck(allowed: (target: UdpTarget, clientAddress: string) => boolean): void {
+    for (const [key, { target, client }] of this.#sessions) {
+      if (!allowed(target, client)) this.#end(key);
+    }
+  }
+
+  close(): void {
+    this.#sweep?.cancel();
+    for (const key of this.#sessions.keys()) this.#end(key);
+  }
+
+  #open(key: string, from: RemoteInfo): Session | undefined {
+    const target = this.#options.choose(from.address);
+    if (target === undefined) return undefined;
+    const socket = createSocket({ type: target.ip.includes(":") ? "udp6" : "udp4" });
+    const session: Session = { socket, target, client: from.address, waiting: [], used: 0 };
+    socket.on("message", (reply) => {
+      this.#touch(key, session);
+      this.#options.listener.send(reply, from.port, from.address);
+    });
+    // ECONNREFUSED: nobody listens at the endpoint (any more).
+    socket.on("error", () => this.#end(key, session));
+    if (target.localAddress !== undefined) socket.bind({ address: target.localAddress, port: 0, exclusive: true });
+    socket.once("connect", () => flush(session));
+    socket.connect(target.port, target.ip);
+    this.#sessions.set(key, session);
+    this.#makeRoom();
+    return session;
+  }
+
+  #touch(key: string, session: Session): void {
+    if (this.#sessions.get(key) !== session) return;
+    session.used = this.#options.clock.monotonic();
+    this.#sessions.delete(key);
+    this.#sessions.set(key, session);
+    this.#sweep ??= this.#options.clock.after(this.#options.idleMs, () => this.#expire());
+  }
+
+  #makeRoom(): void {
+    if (this.#sessions.size <= this.#options.maxSessions) return;
+    for (const oldest of this.#sessions.keys()) return this.#end(oldest);
+  }
+
+  #expire(): void {
+    this.#sweep = undefined;
+    const now = this.#options.clock.monotonic();
+    for (const [key, { used }] of this.#sessions) {
+      const left = used + this.#options.idleMs - now;
+      if (left > 0) {
+        this.#sweep = this.#options.clock.after(left, () => this.#expire());
+        return;
+      }
+      this.#end(key);
+    }
+  }
+
+  #end(key: string, only?: Session): void {
+    const session = this.#sessions.get(key);
+    if (session === undefined || (only !== undefined && only !== session)) return;
+    this.#sessions.delete(key);
+    session.socket.close();
+  }
+}
+
+function flush(session: Session): void {
+  for (const message of session.waiting ?? []) session.socket.send(message);
+  session.waiting = undefined;
+}

@@ -1,0 +1,53 @@
+/**
+ * What carries out the plan. A backend decides nothing: which endpoints, for whom and whether at all is in the plan.
+ * The proxy calls `apply` for one Service at a time, never twice at once for the same, and owns the backend's life.
+ */
+import type { Socket } from "node:net";
+import type { Protocol, ServicePlan } from "../../decide/proxy/index.ts";
+import type { ProxyReason } from "../../decide/proxy/reasons.ts";
+
+/** A virtual address that the backend does not serve, and what a person can do. */
+export interface AddressProblem {
+  /** CamelCase, stable: the reason of the Event. */
+  readonly reason: "AddressInUse" | "AddressTaken" | "PortNotPermitted" | "AddressNotLocal" | "ProtocolNotSupported" | "ListenFailed";
+  readonly protocol: Protocol;
+  readonly address: string;
+  readonly port: number;
+  readonly message: string;
+  /** `warning`: somebody should do something. `info`: nothing is wrong, this mode has no such thing. */
+  readonly severity: "warning" | "info";
+  /** Whether it may go away by itself, so that trying again makes sense. */
+  readonly retry: boolean;
+}
+
+export interface DialTarget {
+  readonly ip: string;
+  readonly port: number;
+  readonly protocol: Protocol;
+  /** The client's address, so that the endpoint sees it where that is possible; absent: this host. */
+  readonly client?: string;
+}
+
+export type DialResult =
+  /** Half-open allowed, nothing read yet; the caller owns the socket. */
+  | { readonly kind: "connected"; readonly socket: Socket; readonly servicePort: string; readonly endpoint: string }
+  | { readonly kind: "refused"; readonly reason: ProxyReason | "AllEndpointsFailed"; readonly message: string }
+  /** The address belongs to no Service. */
+  | { readonly kind: "unknown" };
+
+export interface Backend {
+  readonly mode: string;
+  /**
+   * Makes the Service's addresses do what the plan says; undefined: the Service is gone. Resolves when it is so. What
+   * stands already and stays is not touched. Never throws for an address that cannot be served: that is in the answer.
+   */
+  apply(key: string, plan: ServicePlan | undefined): Promise<readonly AddressProblem[]>;
+  /** A connection to a virtual address from inside this process, by the same plan. */
+  dial(target: DialTarget): Promise<DialResult>;
+  /** Services whose address another one held and has given up since the last call: `apply` them again. */
+  takeReleased(): readonly string[];
+  /** Virtual addresses that are being served. */
+  readonly served: number;
+  /** Closes everything; connections are cut. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,85 @@
+/** One virtual address of a Service port as the userspace backend holds it: who may come, and to which endpoints. */
+import { parseIp, type Ip } from "../../../lib/ip.ts";
+import { Balancer } from "../../../net/balancer.ts";
+import type { Clock } from "../../../lib/clock.ts";
+import {
+  endpointsOf,
+  servicePortText,
+  type EndpointSet,
+  type PlanEndpoint,
+  type PortPlan,
+  type SourceClass,
+  type Verdict,
+  type VirtualAddress,
+} from "../../../decide/proxy/index.ts";
+import { inRange } from "../../../decide/proxy/service-info.ts";
+
+/** The round-robin state of a Service port, shared by its addresses: one Service, one sequence. */
+export class PortState {
+  readonly #clock: Clock;
+  readonly #balancers = new Map<string, Balancer<PlanEndpoint>>();
+  plan: PortPlan;
+
+  constructor(plan: PortPlan, clock: Clock) {
+    this.#clock = clock;
+    this.plan = plan;
+    this.update(plan);
+  }
+
+  get name(): string {
+    return servicePortText(this.plan.servicePort);
+  }
+
+  update(plan: PortPlan): void {
+    this.plan = plan;
+    const affinityMs = plan.affinity.kind === "clientIP" ? plan.affinity.timeoutSeconds * 1000 : undefined;
+    for (const family of [4, 6] as const) {
+      const sets = endpointsOf(plan, family);
+      for (const set of ["cluster", "local"] as const) this.balancer(family, set).update(sets[set], affinityMs);
+    }
+  }
+
+  balancer(family: 4 | 6, set: EndpointSet): Balancer<PlanEndpoint> {
+    const key = `${family}${set}`;
+    let balancer = this.#balancers.get(key);
+    if (balancer === undefined) this.#balancers.set(key, (balancer = new Balancer({ clock: this.#clock })));
+    return balancer;
+  }
+}
+
+export type Route =
+  | { readonly kind: "to"; readonly balancer: Balancer<PlanEndpoint>; readonly masquerade: boolean }
+  | { readonly kind: "refuse"; readonly reason: "NoEndpoints" | "NoLocalEndpoints" | "SourceNotAllowed" };
+
+/** What the plan says for one client. `text`: its address in canonical form. */
+export function routeOf(port: PortState, address: VirtualAddress, text: string, classify: (from: Ip, text: string) => SourceClass): Route {
+  const ip = parseIp(text);
+  const verdict: Verdict = address.verdicts[ip === undefined ? "external" : classify(ip, text)];
+  if (verdict.kind !== "dnat") return { kind: "refuse", reason: verdict.reason };
+  if (address.sourceRanges !== undefined && !address.sourceRanges.some((range) => inRange(range, text)))
+    return { kind: "refuse", reason: "SourceNotAllowed" };
+  return { kind: "to", balancer: port.balancer(address.family, verdict.to), masquerade: verdict.masquerade };
+}
+
+/** Whether any client is carried: only then is there a listener. Without one the kernel refuses, at once and by itself. */
+export function carries(address: VirtualAddress): boolean {
+  const { pod, node, external } = address.verdicts;
+  return pod.kind === "dnat" || node.kind === "dnat" || external.kind === "dnat";
+}
+
+/**
+ * The address to connect from, so that the endpoint sees its client: possible without any right where both are in 127.0.0.0/8.
+ * 127.0.0.1 is what the kernel takes anyway.
+ */
+export function sourceFor(client: string, endpoint: PlanEndpoint, masquerade: boolean): string | undefined {
+  if (masquerade || client === endpoint.ip || client === "127.0.0.1" || !isLoopbackText(client) || !isLoopbackText(endpoint.ip))
+    return undefined;
+  return client;
+}
+
+const isLoopbackText = (text: string): boolean => text.startsWith("127.");
+
+/** A socket's remote address: IPv4 as such also where the socket is IPv6. */
+export function clientText(remote: string | undefined): string {
+  return remote === undefined ? "" : remote.startsWith("::ffff:") && remote.includes(".") ? remote.slice(7) : remote;
+}

@@ -1,0 +1,201 @@
+/**
+ * The userspace backend: a listener for each virtual address that this host has, a relay for each connection. Needs no
+ * rights and no kernel rules; see README.md beside this file.
+ */
+import type { Socket } from "node:net";
+import type { Clock } from "../../../lib/clock.ts";
+import { joinHostPort, type Ip } from "../../../lib/ip.ts";
+import type { PortPlan, Protocol, ServicePlan, SourceClass, VirtualAddress } from "../../../decide/proxy/index.ts";
+import { servicePortText } from "../../../decide/proxy/index.ts";
+import type { ProxyMetrics } from "../../metrics.ts";
+import type { AddressProblem, Backend, DialResult, DialTarget } from "../backend.ts";
+import { carries, PortState, routeOf } from "./address.ts";
+import { cleanup } from "./cleanup.ts";
+import { bind, bindProblem, type Bound } from "./listeners.ts";
+import { reach } from "./tcp.ts";
+
+export interface UserspaceOptions {
+  readonly clock: Clock;
+  readonly metrics: ProxyMetrics;
+  readonly classify: (from: Ip, text: string) => SourceClass;
+  /** Addresses of this host besides 127.0.0.0/8 and ::1. */
+  readonly hostAddresses: readonly string[];
+}
+
+/** A virtual address that a Service has claimed: with a listener where one can be and is wanted. */
+interface Claim {
+  readonly owner: string;
+  readonly protocol: Protocol;
+  address: VirtualAddress;
+  port: PortState;
+  bound?: Bound;
+}
+
+export class UserspaceBackend implements Backend {
+  readonly mode = "userspace";
+  readonly #options: UserspaceOptions;
+  readonly #host: ReadonlySet<string>;
+  /** `TCP 127.96.0.1 80` → claim. */
+  readonly #claims = new Map<string, Claim>();
+  /** Service → its ports (`name/protocol` → state), and the addresses that it claimed. */
+  readonly #services = new Map<string, { readonly ports: Map<string, PortState>; readonly claims: Set<string> }>();
+  /** Address → Services that want it while another has it. */
+  readonly #waiting = new Map<string, Set<string>>();
+  readonly #released = new Set<string>();
+  readonly #open = new Set<Socket>();
+
+  constructor(options: UserspaceOptions) {
+    this.#options = options;
+    this.#host = new Set(options.hostAddresses);
+  }
+
+  get served(): number {
+    return [...this.#claims.values()].filter(({ bound }) => bound !== undefined).length;
+  }
+
+  async apply(key: string, plan: ServicePlan | undefined): Promise<readonly AddressProblem[]> {
+    const ports = plan?.kind === "service" ? plan.ports : [];
+    const service = this.#services.get(key) ?? { ports: new Map<string, PortState>(), claims: new Set<string>() };
+    this.#services.set(key, service);
+    const wanted = new Set(ports.flatMap((port) => port.addresses.map((address) => claimKey(port.protocol, address))));
+    for (const claim of service.claims) if (!wanted.has(claim)) await this.#release(key, claim);
+    this.#updatePorts(service.ports, ports);
+    const problems: AddressProblem[] = [];
+    for (const port of ports) {
+      const state = service.ports.get(portKey(port)) as PortState;
+      for (const address of port.addresses) problems.push(...(await this.#serve(key, port, state, address)));
+    }
+    if (ports.length === 0) this.#services.delete(key);
+    return problems;
+  }
+
+  #updatePorts(states: Map<string, PortState>, ports: readonly PortPlan[]): void {
+    const wanted = new Set(ports.map(portKey));
+    for (const name of states.keys()) if (!wanted.has(name)) states.delete(name);
+    for (const port of ports) {
+      const state = states.get(portKey(port));
+      if (state === undefined) states.set(portKey(port), new PortState(port, this.#options.clock));
+      else state.update(port);
+    }
+  }
+
+  async #serve(owner: string, { protocol }: PortPlan, port: PortState, address: VirtualAddress): Promise<readonly AddressProblem[]> {
+    const key = claimKey(protocol, address);
+    const claim = this.#claims.get(key) ?? { owner, protocol, address, port };
+    if (claim.owner !== owner) return [this.#taken(key, claim, owner)];
+    this.#claims.set(key, claim);
+    this.#services.get(owner)?.claims.add(key);
+    Object.assign(claim, { address, port });
+    if (claim.bound !== undefined) Object.assign(claim.bound, { address, port });
+    if (!carries(address)) return await this.#unbind(claim);
+    if (claim.bound !== undefined) {
+      claim.bound.recheck();
+      return [];
+    }
+    return await this.#bind(claim);
+  }
+
+  async #bind(claim: Claim): Promise<readonly AddressProblem[]> {
+    const { protocol, address, port } = claim;
+    if (protocol === "SCTP") return [unsupported(protocol, address)];
+    if (!this.#isHost(address.address))
+      return [bindProblem(protocol, address, { kind: "failed", code: "EADDRNOTAVAIL", message: "" })].map(permanent);
+    const bound = await bind(protocol, address, port, { ...this.#options, open: this.#open });
+    if ("kind" in bound) return [bindProblem(protocol, address, bound)];
+    claim.bound = bound;
+    return [];
+  }
+
+  async #unbind(claim: Claim): Promise<readonly AddressProblem[]> {
+    const { bound } = claim;
+    delete claim.bound;
+    await bound?.close();
+    return [];
+  }
+
+  async #release(owner: string, key: string): Promise<void> {
+    const claim = this.#claims.get(key);
+    this.#services.get(owner)?.claims.delete(key);
+    if (claim === undefined || claim.owner !== owner) return;
+    this.#claims.delete(key);
+    for (const service of this.#waiting.get(key) ?? []) this.#released.add(service);
+    this.#waiting.delete(key);
+    await this.#unbind(claim);
+  }
+
+  #taken(key: string, { owner, protocol, address }: Claim, wants: string): AddressProblem {
+    this.#waiting.set(key, (this.#waiting.get(key) ?? new Set()).add(wants));
+    const text = joinHostPort(address.address, address.port);
+    const message = `${protocol} ${text} belongs to Service ${owner} already. It is taken over when that Service gives it up.`;
+    return { reason: "AddressTaken", severity: "warning", retry: false, protocol, address: address.address, port: address.port, message };
+  }
+
+  takeReleased(): readonly string[] {
+    const released = [...this.#released];
+    this.#released.clear();
+    return released;
+  }
+
+  /** All of 127.0.0.0/8 is this host's on Linux. */
+  #isHost(address: string): boolean {
+    return address.startsWith("127.") || address === "::1" || this.#host.has(address);
+  }
+
+  async dial({ ip, port, protocol, client = "127.0.0.1" }: DialTarget): Promise<DialResult> {
+    const claim = this.#claims.get(`${protocol} ${ip} ${port}`);
+    if (claim === undefined) return { kind: "unknown" };
+    const name = claim.port.name;
+    const route = routeOf(claim.port, claim.address, client, this.#options.classify);
+    if (route.kind === "refuse") return this.#refused(route.reason, name);
+    const reached = await new Promise<Parameters<Parameters<typeof reach>[4]>[0]>((resolve) => {
+      reach(route.balancer, client, route.masquerade, this.#options.metrics, resolve);
+    });
+    if (reached === undefined) return this.#refused(route.balancer.endpoints.length === 0 ? "NoEndpoints" : "AllEndpointsFailed", name);
+    this.#options.metrics.connections.inc();
+    return {
+      kind: "connected",
+      socket: reached.socket,
+      servicePort: name,
+      endpoint: joinHostPort(reached.endpoint.ip, reached.endpoint.port),
+    };
+  }
+
+  #refused(reason: keyof typeof refusals, servicePort: string): DialResult {
+    this.#options.metrics.refused.labels(reason).inc();
+    return { kind: "refused", reason, message: `Service ${servicePort} ${refusals[reason]}` };
+  }
+
+  async stop(): Promise<void> {
+    const claims = [...this.#claims.values()];
+    this.#claims.clear();
+    this.#services.clear();
+    await cleanup(
+      claims.flatMap(({ bound }) => bound ?? []),
+      this.#open,
+    );
+  }
+}
+
+const refusals = {
+  NoEndpoints: "has no ready endpoint",
+  NoLocalEndpoints: "has no endpoint on this node, and its traffic policy is Local",
+  SourceNotAllowed: "does not let this client in (loadBalancerSourceRanges)",
+  AllEndpointsFailed: "has endpoints, but none of them accepts a connection",
+} as const;
+
+function claimKey(protocol: Protocol, { address, port }: VirtualAddress): string {
+  return `${protocol} ${address} ${port}`;
+}
+
+function portKey({ servicePort, protocol }: PortPlan): string {
+  return `${servicePortText(servicePort)}/${protocol}`;
+}
+
+function permanent(problem: AddressProblem): AddressProblem {
+  return { ...problem, retry: false };
+}
+
+function unsupported(protocol: Protocol, { address, port }: VirtualAddress): AddressProblem {
+  const message = `${protocol} ${joinHostPort(address, port)} is not open: the userspace proxy carries TCP and UDP only.`;
+  return { reason: "ProtocolNotSupported", severity: "warning", retry: false, protocol, address, port, message };
+}

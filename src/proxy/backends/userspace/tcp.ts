@@ -1,0 +1,75 @@
+/** Carries TCP connections: an endpoint that cannot be reached is passed over before the client notices anything. */
+import type { Socket } from "node:net";
+import type { PlanEndpoint } from "../../../decide/proxy/index.ts";
+import type { Balancer } from "../../../net/balancer.ts";
+import { connectTcp, type ConnectResult } from "../../../net/connect.ts";
+import { relay } from "../../../net/relay.ts";
+import type { ProxyMetrics } from "../../metrics.ts";
+import { clientText, sourceFor, type Route } from "./address.ts";
+
+/** How long each next endpoint may take to answer, in ms (upstream userspace's EndpointDialTimeouts). */
+const connectTimeouts = [250, 500, 1000, 2000];
+
+export type Reached = { readonly socket: Socket; readonly endpoint: PlanEndpoint } | undefined;
+
+/** Connects to the first endpoint that answers, each at most once; undefined: none does. */
+export function reach(
+  balancer: Balancer<PlanEndpoint>,
+  client: string,
+  masquerade: boolean,
+  metrics: ProxyMetrics,
+  done: (reached: Reached) => void,
+): void {
+  let failed: Set<PlanEndpoint> | undefined;
+  const next = () => {
+    const endpoint = balancer.pick(client, failed);
+    if (endpoint === undefined) return done(undefined);
+    const timeoutMs = connectTimeouts[failed?.size ?? 0] ?? 2000;
+    const answered = (result: ConnectResult) => {
+      if (!("failed" in result)) return done({ socket: result, endpoint });
+      metrics.retries.inc();
+      failed = (failed ?? new Set()).add(endpoint);
+      next();
+    };
+    connectTcp({ host: endpoint.ip, port: endpoint.port, timeoutMs, localAddress: sourceFor(client, endpoint, masquerade) }, answered);
+  };
+  next();
+}
+
+export interface CarryOptions {
+  readonly route: (client: string) => Route;
+  readonly metrics: ProxyMetrics;
+  /** Clients being carried, so that a stop can cut them. */
+  readonly open: Set<Socket>;
+}
+
+/** Takes an accepted, paused socket from here to its end. */
+export function carry(socket: Socket, { route, metrics, open }: CarryOptions): void {
+  const client = clientText(socket.remoteAddress);
+  const target = route(client);
+  if (target.kind === "refuse") return refuse(socket, target.reason, metrics);
+  open.add(socket);
+  metrics.openConnections.inc();
+  const gone = () => {
+    open.delete(socket);
+    metrics.openConnections.inc(-1);
+  };
+  socket.once("close", gone);
+  socket.on("error", closedByItself);
+  reach(target.balancer, client, target.masquerade, metrics, (reached) => {
+    if (reached === undefined) return refuse(socket, "AllEndpointsFailed", metrics);
+    if (socket.destroyed) return void reached.socket.destroy();
+    metrics.connections.inc();
+    relay(socket, reached.socket);
+  });
+}
+
+/** A reset is what a client of a closed port gets. */
+function refuse(socket: Socket, reason: string, metrics: ProxyMetrics): void {
+  metrics.refused.labels(reason).inc();
+  socket.resetAndDestroy();
+}
+
+function closedByItself(): void {
+  // The client has gone while an endpoint was sought: `close` follows and says so.
+}

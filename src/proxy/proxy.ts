@@ -1,0 +1,244 @@
+/**
+ * The proxy: follows Services and EndpointSlices, plans the Services that changed, and has a backend carry the plans out.
+ * A change is live a timer turn after it was seen; a Service that cannot be planned or applied never holds up another.
+ */
+import { endpointSlices, services } from "../api/resources.ts";
+import type { EventRecorder } from "../client/event-recorder.ts";
+import type { InformerFactory } from "../client/informer.ts";
+import { isReady, type Component, type Readiness } from "../component/component.ts";
+import { planService, type PlanNode, type PlanOptions, type ProxyPlan, type ServicePlan, sourceClassifier } from "../decide/proxy/index.ts";
+import { sleep, type Clock } from "../lib/clock.ts";
+import { errorMessage } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import type { MetricsRegistry } from "../lib/metrics.ts";
+import type { AddressProblem, Backend, DialResult, DialTarget } from "./backends/backend.ts";
+import { createBackend, type BackendMode } from "./backends/index.ts";
+import { proxyMetrics, type ProxyMetrics } from "./metrics.ts";
+import { Problems } from "./problems.ts";
+import { BoundedFrequencyRunner } from "./runner.ts";
+import { ServiceTracker, type PendingChange } from "./tracker.ts";
+
+export interface ProxyOptions {
+  readonly informers: InformerFactory;
+  readonly node: PlanNode;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: MetricsRegistry;
+  /** Component `kube-proxy`; absent: nothing is told by Events. */
+  readonly recorder?: EventRecorder;
+  /** Default `userspace`. */
+  readonly mode?: BackendMode;
+  readonly plan?: PlanOptions;
+  /** Least time between two syncs (`--iptables-min-sync-period` and its like). Default 0. */
+  readonly minSyncPeriodMs?: number;
+}
+
+export interface ProxyStatus {
+  readonly mode: string;
+  /** Services in the plan, and why others are not. */
+  readonly services: number;
+  readonly skipped: readonly { readonly service: string; readonly reason: string }[];
+  /** Virtual addresses that are open. */
+  readonly served: number;
+  /** Virtual addresses that are not, with what to do. */
+  readonly problems: readonly (AddressProblem & { readonly service: string })[];
+}
+
+export interface Proxy extends Component {
+  status(): ProxyStatus;
+  /** The whole plan as it is now. */
+  plan(): ProxyPlan;
+  /** Connects to a virtual address by the plan, whether or not the address is open. */
+  dial(target: DialTarget): Promise<DialResult>;
+  /** Resolves when every change seen so far is live. */
+  settled(): Promise<void>;
+}
+
+export function createProxy(options: ProxyOptions): Proxy {
+  return new MetaProxier(options);
+}
+
+/** A sync gives way to other work after this long (the control thread never works longer at a stretch). */
+const sliceMs = 4;
+/** A Service that fails to apply is tried again after this, doubling up to the second. */
+const retry = { firstMs: 1000, maxMs: 30_000 };
+
+class MetaProxier implements Proxy {
+  readonly name = "proxy";
+  readonly #options: ProxyOptions;
+  readonly #backend: Backend;
+  readonly #metrics: ProxyMetrics;
+  readonly #tracker: ServiceTracker;
+  readonly #runner: BoundedFrequencyRunner;
+  readonly #problems: Problems;
+  readonly #plans = new Map<string, ServicePlan>();
+  readonly #failures = new Map<string, number>();
+  readonly #waiters = new Set<() => void>();
+  readonly #stopping = new AbortController();
+  #unsubscribe: (() => void)[] = [];
+  #synced = false;
+  #syncing = false;
+  #firstSyncDone = false;
+
+  constructor(options: ProxyOptions) {
+    const { clock, metrics, node, recorder } = options;
+    const log = options.log.child("proxy");
+    this.#options = { ...options, log };
+    this.#metrics = proxyMetrics(metrics, () => this.#plans.values());
+    this.#tracker = new ServiceTracker(() => this.#request());
+    this.#runner = new BoundedFrequencyRunner({ run: () => this.#sync(), clock, minIntervalMs: options.minSyncPeriodMs ?? 0 });
+    this.#problems = new Problems({ clock, log, recorder, again: (key) => this.#tracker.mark(key) });
+    this.#backend = createBackend(options.mode ?? "userspace", {
+      clock,
+      metrics: this.#metrics,
+      classify: sourceClassifier(node),
+      hostAddresses: node.addresses,
+    });
+  }
+
+  async start(): Promise<void> {
+    const { informers, log } = this.#options;
+    const [serviceInformer, sliceInformer] = [informers.informer(services), informers.informer(endpointSlices)];
+    const tracker = this.#tracker;
+    this.#unsubscribe = [
+      serviceInformer.addHandlers({
+        added: (service) => tracker.setService(service),
+        updated: (service) => tracker.setService(service),
+        deleted: (service) => tracker.deleteService(service),
+      }),
+      sliceInformer.addHandlers({
+        added: (slice) => tracker.setSlice(slice),
+        updated: (slice, old) => tracker.setSlice(slice, old),
+        deleted: (slice) => tracker.deleteSlice(slice),
+      }),
+    ];
+    const signal = this.#stopping.signal;
+    // Not awaited: the informers may be started after the proxy. Before both lists are in, a Service would look as if it had no endpoints.
+    Promise.all([serviceInformer.waitForSync(signal), sliceInformer.waitForSync(signal)]).then(
+      () => this.#begin(),
+      (error: unknown) =>
+        void (signal.aborted || log.error("Services and EndpointSlices could not be read", { error: errorMessage(error) })),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error("the proxy is stopping"));
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#unsubscribe = [];
+    this.#problems.stop();
+    await this.#runner.stop();
+    await this.#backend.stop();
+    this.#wake();
+  }
+
+  ready(): Readiness {
+    if (this.#firstSyncDone) return isReady;
+    return { ready: false, reason: this.#synced ? "the Services are being set up" : "Services and EndpointSlices have not been read yet" };
+  }
+
+  status(): ProxyStatus {
+    const plans = [...this.#plans.values()];
+    return {
+      mode: this.#backend.mode,
+      services: plans.filter(({ kind }) => kind === "service").length,
+      skipped: plans.flatMap((plan) =>
+        plan.kind === "skipped" ? [{ service: `${plan.namespace}/${plan.name}`, reason: plan.reason }] : [],
+      ),
+      served: this.#backend.served,
+      problems: [...this.#problems.entries()].flatMap(([service, problems]) => problems.map((problem) => ({ service, ...problem }))),
+    };
+  }
+
+  plan(): ProxyPlan {
+    const sorted = [...this.#plans.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
+    return { kind: "plan", node: this.#options.node, services: sorted.map(([, plan]) => plan) };
+  }
+
+  dial(target: DialTarget): Promise<DialResult> {
+    return this.#backend.dial(target);
+  }
+
+  async settled(): Promise<void> {
+    while (!this.#stopping.signal.aborted && (!this.#firstSyncDone || this.#syncing || this.#tracker.isPending)) {
+      await new Promise<void>((resolve) => this.#waiters.add(resolve));
+    }
+  }
+
+  #begin(): void {
+    this.#synced = true;
+    this.#runner.request();
+  }
+
+  #request(): void {
+    this.#metrics.lastQueued.set(this.#options.clock.now() / 1000);
+    if (this.#synced) this.#runner.request();
+  }
+
+  async #sync(): Promise<void> {
+    const { clock } = this.#options;
+    const started = clock.monotonic();
+    this.#syncing = true;
+    const changes = this.#tracker.take();
+    let pause = started + sliceMs;
+    for (const change of changes) {
+      await this.#syncService(change);
+      if (clock.monotonic() < pause) continue;
+      await sleep(clock, 0);
+      pause = clock.monotonic() + sliceMs;
+    }
+    for (const key of this.#backend.takeReleased()) this.#tracker.mark(key);
+    this.#observe(changes, started);
+    this.#syncing = false;
+    this.#firstSyncDone = true;
+    this.#wake();
+  }
+
+  /** Fails only for itself. */
+  async #syncService({ key }: PendingChange): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
+    const service = this.#tracker.service(key);
+    try {
+      const plan =
+        service === undefined ? undefined : planService(service, this.#tracker.slices(key), this.#options.node, this.#options.plan);
+      if (plan === undefined) this.#plans.delete(key);
+      else this.#plans.set(key, plan);
+      this.#problems.set(key, await this.#backend.apply(key, plan), service);
+      this.#failures.delete(key);
+    } catch (error) {
+      this.#failed(key, error);
+    }
+  }
+
+  #failed(key: string, error: unknown): void {
+    const { clock, log, recorder } = this.#options;
+    const count = this.#failures.get(key) ?? 0;
+    this.#failures.set(key, count + 1);
+    const waitMs = Math.min(retry.firstMs * 2 ** count, retry.maxMs);
+    const service = this.#tracker.service(key);
+    log.error("a Service could not be set up", { service: key, error: errorMessage(error), retryMs: waitMs });
+    if (service !== undefined)
+      recorder?.event(service, "Warning", "FailedToSync", `The proxy cannot set up this Service: ${errorMessage(error)}`);
+    clock.after(waitMs, () => void (this.#stopping.signal.aborted || this.#tracker.mark(key)));
+  }
+
+  #observe(changes: readonly PendingChange[], started: number): void {
+    const { clock } = this.#options;
+    const metrics = this.#metrics;
+    const [now, time] = [clock.now(), clock.monotonic()];
+    metrics.syncDuration.observe((time - started) / 1000);
+    metrics.lastSync.set(now / 1000);
+    for (const { services: serviceChanges, endpoints, triggered } of changes) {
+      metrics.serviceChanges.inc(serviceChanges);
+      metrics.endpointChanges.inc(endpoints);
+      if (triggered !== undefined) metrics.networkProgrammingDuration.observe(Math.max(0, now - triggered) / 1000);
+    }
+    const pending = [...this.#tracker.pending];
+    metrics.pendingServiceChanges.set(pending.filter((change) => change.services > 0).length);
+    metrics.pendingEndpointChanges.set(pending.filter((change) => change.endpoints > 0).length);
+  }
+
+  #wake(): void {
+    for (const waiter of this.#waiters) waiter();
+    this.#waiters.clear();
+  }
+}

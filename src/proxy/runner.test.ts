@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { FakeClock } from "../lib/clock.ts";
+import { BoundedFrequencyRunner } from "./runner.ts";
+
+test("many requests make one run; those amid a run make one more, not before the interval is over", async () => {
+  const clock = new FakeClock();
+  const runs: number[] = [];
+  const begin = clock.monotonic();
+  let finish: () => void = () => {};
+  const run = () => {
+    runs.push(clock.monotonic() - begin);
+    return new Promise<void>((resolve) => (finish = resolve));
+  };
+  const runner = new BoundedFrequencyRunner({ run, clock, minIntervalMs: 100 });
+  runner.request();
+  runner.request();
+  expect(runs).toEqual([]);
+  clock.advance(0);
+  expect(runs).toEqual([0]);
+  runner.request();
+  runner.request();
+  await clock.advanceAsync(500);
+  expect(runs).toEqual([0]);
+  finish();
+  await clock.advanceAsync(0);
+  expect(runs).toEqual([0, 500]);
+  runner.request();
+  finish();
+  await clock.advanceAsync(99);
+  expect(runs.length).toBe(2);
+  await clock.advanceAsync(1);
+  expect(runs).toEqual([0, 500, 600]);
+  const stopped = runner.stop();
+  runner.request();
+  finish();
+  await stopped;
+  await clock.advanceAsync(1000);
+  expect(runs.length).toBe(3);
+  expect(clock.pending).toBe(0);
+});

@@ -1,0 +1,188 @@
+/**
+ * The file: one row per key and the revision counter, in SQLite with a write-ahead log. A commit returns after the log
+ * is on the disk (`synchronous=FULL`). Runs in the storage worker, since every call blocks.
+ *
+ * The lock on the data directory is SQLite's own exclusive lock, which the kernel drops with the process: what a dead
+ * process leaves behind locks nobody out, and a number that is in use again as a pid means nothing. The `pid` file only
+ * tells people whom to ask.
+ */
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { errnoCode, errorMessage, FairleadError } from "../../lib/errors.ts";
+import { firstRevision } from "../backend.ts";
+import type { Row } from "./protocol.ts";
+
+/** Raised with every change of the tables below. */
+const schemaVersion = 1;
+/** "FLRD": marks the file as ours (SQLite's `application_id`). */
+const applicationId = 0x464c5244;
+const pageSize = 4096;
+
+const schema = `
+  CREATE TABLE objects (
+    key TEXT PRIMARY KEY NOT NULL,
+    value BLOB NOT NULL,
+    create_revision INTEGER NOT NULL,
+    revision INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE counter (revision INTEGER NOT NULL) STRICT;
+  INSERT INTO counter VALUES (${firstRevision});
+  PRAGMA application_id = ${applicationId};
+  PRAGMA user_version = ${schemaVersion};
+`;
+
+/** Result codes of SQLite (sqlite3.h). */
+const sqliteBusy = 5;
+const sqliteNotADatabase = 26;
+
+export interface DatabaseOptions {
+  /** Made when absent, for its owner alone. */
+  readonly directory: string;
+  /** Writes that would make the file larger are refused. */
+  readonly maxBytes?: number | undefined;
+}
+
+export class Database {
+  readonly #db: DatabaseSync;
+  readonly #pidFile: string;
+  readonly #put: StatementSync;
+  readonly #remove: StatementSync;
+  readonly #count: StatementSync;
+
+  /** Throws FL_STORAGE, FL_STORAGE_LOCKED or FL_STORAGE_SCHEMA. */
+  constructor(options: DatabaseOptions) {
+    const path = prepareFiles(options.directory);
+    this.#pidFile = join(options.directory, "pid");
+    this.#db = openLocked(path, this.#pidFile);
+    try {
+      migrate(this.#db, path);
+      configure(this.#db, options.maxBytes);
+      writeFileSync(this.#pidFile, `${process.pid}\n`, { mode: 0o600 });
+      this.#put = this.#db.prepare(
+        `INSERT INTO objects (key, value, create_revision, revision) VALUES (?, ?, ?, ?)
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value, create_revision = excluded.create_revision, revision = excluded.revision`,
+      );
+      this.#remove = this.#db.prepare("DELETE FROM objects WHERE key = ?");
+      this.#count = this.#db.prepare("UPDATE counter SET revision = ?");
+    } catch (error) {
+      this.#db.close();
+      throw readable(error, path);
+    }
+  }
+
+  get revision(): number {
+    return (this.#db.prepare("SELECT revision FROM counter").get() as { revision: number }).revision;
+  }
+
+  *rows(): Generator<Row> {
+    const rows = this.#db.prepare("SELECT key, value, create_revision AS createRevision, revision FROM objects").iterate();
+    for (const row of rows) yield row as unknown as Row;
+  }
+
+  /** All rows or, when it throws, none. The rows come in the order of their revisions. */
+  commit(rows: readonly Row[]): void {
+    this.#db.exec("BEGIN");
+    try {
+      for (const row of rows) {
+        if (row.value === null) this.#remove.run(row.key);
+        else this.#put.run(row.key, row.value, row.createRevision, row.revision);
+      }
+      this.#count.run((rows.at(-1) as Row).revision);
+      this.#db.exec("COMMIT");
+    } catch (error) {
+      // SQLite has rolled back by itself after some errors (full, I/O), and not after others.
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  /** Moves the log into the file, so the log starts over. */
+  checkpoint(): void {
+    this.#db.exec("PRAGMA wal_checkpoint(PASSIVE)");
+  }
+
+  /** Checkpoints, and gives the lock back. */
+  close(): void {
+    rmSync(this.#pidFile, { force: true });
+    this.#db.close();
+  }
+}
+
+/**
+ * The path of the file, which then exists. An existing file must not be opened and closed here: that would drop the
+ * locks which another `Database` of this process holds on it (POSIX record locks belong to the process).
+ */
+function prepareFiles(directory: string): string {
+  const path = join(directory, "store.db");
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    if (existsSync(path)) chmodSync(path, 0o600);
+    else writeFileSync(path, "", { mode: 0o600, flag: "wx" });
+  } catch (error) {
+    if (errnoCode(error) !== "EEXIST")
+      throw new FairleadError("FL_STORAGE", `cannot use ${path}: ${errorMessage(error)}`, { cause: error });
+  }
+  return path;
+}
+
+function openLocked(path: string, pidFile: string): DatabaseSync {
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(path, { timeout: 0, allowExtension: false });
+    // In this mode the lock of the first transaction is kept until the file is closed.
+    db.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT");
+    return db;
+  } catch (error) {
+    db?.close();
+    if ((error as { errcode?: number }).errcode !== sqliteBusy) throw readable(error, path);
+    throw new FairleadError("FL_STORAGE_LOCKED", `another process uses ${path}${holder(pidFile)}`, {
+      cause: error,
+      hint: "Stop the other cluster first, or give this one its own --name or --data-dir.",
+    });
+  }
+}
+
+function holder(pidFile: string): string {
+  try {
+    return ` (pid ${Number.parseInt(readFileSync(pidFile, "utf8"), 10)})`;
+  } catch (error) {
+    // The holder is just starting or stopping: the file comes after the lock and goes before it.
+    return errnoCode(error) === "ENOENT" ? "" : ` (${errorMessage(error)})`;
+  }
+}
+
+function migrate(db: DatabaseSync, path: string): void {
+  const pragma = (name: string) => (db.prepare(`PRAGMA ${name}`).get() as Record<string, number>)[name];
+  const version = pragma("user_version");
+  const empty = db.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
+  if (empty && version === 0) {
+    db.exec(`BEGIN; ${schema} COMMIT`);
+    return;
+  }
+  if (pragma("application_id") !== applicationId)
+    throw new FairleadError("FL_STORAGE_SCHEMA", `${path} is a database of another program`, { hint: "Choose another --data-dir." });
+  if (version !== schemaVersion)
+    throw new FairleadError(
+      "FL_STORAGE_SCHEMA",
+      `${path} has schema version ${version}, this Fairlead reads and writes version ${schemaVersion}`,
+      {
+        hint: "Use the Fairlead that wrote it, or another --data-dir.",
+      },
+    );
+}
+
+function configure(db: DatabaseSync, maxBytes: number | undefined): void {
+  // Checkpoints are the worker's to time, off the path of commits; the log is cut back to 16 MiB by each.
+  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216");
+  if (maxBytes !== undefined) db.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(maxBytes / pageSize))}`);
+}
+
+function readable(error: unknown, path: string): FairleadError {
+  if (error instanceof FairleadError) return error;
+  const damaged = (error as { errcode?: number }).errcode === sqliteNotADatabase;
+  return new FairleadError("FL_STORAGE", `cannot use ${path}: ${errorMessage(error)}`, {
+    cause: error,
+    ...(damaged ? { hint: "The file is damaged or not a store: restore it from a copy, or choose another --data-dir." } : {}),
+  });
+}
