@@ -21,7 +21,7 @@ async function build(): Promise<void> {
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   for (const [name, input] of Object.entries(entries)) {
-    const bundle = await rolldown({ input: join(root, input), platform: "node", treeshake: true, logLevel: "warn" });
+    const bundle = await rolldown({ input: join(root, input), platform: "node", external: ["koffi"], treeshake: true, logLevel: "warn" });
     await bundle.write({
       dir: out,
       format: "esm",
