@@ -52,6 +52,10 @@ export interface ApiServerOptions {
   readonly certificatesAtStart?: boolean;
   /** For the names in the server's certificate. Default `cluster.local`. */
   readonly clusterDomain?: string;
+  /** Addresses beside `host` at which clients reach this server: they go into its certificate. */
+  readonly serverAddresses?: readonly string[];
+  /** Where `default/kubernetes` points. Default: where `listenOn` listens, or else `listen`. */
+  readonly publishedAddress?: Address;
   /** What `/version` tells. */
   readonly version?: ServerVersion;
   /** The agent that runs a node's pods; it may come and go. Default: none. */
@@ -74,6 +78,11 @@ export interface ApiServerOptions {
 export interface ApiServer extends ApiHandler, Component {
   /** Opens the HTTPS listener and points the Service `default/kubernetes` at it. After `start`, once. Throws FL_LISTEN. */
   listen(): Promise<Address>;
+  /**
+   * Serves the same on a listening socket made elsewhere, in a pod network's namespace for one, and points `default/kubernetes` at
+   * it. `address` is how clients know it; `serverAddresses` must name its host. After `start`, before or after `listen`. Throws FL_LISTEN.
+   */
+  listenAlso(door: { readonly fd: number; readonly address: Address }): Promise<void>;
   /** Where it listens; port 0: it does not. */
   address(): Address;
   /** The text of a kubeconfig with every right, for a context of this name. It holds a private key. */
@@ -102,7 +111,9 @@ class Server implements ApiServer {
   readonly #handler: Handler;
   #certificates: Promise<Certificates> | undefined;
   #authority: string | undefined;
-  #listener: Listener | undefined;
+  #listener: Promise<Listener> | undefined;
+  #address: Address | undefined;
+  #published: Address | undefined;
   #state: "new" | "ready" | "stopped" = "new";
 
   constructor(options: ApiServerOptions) {
@@ -123,7 +134,7 @@ class Server implements ApiServer {
       clock: this.#clock,
       random: this.#random,
     });
-    const address = () => (this.#listener === undefined ? "" : joinHostPort(this.address().host, this.address().port));
+    const address = () => (this.#address === undefined ? "" : joinHostPort(this.address().host, this.address().port));
     const version = options.version ?? defaultVersion;
     const documents = new Documents({ table: kindTable(kinds), version: version.git, address });
     this.#handler = new Handler({
@@ -181,14 +192,33 @@ class Server implements ApiServer {
   };
 
   async listen(): Promise<Address> {
-    if (this.#state !== "ready" || this.#listener !== undefined)
-      throw new FairleadError("FL_INTERNAL", "the API server listens once, after its start");
+    if (this.#address !== undefined) throw new FairleadError("FL_INTERNAL", "the API server listens once");
+    this.#address = nowhere;
+    const { host = "127.0.0.1", port = 0, publishedAddress } = this.#options;
+    const listener = await this.#ensureListener();
+    await listener.listen({ host, port });
+    this.#address = listener.address;
+    await this.#publish(publishedAddress ?? this.#published ?? this.address());
+    return this.address();
+  }
+
+  async listenAlso({ fd, address }: { readonly fd: number; readonly address: Address }): Promise<void> {
+    const listener = await this.#ensureListener();
+    await listener.listenOn(fd);
+    this.#published = address;
+    await this.#publish(this.#options.publishedAddress ?? address);
+  }
+
+  #ensureListener(): Promise<Listener> {
+    if (this.#state !== "ready") throw new FairleadError("FL_INTERNAL", "the API server listens after its start");
+    return (this.#listener ??= this.#createListener());
+  }
+
+  async #createListener(): Promise<Listener> {
     const options = this.#options;
     const [{ createListener }, { ca, server }] = await Promise.all([import("./http/listener.ts"), this.#ensureCertificates()]);
-    this.#listener = await createListener({
+    return createListener({
       handler: this.#handler,
-      host: options.host ?? "127.0.0.1",
-      port: options.port ?? 0,
       tls: { ca, ...server },
       tokens: options.tokens ?? (() => undefined),
       limits: options.requestLimits ?? {},
@@ -197,8 +227,6 @@ class Server implements ApiServer {
       metrics: this.#metrics,
       pods: { registry: this.#bootstrapRegistry, nodeAgent: options.nodeAgent ?? (() => undefined) },
     });
-    await this.#publish(this.address());
-    return this.address();
   }
 
   #ensureCertificates(): Promise<Certificates> {
@@ -206,10 +234,10 @@ class Server implements ApiServer {
   }
 
   async #makeCertificates(): Promise<Certificates> {
-    const { pkiDirectory, clusterDomain = "cluster.local", host } = this.#options;
+    const { pkiDirectory, clusterDomain = "cluster.local", host, serverAddresses = [] } = this.#options;
     const { ensureCertificates } = await import("./auth/certificates.ts");
     const own = host === undefined || unspecified.includes(host) ? [] : [host];
-    const addresses = [this.kubernetesClusterIP, ...own];
+    const addresses = [this.kubernetesClusterIP, ...own, ...serverAddresses];
     const certificates = await ensureCertificates({ directory: pkiDirectory, addresses, clusterDomain, now: this.#clock.now() });
     this.#authority = certificates.ca;
     return certificates;
@@ -236,14 +264,14 @@ class Server implements ApiServer {
   }
 
   address(): Address {
-    const { host, port } = this.#listener?.address ?? { host: "", port: 0 };
+    const { host, port } = this.#address ?? nowhere;
     // Whoever listens on all addresses is told by one that reaches it.
     return host === "0.0.0.0" ? { host: "127.0.0.1", port } : host === "::" ? { host: "::1", port } : { host, port };
   }
 
   async stop(): Promise<void> {
     this.#state = "stopped";
-    await this.#listener?.close();
+    await (await this.#listener)?.close();
     await this.#store.close();
   }
 
@@ -256,6 +284,7 @@ class Server implements ApiServer {
   }
 }
 
+const nowhere: Address = { host: "", port: 0 };
 const unspecified: readonly string[] = ["0.0.0.0", "::"];
 
 const registryKey = ({ group, version, plural }: Pick<Resource, "group" | "version" | "plural">) => `${group}/${version}/${plural}`;

@@ -2,6 +2,7 @@ import { Agent, request as httpsRequest } from "node:https";
 import { connect as h2connect } from "node:http2";
 import { connect as tlsConnect } from "node:tls";
 import { createServer } from "node:net";
+import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import type { ExecOptions, ExecSession, ExitStatus, NodeAgent } from "../../api/node-agent.ts";
@@ -281,6 +282,33 @@ test("a port that is taken is named", async () => {
   });
   await second.server.stop();
   await new Promise((resolve) => holder.close(resolve));
+});
+
+test("a listening socket of another thread serves the same, under its own address, and is where pods are sent", async () => {
+  const source = `
+    const server = require("node:net").createServer().listen({ host: "127.0.0.2", port: 0 }, () => {
+      require("node:worker_threads").parentPort.postMessage({ fd: server._handle.fd, port: server.address().port });
+      // What this thread opened, it must not accept on.
+      setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));
+    });`;
+  const thread = new Worker(source, { eval: true });
+  const door = await new Promise<{ fd: number; port: number }>((resolve) => thread.once("message", resolve));
+  const second = new TestServer({ clock: realClock, allowLoopbackEndpoints: true, serverAddresses: ["127.0.0.2"] });
+  await second.server.start();
+  await second.server.listenAlso({ fd: door.fd, address: { host: "127.0.0.2", port: door.port } });
+  await second.server.listen();
+  const ca = second.server.certificateAuthority;
+  const status = await new Promise((resolve, reject) =>
+    httpsRequest({ host: "127.0.0.2", port: door.port, path: "/readyz", ca, agent: false }, (reply) => resolve(reply.statusCode))
+      .on("error", reject)
+      .end(),
+  );
+  expect(status).toBe(200);
+  const { body } = await second.get("/api/v1/namespaces/default/endpoints/kubernetes");
+  expect(body.subsets[0]).toMatchObject({ addresses: [{ ip: "127.0.0.2" }], ports: [{ port: door.port }] });
+  expect(await second.server.adminKubeconfig("a")).toMatch(/server: "?https:\/\/127\.0\.0\.1:/);
+  await second.server.stop();
+  await thread.terminate();
 });
 
 test("the Service of the API leads to the listener", async () => {

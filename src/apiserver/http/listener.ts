@@ -4,7 +4,7 @@
  */
 import { createSecureServer, type Http2SecureServer, type Http2Session } from "node:http2";
 import type { IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type AddressInfo, type ListenOptions, type Server } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { ApiHandler } from "../../api/request.ts";
@@ -37,8 +37,6 @@ export interface TlsMaterial {
 
 export interface ListenerOptions {
   readonly handler: ApiHandler;
-  readonly host: string;
-  readonly port: number;
   readonly tls: TlsMaterial;
   readonly tokens: TokenAuthenticator;
   readonly limits: Partial<RequestLimits>;
@@ -50,16 +48,21 @@ export interface ListenerOptions {
 }
 
 export interface Listener {
+  /** Where `listen` listens; port 0 before. */
   readonly address: Address;
+  /** Once. Throws FL_LISTEN. */
+  listen(address: Address): Promise<void>;
+  /**
+   * Accepts on a listening socket that somebody else made, such as a thread in another network namespace, and owns the descriptor
+   * from now on. TLS, limits and upgrades are the same. Throws FL_LISTEN.
+   */
+  listenOn(fd: number): Promise<void>;
   /** Ends watches, lets other requests finish for a moment, then cuts. */
   close(): Promise<void>;
 }
 
-/** Throws FL_LISTEN. */
-export async function createListener(options: ListenerOptions): Promise<Listener> {
-  const shell = new Shell(options);
-  await shell.listen();
-  return shell;
+export function createListener(options: ListenerOptions): Listener {
+  return new Shell(options);
 }
 
 class Shell implements Listener {
@@ -73,6 +76,8 @@ class Shell implements Listener {
   /** Every connection, and of those that speak HTTP/1.1 the ones with a request under way. */
   readonly #sockets = new Set<TLSSocket>();
   readonly #busy = new Set<Duplex>();
+  /** They accept for `#server`, which can listen on one socket only. */
+  readonly #doors = new Set<Server>();
   #stopping = false;
 
   constructor(options: ListenerOptions) {
@@ -115,20 +120,20 @@ class Shell implements Listener {
   }
 
   get address(): Address {
-    const { address, port } = this.#server.address() as AddressInfo;
-    return { host: address, port };
+    const bound = this.#server.address() as AddressInfo | null;
+    return bound === null ? { host: "", port: 0 } : { host: bound.address, port: bound.port };
   }
 
-  listen(): Promise<void> {
-    const { host, port } = this.#options;
-    return new Promise((resolve, reject) => {
-      this.#server.once("error", (error) => reject(cannotListen(host, port, error)));
-      this.#server.listen({ host, port, exclusive: true }, () => {
-        this.#server.removeAllListeners("error");
-        this.#server.on("error", (error) => this.#options.log.error("the listener failed", { error: errorMessage(error) }));
-        resolve();
-      });
-    });
+  async listen({ host, port }: Address): Promise<void> {
+    await listening(this.#server, { host, port, exclusive: true }, joinHostPort(host, port));
+    this.#server.on("error", (error) => this.#options.log.error("the listener failed", { error: errorMessage(error) }));
+  }
+
+  async listenOn(fd: number): Promise<void> {
+    const door = createServer({ noDelay: true }, (socket) => this.#server.emit("connection", socket));
+    await listening(door, { fd }, `descriptor ${fd}`);
+    door.on("error", (error) => this.#options.log.error("a further listener failed", { error: errorMessage(error) }));
+    this.#doors.add(door);
   }
 
   async #serve(request: HttpRequest, response: HttpResponse): Promise<void> {
@@ -220,7 +225,7 @@ class Shell implements Listener {
   async close(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const closed = Promise.all([this.#server, ...this.#doors].map(ended));
     for (const abort of this.#lasting) abort.abort();
     for (const session of this.#sessions) session.close();
     for (const socket of this.#sockets) if (socket.alpnProtocol !== "h2" && !this.#busy.has(socket)) socket.destroy();
@@ -235,8 +240,21 @@ class Shell implements Listener {
   }
 }
 
-function cannotListen(host: string, port: number, cause: Error): FairleadError {
-  const where = joinHostPort(host, port);
+function listening(server: Server | Http2SecureServer, options: ListenOptions | { readonly fd: number }, where: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error) => reject(cannotListen(where, error)));
+    server.listen(options, () => {
+      server.removeAllListeners("error");
+      resolve();
+    });
+  });
+}
+
+function ended(server: Server | Http2SecureServer): Promise<void> {
+  return new Promise((resolve) => (server.listening ? server.close(() => resolve()) : resolve()));
+}
+
+function cannotListen(where: string, cause: Error): FairleadError {
   switch (errnoCode(cause)) {
     case "EADDRINUSE":
       return new FairleadError("FL_LISTEN", `${where} is in use by another program`, {
