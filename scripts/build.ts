@@ -12,7 +12,7 @@ const root = join(import.meta.dirname, "..");
 const entries: Readonly<Record<string, string>> = {
   fairlead: "src/cmd/fairlead.ts",
   "storage-worker": "src/storage/sqlite/worker.ts",
-  "http-probe": "src/cmd/http-probe.ts",
+  "pod-probe": "src/cmd/pod-probe.ts",
 };
 
 async function build(): Promise<void> {

@@ -8,7 +8,7 @@ import { realClock, rfc3339 } from "../lib/clock.ts";
 import { FairleadError, errorMessage } from "../lib/errors.ts";
 import { createLogger, type LogLevel } from "../lib/log.ts";
 import { applyAll, problemText, readAll, type ApplyResult } from "./apply.ts";
-import { nameRows, requestRows } from "./checks.ts";
+import { runChecks } from "./checks.ts";
 import {
   isRunning,
   processStart,
@@ -177,16 +177,16 @@ async function makeReport(
 ): Promise<ClusterReport> {
   await cluster.settled();
   const reading = await read(cluster.client);
-  const checks = {
-    agent: cluster.nodeAgent,
-    probe: [process.execPath, helperScript("http-probe")],
-    dnsServer: cluster.dnsServer,
-    clusterDomain: cluster.clusterDomain,
-  };
   const step = options.check ? terminal.step("Asking Services and DNS") : undefined;
-  const [requests, names] = options.check
-    ? await Promise.all([requestRows(reading, checks), cluster.dnsServer.port === 0 ? [] : nameRows(reading, checks)])
-    : [[], []];
+  const { requests, names } = options.check
+    ? await runChecks(reading, {
+        agentOf: (nodeName) => cluster.nodeAgent(nodeName),
+        probe: [process.execPath, helperScript("pod-probe")],
+        resolvers: cluster.mode === "loopback" ? "server" : "pod",
+        ...(cluster.dnsServer.port === 0 ? {} : { dnsServer: cluster.dnsServer }),
+        clusterDomain: cluster.clusterDomain,
+      })
+    : { requests: [], names: [] };
   step?.done(checkSummary(requests, names));
   const { mode, server, kubeconfig } = cluster;
   return reportOf({ name: options.name, version, mode, server, kubeconfig }, reading, {

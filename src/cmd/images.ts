@@ -25,7 +25,7 @@ export function builtInImages(nodePath: string = process.execPath): readonly Ima
   ];
 }
 
-/** `http-probe` beside the bundled program, or its source when that runs. */
+/** `pod-probe` beside the bundled program, or its source when that runs. */
 export function helperScript(name: string, metaUrl: string = import.meta.url): string {
   const here = dirname(fileURLToPath(metaUrl));
   return join(here, metaUrl.endsWith(".ts") ? `${name}.ts` : `${name}.js`);

@@ -5,7 +5,7 @@
  * between users.
  */
 import { createServer, type Server } from "node:net";
-import { errnoCode, FairleadError } from "../lib/errors.ts";
+import { errnoCode, FairleadError } from "../../lib/errors.ts";
 
 export interface LoopbackNetwork {
   readonly slot: number;
@@ -15,6 +15,8 @@ export interface LoopbackNetwork {
   readonly dnsAddress: string;
   /** The forward proxy's. */
   readonly proxyAddress: string;
+  /** Addresses of LoadBalancer Services. */
+  readonly loadBalancerCIDR: string;
 }
 
 export interface ClaimedNetwork {
@@ -33,6 +35,7 @@ export function loopbackNetwork(slot: number): LoopbackNetwork {
     podCIDR: `127.${pods}.0.0/17`,
     dnsAddress: `127.${pods}.255.53`,
     proxyAddress: `127.${pods}.255.80`,
+    loadBalancerCIDR: `127.${pods}.128.0/18`,
   };
 }
 

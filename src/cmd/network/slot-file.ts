@@ -1,7 +1,7 @@
 /** Which loopback network a cluster's data belongs to: its Services keep their addresses over restarts. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { errnoCode } from "../lib/errors.ts";
+import { errnoCode } from "../../lib/errors.ts";
 
 export function readSlot(root: string): number | undefined {
   try {

@@ -4,15 +4,15 @@
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Duplex } from "node:stream";
-import type { Component } from "../component/component.ts";
-import type { Clock } from "../lib/clock.ts";
-import { FairleadError } from "../lib/errors.ts";
-import { parseIp } from "../lib/ip.ts";
-import type { Logger } from "../lib/log.ts";
-import { createForwardProxy, type ClientPod } from "../net/forward-proxy/index.ts";
-import { createPodDialer } from "../proxy/dial.ts";
-import type { Proxy } from "../proxy/proxy.ts";
-import type { ClusterDns } from "./cluster-dns.ts";
+import type { Component } from "../../component/component.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { FairleadError } from "../../lib/errors.ts";
+import { parseIp } from "../../lib/ip.ts";
+import type { Logger } from "../../lib/log.ts";
+import { createForwardProxy, type ClientPod } from "../../net/forward-proxy/index.ts";
+import { createPodDialer } from "../../proxy/dial.ts";
+import type { Proxy } from "../../proxy/proxy.ts";
+import type { ClusterDns } from "../cluster-dns.ts";
 
 export interface PodGatewayOptions {
   readonly proxy: Proxy;

@@ -1,0 +1,110 @@
+/** What a cluster has without any node: the API server, clients for each part's identity, and the controllers. */
+import { hostname } from "node:os";
+import type { KindSpec } from "../api/kind.ts";
+import type { NodeAgent } from "../api/node-agent.ts";
+import { createApiServer, type ApiServer } from "../apiserver/server.ts";
+import type { ClusterPaths } from "../cli/paths.ts";
+import { kubernetesVersion, version } from "../cli/version.ts";
+import type { Client } from "../client/client.ts";
+import { createEventRecorder } from "../client/event-recorder-impl.ts";
+import type { EventRecorder } from "../client/event-recorder.ts";
+import { inProcessTransport } from "../client/in-process.ts";
+import { createInformerFactory } from "../client/informer-factory.ts";
+import type { InformerFactory } from "../client/informer.ts";
+import { createClient } from "../client/rest.ts";
+import type { Manager } from "../component/manager.ts";
+import { controllers } from "../controllers/index.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { MetricsRegistry } from "../lib/metrics.ts";
+import type { AddressPlan, ClusterNetwork } from "./network/network.ts";
+
+export interface ControlPlaneOptions {
+  readonly manager: Manager;
+  readonly network: ClusterNetwork;
+  readonly plan: AddressPlan;
+  readonly kinds: readonly KindSpec[];
+  readonly storage: "sqlite" | "memory";
+  readonly paths: ClusterPaths;
+  /** On 127.0.0.1; 0: any. */
+  readonly apiPort: number;
+  /** Whether the API listens at once. */
+  readonly listens: boolean;
+  readonly serviceNodePortRange: string;
+  /** In-process clients exchange bytes instead of objects. */
+  readonly encode: boolean;
+  readonly nodeAgent: (name: string) => NodeAgent | undefined;
+  readonly wants: (part: string) => boolean;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: MetricsRegistry;
+}
+
+export interface ControlPlane {
+  readonly server: ApiServer;
+  /** Settles when the API listens; undefined: it was not asked to. */
+  readonly listening: Promise<unknown> | undefined;
+  readonly client: Client;
+  readonly informers: InformerFactory;
+  clientOf(user: string, groups?: readonly string[]): Client;
+  recorder(component: string): EventRecorder;
+  startControllers(): Promise<void>;
+}
+
+/** The API server runs when this resolves; controllers are started by `startControllers`. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { manager, clock, log, metrics, wants } = options;
+  const server = await startApiServer(options);
+  const listening = options.listens ? server.listen() : undefined;
+  listening?.catch(() => undefined); // told where it is awaited
+  const clientOf = (user: string, groups: readonly string[] = []) =>
+    createClient(inProcessTransport(server, { name: user, groups: ["system:authenticated", ...groups] }, { encode: options.encode }), {
+      fieldManager: user.replace(/^system:/, ""),
+    });
+  const client = clientOf("kubernetes-admin", ["system:masters"]);
+  const informers = createInformerFactory(client, { clock, log });
+  const recorder = (component: string) => createEventRecorder(client, component, { clock, log, host: hostname() });
+  await manager.start({ name: "informers", start: async () => {}, stop: () => informers.stop(), ready: () => ({ ready: true }) });
+  const startControllers = async () => {
+    const context = {
+      client: clientOf("system:kube-controller-manager"),
+      informers,
+      recorder,
+      clock,
+      log,
+      metrics,
+      random: Math.random,
+      options: server.certificateAuthority === undefined ? {} : { rootCA: server.certificateAuthority },
+    };
+    for (const { name, create } of controllers) if (wants(name)) await manager.start(create(context));
+  };
+  return { server, listening, client, informers, clientOf, recorder, startControllers };
+}
+
+async function startApiServer(options: ControlPlaneOptions): Promise<ApiServer> {
+  const { network, plan, manager, clock, log, metrics } = options;
+  const server = createApiServer({
+    backend: await backendOf(options),
+    kinds: options.kinds,
+    serviceClusterIPRanges: plan.serviceCIDRs,
+    serviceNodePortRange: options.serviceNodePortRange,
+    host: "127.0.0.1",
+    port: options.apiPort,
+    pkiDirectory: options.paths.pki,
+    certificatesAtStart: options.listens,
+    clusterDomain: plan.clusterDomain,
+    allowLoopbackEndpoints: network.allowLoopbackEndpoints,
+    nodeAgent: options.nodeAgent,
+    version: { git: `v${kubernetesVersion}+fairlead.${version}`, major: "1", minor: kubernetesVersion.split(".")[1] as string },
+    clock,
+    log,
+    metrics,
+  });
+  await manager.start(server);
+  return server;
+}
+
+async function backendOf({ storage, paths, log }: ControlPlaneOptions) {
+  if (storage === "memory") return (await import("../storage/memory/memory-backend.ts")).createMemoryBackend();
+  return (await import("../storage/sqlite/sqlite-backend.ts")).createSqliteBackend({ directory: paths.store, log });
+}

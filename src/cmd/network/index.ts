@@ -1,0 +1,40 @@
+/** Chooses the network that a cluster stands on, and what runs its pods. */
+import type { ClusterPaths } from "../../cli/paths.ts";
+import { version } from "../../cli/version.ts";
+import type { Runtime } from "../../kubelet/runtime/runtime.ts";
+import { FairleadError } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { ClusterRuntime } from "../cluster.ts";
+import type { ClusterMode, ClusterNetwork } from "./network.ts";
+
+export interface NetworkOptions {
+  readonly mode?: ClusterMode;
+  readonly runtime: ClusterRuntime;
+  readonly nodes?: number;
+  readonly paths: ClusterPaths;
+  readonly log: Logger;
+  /** Whether nodes run pods at all. */
+  readonly wantsPods: boolean;
+}
+
+/** Throws FL_UNSUPPORTED for what the mode cannot do, FL_LISTEN where its addresses are taken. */
+export async function createNetwork(options: NetworkOptions): Promise<ClusterNetwork> {
+  if ((options.nodes ?? 1) > 1)
+    throw new FairleadError("FL_UNSUPPORTED", `--nodes ${options.nodes}: in loopback mode a cluster has one node`, {
+      hint: "Several nodes need namespaces mode: 'fairlead doctor' says what this machine lacks for it.",
+    });
+  const { createLoopbackNetwork } = await import("./loopback.ts");
+  return await createLoopbackNetwork({ root: options.paths.root, runtime: options.wantsPods ? await loopbackRuntime(options) : undefined });
+}
+
+async function loopbackRuntime({ runtime, paths, log }: NetworkOptions): Promise<Runtime> {
+  if (runtime.kind === "function") {
+    const { createFunctionRuntime } = await import("../../kubelet/runtime/function/function-runtime.ts");
+    return createFunctionRuntime({ handlers: runtime.functions, version });
+  }
+  const [{ createProcessRuntime }, { builtInImages }] = await Promise.all([
+    import("../../kubelet/runtime/process/process-runtime.ts"),
+    import("../images.ts"),
+  ]);
+  return createProcessRuntime({ directory: `${paths.pods}/pods`, images: builtInImages(), version, log });
+}

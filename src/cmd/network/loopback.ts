@@ -1,0 +1,134 @@
+/**
+ * The network that works everywhere: one node, everything in the host's own network. Services and pods have addresses in
+ * 127.0.0.0/8, the userspace proxy carries the traffic, and a forward proxy gives pods the names.
+ */
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import { createKubelet, type Kubelet } from "../../kubelet/kubelet.ts";
+import type { Runtime } from "../../kubelet/runtime/runtime.ts";
+import { FairleadError } from "../../lib/errors.ts";
+import { createProxy, type Proxy } from "../../proxy/proxy.ts";
+import { kubernetesVersion } from "../../cli/version.ts";
+import type { ClusterNetwork, NodeContext, RunningNode } from "./network.ts";
+import { claimLoopbackNetwork, type LoopbackNetwork } from "./loopback-slots.ts";
+import { createPodGateway, type PodGateway } from "./pod-gateway.ts";
+import { readSlot, writeSlot } from "./slot-file.ts";
+
+export interface LoopbackOptions {
+  /** The cluster's data directory: it remembers which addresses the cluster had. */
+  readonly root: string;
+  /** Absent: no pods run here. */
+  readonly runtime: Runtime | undefined;
+}
+
+const nodeAddress = "127.0.0.1";
+/** Their low ports need no word: pods reach both by other ways, and the DNS server says itself where it listens. */
+const systemServices = new Set(["kube-system/kube-dns", "default/kubernetes"]);
+
+export async function createLoopbackNetwork({ root, runtime }: LoopbackOptions): Promise<ClusterNetwork> {
+  const { network, release } = await claimLoopbackNetwork(readSlot(root));
+  try {
+    writeSlot(root, network.slot);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+  return {
+    mode: "loopback",
+    defaults: { serviceCIDRs: [network.serviceCIDR], podCIDRs: [network.podCIDR] },
+    dns: { host: network.dnsAddress },
+    hosts: {},
+    allowLoopbackEndpoints: true,
+    loadBalancerCIDR: network.loadBalancerCIDR,
+    ignoredFields: (pod) => runtime?.ignoredFields(pod) ?? [],
+    startNode: (index, context) => startNode(index, context, network, runtime),
+    release,
+  };
+}
+
+async function startNode(
+  index: number,
+  context: NodeContext,
+  network: LoopbackNetwork,
+  runtime: Runtime | undefined,
+): Promise<RunningNode> {
+  const { plan, manager, wants, informers, clock, log, metrics, recorder } = context;
+  const name = `node-${index}`;
+  const proxy: Proxy | undefined = wants("proxy")
+    ? createProxy({
+        informers,
+        clock,
+        log,
+        metrics,
+        recorder: recorder("kube-proxy"),
+        node: { name, labels: context.labels, addresses: [nodeAddress], nodePortAddresses: [nodeAddress], clusterCIDRs: plan.podCIDRs },
+      })
+    : undefined;
+  if (proxy !== undefined) await manager.start(proxy);
+  const gateway = proxy === undefined ? undefined : gatewayOf(proxy, context, network);
+  if (gateway !== undefined) await manager.start(gateway);
+  const kubelet = runtime === undefined ? undefined : kubeletOf(name, runtime, gateway, context);
+  if (kubelet !== undefined) await manager.start(kubelet);
+  return {
+    name,
+    agent: kubelet,
+    async connect(host, port) {
+      if (gateway === undefined) throw new FairleadError("FL_UNSUPPORTED", "this cluster runs without proxy or DNS");
+      return await gateway.connect(host, port);
+    },
+    isBound: (address, port) =>
+      proxy !== undefined && !proxy.status().problems.some((problem) => problem.address === address && problem.port === port),
+    limits: () => limitsOf(proxy, plan.serviceCIDRs),
+    settled: async () => await proxy?.settled(),
+  };
+}
+
+function gatewayOf(proxy: Proxy, { plan, dns, clock, log, wants }: NodeContext, network: LoopbackNetwork): PodGateway {
+  return createPodGateway({
+    proxy,
+    dns,
+    serviceCIDRs: plan.serviceCIDRs,
+    clusterDomain: plan.clusterDomain,
+    host: network.proxyAddress,
+    secret: randomBytes(16).toString("hex"),
+    clock,
+    log,
+    listen: wants("forward-proxy"),
+  });
+}
+
+function kubeletOf(nodeName: string, runtime: Runtime, gateway: PodGateway | undefined, context: NodeContext): Kubelet {
+  const { plan, client, informers, recorder, paths, clock, log, metrics, labels } = context;
+  return createKubelet({
+    nodeName,
+    nodeAddresses: [
+      { type: "InternalIP", address: nodeAddress },
+      { type: "Hostname", address: hostname() },
+    ],
+    podCIDR: plan.podCIDRs[0] as string,
+    labels,
+    client,
+    informers,
+    recorder: recorder("kubelet"),
+    runtime,
+    dataDir: paths.pods,
+    version: `v${kubernetesVersion}`,
+    podEnvironment: (pod, podIP) =>
+      gateway?.environment({ namespace: pod.metadata.namespace ?? "", name: pod.metadata.name ?? "", ip: podIP }) ?? {},
+    clock,
+    log,
+    metrics,
+  });
+}
+
+function limitsOf(proxy: Proxy | undefined, serviceCIDRs: readonly string[]): readonly string[] {
+  const unbound = (proxy?.status().problems ?? []).filter(
+    ({ service, severity }) => severity === "warning" && !systemServices.has(service),
+  );
+  const outside = serviceCIDRs.every((range) => range.startsWith("127."))
+    ? []
+    : [
+        `Services have addresses in ${serviceCIDRs.join(", ")}, which this machine does not have: in loopback mode only pods reach them, through HTTP_PROXY and ALL_PROXY`,
+      ];
+  return [...outside, ...unbound.map(({ service, message }) => `Service ${service}: ${message}`)];
+}

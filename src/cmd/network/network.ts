@@ -1,0 +1,90 @@
+/**
+ * What a cluster stands on. Two kinds: *loopback* (all in the host's network, pods told apart by addresses in 127.0.0.0/8;
+ * works everywhere) and *namespaces* (each node and pod is a network namespace; Linux with user namespaces, or root). The
+ * rest of the program does not know which it is.
+ */
+import type { Duplex } from "node:stream";
+import type { NodeAgent } from "../../api/node-agent.ts";
+import type { Client } from "../../client/client.ts";
+import type { EventRecorder } from "../../client/event-recorder.ts";
+import type { InformerFactory } from "../../client/informer.ts";
+import type { Manager } from "../../component/manager.ts";
+import type { ApiServer } from "../../apiserver/server.ts";
+import type { IgnoredField } from "../../kubelet/runtime/runtime.ts";
+import type { Pod } from "../../api/types.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { MetricsRegistry } from "../../lib/metrics.ts";
+import type { ClusterPaths } from "../../cli/paths.ts";
+import type { ClusterDns } from "../cluster-dns.ts";
+
+/** Makes listening sockets inside a namespace; they arrive as descriptors. Rejects with the system's error. */
+export interface SocketSource {
+  tcp(host: string, port: number): Promise<{ readonly fd: number; readonly port: number }>;
+  udp(host: string, port: number): Promise<{ readonly fd: number; readonly port: number }>;
+}
+
+export type ClusterMode = "loopback" | "namespaces";
+
+/** The addresses of a cluster: what options say, else what its network gives. Each list has one range per family, the first decides. */
+export interface AddressPlan {
+  readonly serviceCIDRs: readonly string[];
+  readonly podCIDRs: readonly string[];
+  readonly clusterDNS: string;
+  readonly clusterDomain: string;
+}
+
+export interface ClusterNetwork {
+  readonly mode: ClusterMode;
+  readonly defaults: Pick<AddressPlan, "serviceCIDRs" | "podCIDRs">;
+  /** The built-in DNS server's own address, and who makes its sockets. */
+  readonly dns: { readonly host: string; readonly sockets?: SocketSource };
+  /** Names that the cluster's DNS knows beside its own: name → addresses. */
+  readonly hosts: Readonly<Record<string, readonly string[]>>;
+  /** Whether Endpoints may name addresses in 127.0.0.0/8. */
+  readonly allowLoopbackEndpoints: boolean;
+  /** Where pods reach the API server, if not where the host does. */
+  readonly apiAddress?: string;
+  /** Opens the API server's listener there; the API server is started. */
+  openApi?(server: ApiServer): Promise<void>;
+  /** From which the LoadBalancer controller gives addresses. */
+  readonly loadBalancerCIDR: string;
+  /** A pod's fields that have no effect in this mode. */
+  ignoredFields(pod: Pod): readonly IgnoredField[];
+  /** Starts a node's parts, as components of the manager. */
+  startNode(index: number, context: NodeContext): Promise<RunningNode>;
+  /** Gives everything back, after the components have stopped. */
+  release(): Promise<void>;
+}
+
+/** What every node's parts are made of. */
+export interface NodeContext {
+  readonly plan: AddressPlan;
+  readonly manager: Manager;
+  readonly client: Client;
+  readonly informers: InformerFactory;
+  readonly recorder: (component: string) => EventRecorder;
+  readonly dns: ClusterDns | undefined;
+  readonly paths: ClusterPaths;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Whether a part is wanted: `proxy`, `kubelet`, `forward-proxy`. */
+  readonly wants: (part: string) => boolean;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: MetricsRegistry;
+}
+
+/** An address of a Service that is served at, or not. */
+export interface RunningNode {
+  readonly name: string;
+  /** Absent: it runs without a kubelet. */
+  readonly agent: NodeAgent | undefined;
+  /** A connection as a pod in namespace `default` on this node gets it. Throws FL_CONNECT. */
+  connect(host: string, port: number): Promise<Duplex>;
+  /** Whether the proxy serves this virtual address. */
+  isBound(address: string, port: number): boolean;
+  /** What this mode cannot do for what was asked, as sentences. */
+  limits(): readonly string[];
+  /** Every change seen so far is live in the proxy. */
+  settled(): Promise<void>;
+}
