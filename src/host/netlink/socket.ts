@@ -1,0 +1,142 @@
+/**
+ * A netlink socket to the kernel. The kernel works a request off inside `send` and has its answers queued when `send`
+ * returns, so nothing here waits: an exchange is one `send` and as many `recv` as there are answers.
+ */
+import * as c from "../syscalls/constants.ts";
+import type { Libc } from "../syscalls/libc.ts";
+import { SystemError } from "../syscalls/system-error.ts";
+import { NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, readAck, readMessages, type NetlinkAck, type NetlinkMessage } from "./reader.ts";
+import type { NetlinkWriter } from "./writer.ts";
+
+export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
+export const NETLINK_GENERIC = 16;
+
+export interface Exchange {
+  /** Successes among the answers: messages sent with NLM_F_ACK. */
+  readonly acknowledged: readonly number[];
+  /** In the order in which the kernel came upon them. */
+  readonly failures: readonly NetlinkAck[];
+  /** Everything that is no acknowledgement; payloads are copies. */
+  readonly messages: readonly NetlinkMessage[];
+  /** The queue of answers ran over (ENOBUFS): some of the above are missing. */
+  readonly overrun: boolean;
+}
+
+/** What the code that builds messages needs; tests put a fake kernel behind it. */
+export interface NetlinkSocket {
+  readonly fd: number;
+  /** Sends all messages at once and gathers the answers. Throws a SystemError when the batch cannot be sent at all. */
+  exchange(batch: Uint8Array): Exchange;
+  close(): void;
+}
+
+/** The kernel grants an ordinary user 208 KiB for a batch; as root we ask for more. */
+const wantedBufferBytes = 8 << 20;
+const receiveBytes = 256 << 10;
+/** A dump that changes under way is read again, so often. */
+const dumpAttempts = 8;
+
+/** In the calling thread's network namespace, to which the socket then belongs. */
+export function openNetlink(libc: Libc, protocol: number): NetlinkSocket {
+  return adoptNetlink(libc, openNetlinkDescriptor(libc, protocol));
+}
+
+/** The descriptor alone, configured, for another thread to adopt. */
+export function openNetlinkDescriptor(libc: Libc, protocol: number): number {
+  const fd = libc.socket(c.AF_NETLINK, c.SOCK_RAW | c.SOCK_NONBLOCK, protocol);
+  try {
+    libc.bind(fd, Uint8Array.of(c.AF_NETLINK, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+    for (const option of [c.NETLINK_CAP_ACK, c.NETLINK_EXT_ACK, c.NETLINK_GET_STRICT_CHK]) tryOption(libc, fd, c.SOL_NETLINK, option, 1);
+    growBuffer(libc, fd, c.SO_SNDBUFFORCE, c.SO_SNDBUF);
+    growBuffer(libc, fd, c.SO_RCVBUFFORCE, c.SO_RCVBUF);
+  } catch (error) {
+    libc.close(fd);
+    throw error;
+  }
+  return fd;
+}
+
+/** Takes over a descriptor that `openNetlinkDescriptor` made; `close` closes it. */
+export function adoptNetlink(libc: Libc, fd: number): NetlinkSocket {
+  const buffer = new Uint8Array(receiveBytes);
+  return { fd, exchange: (batch) => exchange(libc, fd, batch, buffer), close: () => libc.close(fd) };
+}
+
+/** Past the limit for ordinary users where that is allowed, else up to it. */
+function growBuffer(libc: Libc, fd: number, forced: number, plain: number): void {
+  if (!tryOption(libc, fd, c.SOL_SOCKET, forced, wantedBufferBytes)) tryOption(libc, fd, c.SOL_SOCKET, plain, wantedBufferBytes);
+}
+
+/** Comforts: answers are less detailed, or batches smaller, where an option is refused. */
+function tryOption(libc: Libc, fd: number, level: number, option: number, value: number): boolean {
+  try {
+    libc.setsockopt(fd, level, option, value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function exchange(libc: Libc, fd: number, batch: Uint8Array, buffer: Uint8Array): Exchange {
+  const sent = libc.send(fd, batch, 0);
+  if (sent !== batch.byteLength) throw new SystemError("send", sent < 0 ? -sent : c.ENOBUFS, `netlink batch of ${batch.byteLength} bytes`);
+  const acknowledged: number[] = [];
+  const failures: NetlinkAck[] = [];
+  const messages: NetlinkMessage[] = [];
+  let overrun = false;
+  for (;;) {
+    const received = libc.recv(fd, buffer, 0);
+    if (received === -c.EAGAIN) break;
+    if (received === -c.ENOBUFS) {
+      overrun = true;
+      continue;
+    }
+    if (received < 0) throw new SystemError("recv", -received, "netlink");
+    for (const message of readMessages(buffer.subarray(0, received))) {
+      if (message.type === NLMSG_ERROR) {
+        const ack = readAck(message);
+        if (ack.errno === 0) acknowledged.push(ack.sequence);
+        else failures.push(ack);
+      } else messages.push({ ...message, payload: message.payload.slice() });
+    }
+  }
+  return { acknowledged, failures, messages, overrun };
+}
+
+/** Sends what the writer holds and empties it. The first failure is thrown, by the message's label. */
+export function commit(socket: NetlinkSocket, writer: NetlinkWriter): Exchange {
+  try {
+    const done = socket.exchange(writer.finish());
+    const [first] = done.failures;
+    if (first !== undefined) throw netlinkError(first, writer);
+    return done;
+  } finally {
+    writer.reset();
+  }
+}
+
+export function netlinkError(ack: NetlinkAck, writer: NetlinkWriter): SystemError {
+  const what = writer.label(ack.sequence) ?? `message ${ack.sequence}`;
+  return new SystemError("netlink", ack.errno, ack.message === undefined ? what : `${what}: ${ack.message}`);
+}
+
+/** Runs one dump: `write` begins a message with NLM_F_DUMP. */
+export function dump(socket: NetlinkSocket, writer: NetlinkWriter, write: (writer: NetlinkWriter) => void): NetlinkMessage[] {
+  for (let attempt = 1; ; attempt++) {
+    write(writer.reset());
+    const { messages, overrun } = pump(socket, writer);
+    const interrupted = overrun || messages.some(({ flags }) => flags & NLM_F_DUMP_INTR);
+    if (!interrupted || attempt === dumpAttempts) return messages.filter(({ type }) => type !== NLMSG_DONE);
+  }
+}
+
+/** A dump's first part comes with `send`, each further one with a `recv`, so the queue is never longer than one part. */
+function pump(socket: NetlinkSocket, writer: NetlinkWriter): Exchange {
+  const done = commit(socket, writer);
+  const failed = done.messages.find(
+    ({ type, payload }) => type === NLMSG_DONE && payload.length >= 4 && readAck({ type, flags: 0, sequence: 0, payload }).errno > 0,
+  );
+  if (failed !== undefined) throw netlinkError(readAck(failed), writer);
+  return done;
+}

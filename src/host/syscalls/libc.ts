@@ -1,0 +1,219 @@
+/**
+ * The one native door: libc through FFI. Everything of this program that Node's own library cannot do goes through the
+ * calls below, and nothing else loads a native library.
+ *
+ * Memory rules, which every call here keeps and every addition must keep:
+ * - C sees an address only for the length of the call. Node does not move the bytes behind a Uint8Array, and the array is
+ *   an argument, so it lives as long as the call. The exception is a structure that itself holds addresses
+ *   (`message-vector.ts`): it owns all memory it points to, in one ArrayBuffer.
+ * - A length that C is told is always the view's own `byteLength`, never a number from the caller; structures of a fixed
+ *   size are checked before the call. So C cannot write past a view.
+ * - Text ends at its first NUL in C: text with one inside is refused, lest `/safe\0/../etc` be checked whole and used cut.
+ * - Every descriptor is close-on-exec and belongs to who asked for it; threads share the table, so it crosses by number,
+ *   and only its owner closes it.
+ *
+ * Two kinds of failure: calls that set something up throw a SystemError; calls that move data or wait (`recv`, `send`,
+ * `accept4`, `connect`, `epoll_wait`, `recvmmsg`, `sendmmsg`) return the result or a negative errno, as the kernel does,
+ * because EAGAIN is their daily bread.
+ */
+import { createRequire } from "node:module";
+import * as c from "./constants.ts";
+import { SystemError } from "./system-error.ts";
+
+export type Libc = ReturnType<typeof bindLibc>;
+
+let loaded: Libc | undefined;
+let tried = false;
+
+/**
+ * Undefined where there is no FFI: another system than Linux on x64 or arm64, the package left out, or `FAIRLEAD_FFI=off`.
+ * The library is loaded at the first call (20 ms), once a thread.
+ */
+export function loadLibc(): Libc | undefined {
+  if (!tried) {
+    tried = true;
+    loaded = supported() ? tryLoad() : undefined;
+  }
+  return loaded;
+}
+
+function supported(): boolean {
+  return process.platform === "linux" && ["x64", "arm64"].includes(process.arch) && process.env["FAIRLEAD_FFI"] !== "off";
+}
+
+interface Koffi {
+  load(path: null): { func(prototype: string): (...values: unknown[]) => unknown };
+  errno(): number;
+  address(view: Uint8Array): bigint;
+}
+
+function tryLoad(): Libc | undefined {
+  let koffi: Koffi;
+  try {
+    koffi = createRequire(import.meta.url)("koffi") as Koffi;
+  } catch {
+    return undefined; // an optional dependency that this machine has no build of
+  }
+  return bindLibc(koffi);
+}
+
+function text(value: string): string {
+  if (value.includes("\0")) throw new TypeError("text with a NUL byte");
+  return value;
+}
+
+function atLeast(view: Uint8Array, bytes: number): Uint8Array {
+  if (view.byteLength < bytes) throw new RangeError(`${view.byteLength} bytes where ${bytes} are needed`);
+  return view;
+}
+
+function bindLibc(koffi: Koffi) {
+  const library = koffi.load(null);
+  /** `null` as path is the running program with the C library in it, whichever that is. Names resolve on first use. */
+  const lazily = <Arguments extends readonly unknown[]>(prototype: string) => {
+    let bound: ((...values: unknown[]) => unknown) | undefined;
+    return (...values: Arguments): number => Number((bound ??= library.func(prototype))(...values));
+  };
+  const native = {
+    unshare: lazily<[number]>("int unshare(int)"),
+    setns: lazily<[number, number]>("int setns(int, int)"),
+    mount: lazily<[string | null, string, string | null, number, string | null]>(
+      "int mount(const char*, const char*, const char*, unsigned long, const char*)",
+    ),
+    umount2: lazily<[string, number]>("int umount2(const char*, int)"),
+    chroot: lazily<[string]>("int chroot(const char*)"),
+    sethostname: lazily<[string, number]>("int sethostname(const char*, size_t)"),
+    prctl: lazily<[number, number, number, number, number]>("int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)"),
+    socket: lazily<[number, number, number]>("int socket(int, int, int)"),
+    socketpair: lazily<[number, number, number, Uint8Array]>("int socketpair(int, int, int, void*)"),
+    bind: lazily<[number, Uint8Array, number]>("int bind(int, void*, uint32_t)"),
+    connect: lazily<[number, Uint8Array, number]>("int connect(int, void*, uint32_t)"),
+    listen: lazily<[number, number]>("int listen(int, int)"),
+    accept4: lazily<[number, Uint8Array | null, Uint8Array | null, number]>("int accept4(int, void*, void*, int)"),
+    getsockname: lazily<[number, Uint8Array, Uint8Array]>("int getsockname(int, void*, void*)"),
+    getsockopt: lazily<[number, number, number, Uint8Array, Uint8Array]>("int getsockopt(int, int, int, void*, void*)"),
+    setsockopt: lazily<[number, number, number, Uint8Array, number]>("int setsockopt(int, int, int, void*, uint32_t)"),
+    recv: lazily<[number, Uint8Array, number, number]>("int64_t recv(int, void*, size_t, int)"),
+    send: lazily<[number, Uint8Array, number, number]>("int64_t send(int, void*, size_t, int)"),
+    recvmmsg: lazily<[number, Uint8Array, number, number, null]>("int recvmmsg(int, void*, unsigned int, int, void*)"),
+    sendmmsg: lazily<[number, Uint8Array, number, number]>("int sendmmsg(int, void*, unsigned int, int)"),
+    pipe2: lazily<[Uint8Array, number]>("int pipe2(void*, int)"),
+    eventfd: lazily<[number, number]>("int eventfd(unsigned int, int)"),
+    ioctl: lazily<[number, number, Uint8Array]>("int ioctl(int, unsigned long, void*)"),
+    epoll_create1: lazily<[number]>("int epoll_create1(int)"),
+    epoll_ctl: lazily<[number, number, number, Uint8Array]>("int epoll_ctl(int, int, int, void*)"),
+    epoll_wait: lazily<[number, Uint8Array, number, number]>("int epoll_wait(int, void*, int, int)"),
+    close: lazily<[number]>("int close(int)"),
+  };
+
+  const must = (result: number, syscall: string, detail?: string): number => {
+    if (result < 0) throw new SystemError(syscall, koffi.errno(), detail);
+    return result;
+  };
+  /** The result, or the negative errno; calls that a signal cut short are made again. */
+  const outcome = (call: () => number): number => {
+    for (;;) {
+      const result = call();
+      if (result >= 0) return result;
+      const errno = koffi.errno();
+      if (errno !== c.EINTR) return -errno;
+    }
+  };
+  const length = (view: Uint8Array) => {
+    const bytes = new Uint8Array(4);
+    new DataView(bytes.buffer).setUint32(0, view.byteLength, true);
+    return bytes;
+  };
+  const pair = (bytes: Uint8Array): readonly [number, number] => {
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    return [view.getInt32(0, true), view.getInt32(4, true)];
+  };
+  const int = (value: number) => new Uint8Array(Int32Array.of(value).buffer);
+
+  return {
+    /** Bytes of one `struct epoll_event`: packed on x64 only. The events are at 0, the 64 bits of data at `dataOffset`. */
+    epollEvent: process.arch === "x64" ? { bytes: 12, dataOffset: 4 } : { bytes: 16, dataOffset: 8 },
+
+    /** The calling thread leaves what `flags` (CLONE_NEW…) names for something new. */
+    unshare: (flags: number): void => void must(native.unshare(flags), "unshare"),
+    /** The calling thread enters the namespace behind the descriptor, which must be of the kind `type` (CLONE_NEW…). */
+    setns: (fd: number, type: number): void => void must(native.setns(fd, type), "setns"),
+    mount(source: string | null, target: string, type: string | null, flags: number, data: string | null = null): void {
+      const optional = (value: string | null) => (value === null ? null : text(value));
+      must(native.mount(optional(source), text(target), optional(type), flags, optional(data)), "mount", target);
+    },
+    umount2: (target: string, flags: number): void => void must(native.umount2(text(target), flags), "umount", target),
+    chroot: (path: string): void => void must(native.chroot(text(path)), "chroot", path),
+    sethostname: (name: string): void => void must(native.sethostname(text(name), Buffer.byteLength(name)), "sethostname", name),
+    prctl: (option: number, value: number): void => void must(native.prctl(option, value, 0, 0, 0), "prctl"),
+
+    /** Close-on-exec whatever `type` says. */
+    socket: (family: number, type: number, protocol: number): number =>
+      must(native.socket(family, type | c.SOCK_CLOEXEC, protocol), "socket"),
+    socketpair(type: number): readonly [number, number] {
+      const fds = new Uint8Array(8);
+      must(native.socketpair(c.AF_UNIX, type | c.SOCK_CLOEXEC, 0, fds), "socketpair");
+      return pair(fds);
+    },
+    /** `address`: a whole `sockaddr`; `detail` names it in the error. */
+    bind: (fd: number, address: Uint8Array, detail?: string): void =>
+      void must(native.bind(fd, address, address.byteLength), "bind", detail),
+    /** 0, or a negative errno: `-EINPROGRESS` where the socket does not block. */
+    connect: (fd: number, address: Uint8Array): number => outcome(() => native.connect(fd, address, address.byteLength)),
+    listen: (fd: number, backlog: number): void => void must(native.listen(fd, backlog), "listen"),
+    /** The new descriptor or a negative errno. The peer's address is left in `address`. */
+    accept4: (fd: number, address: Uint8Array | null, flags: number): number =>
+      outcome(() => native.accept4(fd, address, address === null ? null : length(address), flags | c.SOCK_CLOEXEC)),
+    /** The socket's own address. */
+    getsockname(fd: number): Uint8Array {
+      const address = new Uint8Array(128);
+      const size = length(address);
+      must(native.getsockname(fd, address, size), "getsockname");
+      return address.subarray(0, pair4(size));
+    },
+    /** What the kernel left in `value`. */
+    getsockopt(fd: number, level: number, option: number, value: Uint8Array): Uint8Array {
+      const size = length(value);
+      must(native.getsockopt(fd, level, option, value, size), "getsockopt");
+      return value.subarray(0, pair4(size));
+    },
+    setsockopt: (fd: number, level: number, option: number, value: Uint8Array | number): void => {
+      const bytes = typeof value === "number" ? int(value) : value;
+      must(native.setsockopt(fd, level, option, bytes, bytes.byteLength), "setsockopt");
+    },
+    recv: (fd: number, into: Uint8Array, flags: number): number => outcome(() => native.recv(fd, into, into.byteLength, flags)),
+    send: (fd: number, from: Uint8Array, flags: number): number => outcome(() => native.send(fd, from, from.byteLength, flags)),
+    /** How many messages; `headers` holds `struct mmsghdr`s of 64 bytes, as `message-vector.ts` lays them out. */
+    recvmmsg: (fd: number, headers: Uint8Array, count: number, flags: number): number =>
+      outcome(() => native.recvmmsg(fd, atLeast(headers, count * 64), count, flags, null)),
+    sendmmsg: (fd: number, headers: Uint8Array, count: number, flags: number): number =>
+      outcome(() => native.sendmmsg(fd, atLeast(headers, count * 64), count, flags)),
+
+    /** [reading end, writing end] */
+    pipe2(flags: number): readonly [number, number] {
+      const fds = new Uint8Array(8);
+      must(native.pipe2(fds, flags | c.O_CLOEXEC), "pipe2");
+      return pair(fds);
+    },
+    eventfd: (initial: number, flags: number): number => must(native.eventfd(initial, flags | c.O_CLOEXEC), "eventfd"),
+    /** For requests whose argument is a structure no larger than `argument`; the caller knows its request. */
+    ioctl: (fd: number, request: number, argument: Uint8Array): void => void must(native.ioctl(fd, request, argument), "ioctl"),
+
+    epollCreate: (): number => must(native.epoll_create1(c.O_CLOEXEC), "epoll_create1"),
+    epollControl(epoll: number, operation: number, fd: number, event: Uint8Array): void {
+      must(native.epoll_ctl(epoll, operation, fd, atLeast(event, this.epollEvent.bytes)), "epoll_ctl");
+    },
+    /** How many events are in `events`, or a negative errno. `milliseconds` -1: for ever, which stops the thread's JavaScript. */
+    epollWait(epoll: number, events: Uint8Array, milliseconds: number): number {
+      const room = Math.floor(events.byteLength / this.epollEvent.bytes);
+      return outcome(() => native.epoll_wait(epoll, events, room, milliseconds));
+    },
+    close: (fd: number): void => void must(native.close(fd), "close"),
+    /** Where the view's bytes are: for structures that hold addresses, which must own what they point to. */
+    address: (view: Uint8Array): bigint => BigInt(koffi.address(view)),
+  };
+}
+
+function pair4(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+}
