@@ -7,7 +7,7 @@ import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { ApiHandler, ApiRequest } from "../api/request.ts";
 import { configMaps } from "../api/resources.ts";
 import { isNotFound } from "../api/status.ts";
-import { issueCertificate, newKeyPair, privateKeyPem, type Subject } from "../apiserver/auth/x509.ts";
+import { issueCertificate, newKeyPair, privateKeyPem, type Subject } from "../lib/x509/x509.ts";
 import { realClock } from "../lib/clock.ts";
 import { readBytes } from "./body.ts";
 import { createFakeApi, type FakeApi } from "./fake-api.ts";

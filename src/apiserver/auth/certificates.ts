@@ -7,7 +7,7 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoCode } from "../../lib/errors.ts";
 import { parseIp } from "../../lib/ip.ts";
-import { issueCertificate, newKeyPair, privateKeyPem, type CertificateRequest, type KeyPair, type Subject } from "./x509.ts";
+import { issueCertificate, newKeyPair, privateKeyPem, type CertificateRequest, type KeyPair, type Subject } from "../../lib/x509/x509.ts";
 
 export interface CertificateAndKey {
   /** PEM */
@@ -152,7 +152,8 @@ async function writePair(directory: string, name: string, held: Held): Promise<v
   await writeWhole(join(directory, `${name}.crt`), cert);
 }
 
-async function writeWhole(path: string, text: string): Promise<void> {
+/** Mode 0600, and never half written. */
+export async function writeWhole(path: string, text: string): Promise<void> {
   await writeFile(`${path}.new`, text, { mode: 0o600 });
   await rename(`${path}.new`, path);
 }

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import type { ExecOptions, ExecSession, ExitStatus, NodeAgent } from "../../api/node-agent.ts";
 import { realClock } from "../../lib/clock.ts";
-import { issueCertificate, newKeyPair, privateKeyPem } from "../auth/x509.ts";
+import { issueCertificate, newKeyPair, privateKeyPem } from "../../lib/x509/x509.ts";
 import { TestServer } from "../testing.ts";
 import { parse } from "yaml";
 

@@ -3,7 +3,7 @@
  * what it lacks is the DER around the signature, which is this file. Reading them back is node:crypto's (`X509Certificate`).
  */
 import { generateKeyPairSync, randomBytes, sign, type KeyObject } from "node:crypto";
-import { parseIp } from "../../lib/ip.ts";
+import { parseIp } from "../ip.ts";
 
 export interface KeyPair {
   readonly publicKey: KeyObject;
