@@ -33,6 +33,11 @@ export const deployments = resource<t.Deployment>("apps", "v1", "deployments", "
 export const replicaSets = resource<t.ReplicaSet>("apps", "v1", "replicasets", "ReplicaSet");
 export const endpointSlices = resource<t.EndpointSlice>("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice");
 export const leases = resource<t.Lease>("coordination.k8s.io", "v1", "leases", "Lease");
+export const statefulSets = resource<t.StatefulSet>("apps", "v1", "statefulsets", "StatefulSet");
+export const daemonSets = resource<t.DaemonSet>("apps", "v1", "daemonsets", "DaemonSet");
+export const controllerRevisions = resource<t.ControllerRevision>("apps", "v1", "controllerrevisions", "ControllerRevision");
+export const ingresses = resource<t.Ingress>("networking.k8s.io", "v1", "ingresses", "Ingress");
+export const ingressClasses = resource<t.IngressClass>("networking.k8s.io", "v1", "ingressclasses", "IngressClass", false);
 
 /** `v1`, `apps/v1`. */
 export function apiVersionOf(resource: Pick<Resource, "group" | "version">): string {

@@ -42,4 +42,15 @@ export function validateIntOrPercent(path: string, value: number | string | unde
   return validateNonNegative(path, value);
 }
 
+/** The number of `25` or `25%`; text that is neither has its own error and counts as something. */
+export function amount(value: number | string): number {
+  if (typeof value === "number") return value;
+  return /^\d+%$/.test(value) ? Number(value.slice(0, -1)) : 1;
+}
+
+/** Of a share of something there cannot be more than all. */
+export function validateAtMostAll(path: string, value: number | string | undefined): FieldError[] {
+  return typeof value === "string" && amount(value) > 100 ? [invalid(path, value, "must not be greater than 100%")] : [];
+}
+
 export const protocols: readonly string[] = ["TCP", "UDP", "SCTP"];

@@ -1,11 +1,10 @@
 /** Deployments and ReplicaSets (`pkg/apis/apps/validation/validation.go`). */
-import { equalSemantics } from "../equality.ts";
 import { forbidden, invalid, notSupported, required, type FieldError } from "../field-error.ts";
-import { matchesLabels, selectorOf } from "../selectors.ts";
-import type { Deployment, DeploymentStrategy, LabelSelector, PodTemplateSpec, ReplicaSet } from "../types.ts";
-import { validatePodTemplate } from "./pod.ts";
-import { validateSelectorField } from "./selector.ts";
-import { validateIntOrPercent, validateNonNegative } from "./values.ts";
+import type { Deployment, DeploymentStrategy, ReplicaSet } from "../types.ts";
+import { validateSelector, validateSelectorUpdate, validateTemplate } from "./pod-template.ts";
+import { amount, validateIntOrPercent, validateNonNegative } from "./values.ts";
+
+const emptySelector = "empty selector is invalid for deployment";
 
 export function validateDeployment({ spec }: Deployment, old: Deployment | undefined): FieldError[] {
   if (spec === undefined) return [required("spec.selector"), required("spec.template.spec.containers")];
@@ -13,8 +12,8 @@ export function validateDeployment({ spec }: Deployment, old: Deployment | undef
   return [
     ...(old === undefined ? [] : validateSelectorUpdate(spec.selector, old.spec?.selector)),
     ...validateNonNegative("spec.replicas", spec.replicas),
-    ...validateSelector(spec.selector),
-    ...validateTemplate(spec.template, spec.selector),
+    ...validateSelector(spec.selector, emptySelector),
+    ...validateTemplate(spec.template, spec.selector, "ReplicaSet"),
     ...validateStrategy(spec.strategy ?? {}, "spec.strategy"),
     ...validateNonNegative("spec.minReadySeconds", minReadySeconds),
     ...validateNonNegative("spec.revisionHistoryLimit", spec.revisionHistoryLimit),
@@ -31,44 +30,9 @@ export function validateReplicaSet({ spec }: ReplicaSet, old: ReplicaSet | undef
     ...(old === undefined ? [] : validateSelectorUpdate(spec.selector, old.spec?.selector)),
     ...validateNonNegative("spec.replicas", spec.replicas),
     ...validateNonNegative("spec.minReadySeconds", spec.minReadySeconds),
-    ...validateSelector(spec.selector),
-    ...validateTemplate(spec.template, spec.selector),
+    ...validateSelector(spec.selector, emptySelector),
+    ...validateTemplate(spec.template, spec.selector, "ReplicaSet"),
   ];
-}
-
-/** Changing it would leave pods that nobody owns. */
-function validateSelectorUpdate(selector: LabelSelector | undefined, old: LabelSelector | undefined): FieldError[] {
-  return equalSemantics(selector, old) ? [] : [invalid("spec.selector", selector ?? null, "field is immutable")];
-}
-
-function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelector): boolean {
-  return Object.keys(matchLabels).length + matchExpressions.length === 0;
-}
-
-function validateSelector(selector: LabelSelector | undefined): FieldError[] {
-  const path = "spec.selector";
-  if (selector === undefined) return [required(path)];
-  if (isEmpty(selector)) return [invalid(path, selector, "empty selector is invalid for deployment")];
-  return validateSelectorField(selector, path);
-}
-
-/** The template of pods that are started again for ever, which the selector must find. */
-function validateTemplate(template: PodTemplateSpec | undefined, selector: LabelSelector | undefined): FieldError[] {
-  const path = "spec.template";
-  const { metadata, spec } = template ?? {};
-  const judged = selector !== undefined && !isEmpty(selector) && validateSelectorField(selector, "spec.selector").length === 0;
-  const errors =
-    judged && !matchesLabels(selectorOf(selector), metadata?.labels ?? {})
-      ? [invalid(`${path}.metadata.labels`, metadata?.labels ?? null, "`selector` does not match template `labels`")]
-      : [];
-  errors.push(...validatePodTemplate(template ?? {}, path));
-  if (spec?.restartPolicy !== undefined && spec.restartPolicy !== "Always") {
-    errors.push(notSupported(`${path}.spec.restartPolicy`, spec.restartPolicy, ["Always"]));
-  }
-  if (spec?.activeDeadlineSeconds !== undefined) {
-    errors.push(forbidden(`${path}.spec.activeDeadlineSeconds`, "activeDeadlineSeconds in ReplicaSet is not Supported"));
-  }
-  return errors;
 }
 
 function validateStrategy({ type, rollingUpdate }: DeploymentStrategy, path: string): FieldError[] {
@@ -95,10 +59,4 @@ function validateRollingUpdate(update: DeploymentStrategy["rollingUpdate"], path
     errors.push(invalid(`${path}.maxUnavailable`, maxUnavailable, "must not be greater than 100%"));
   }
   return errors;
-}
-
-/** The number of `25` or `25%`; text that is neither has its own error and counts as something. */
-function amount(value: number | string): number {
-  if (typeof value === "number") return value;
-  return /^\d+%$/.test(value) ? Number(value.slice(0, -1)) : 1;
 }
