@@ -1,7 +1,18 @@
 /** The command line: each verb's words, options and help. The work is in a file per verb, loaded when it is asked for. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { FairleadError, errorMessage } from "../lib/errors.ts";
-import { cidrOption, durationOption, listOption, outputOption, portRangeOption, type Output } from "./options.ts";
+import {
+  cidrOption,
+  durationOption,
+  listOption,
+  nodeLabelsOption,
+  nodesOption,
+  outputOption,
+  portRangeOption,
+  type ModeChoice,
+  type NodeLabels,
+  type Output,
+} from "./options.ts";
 import { createTerminal, type Terminal } from "./terminal.ts";
 import { kubernetesVersion, version } from "./version.ts";
 
@@ -106,6 +117,9 @@ interface UpFlags {
   readonly disable: readonly string[];
   readonly apiPort: number;
   readonly reportFile?: string;
+  readonly mode: ModeChoice;
+  readonly nodes: number;
+  readonly nodeLabels: NodeLabels;
 }
 
 function addUp(program: Command, argv: readonly string[], terminal: Terminal, report: Report): void {
@@ -120,6 +134,26 @@ function addUp(program: Command, argv: readonly string[], terminal: Terminal, re
       new Option("--timeout <duration>", "how long to wait for pods before reporting")
         .default(60_000, "60s")
         .argParser(checked((value: string) => durationOption(value))),
+    )
+    .addOption(
+      new Option(
+        "--mode <mode>",
+        "namespaces: each node and pod has a network of its own; loopback: all share this machine's; auto: the best that works here",
+      )
+        .default("auto")
+        .choices(["auto", "namespaces", "loopback"])
+        .env("FAIRLEAD_MODE"),
+    )
+    .addOption(
+      new Option("--nodes <count>", "how many nodes, node-1 to node-N (namespaces mode)").default(1).argParser(checked(nodesOption)),
+    )
+    .addOption(
+      new Option(
+        "--node-labels <labels>",
+        "[NODE:]KEY=VALUE,… for one node, or for all; may be repeated (zones: node-1:topology.kubernetes.io/zone=a)",
+      )
+        .default({}, "none")
+        .argParser(checked(nodeLabelsOption)),
     )
     .option("--no-check", "do not send requests and DNS queries for the report")
     .addOption(

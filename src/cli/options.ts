@@ -3,6 +3,7 @@ import { FairleadError } from "../lib/errors.ts";
 import { parseCidr } from "../lib/ip.ts";
 import { kinds } from "../api/kinds/index.ts";
 import type { Resource } from "../api/resources.ts";
+import { validateLabels } from "../api/validation/metadata.ts";
 
 export interface Common {
   readonly name: string;
@@ -54,4 +55,34 @@ export function listOption(value: string, previous: readonly string[] = []): rea
 /** What the API serves. */
 export function servedResources(): readonly Resource[] {
   return kinds.map(({ resource }) => resource);
+}
+
+/** `auto` becomes the best mode that this machine allows. */
+export type ModeChoice = "auto" | "namespaces" | "loopback";
+
+const maxNodes = 100;
+
+export function nodesOption(value: string): number {
+  const count = Number(value);
+  if (/^\d{1,3}$/.test(value) && count >= 1 && count <= maxNodes) return count;
+  throw new FairleadError("FL_USAGE", `${JSON.stringify(value)} is no number of nodes`, { hint: `From 1 to ${maxNodes}.` });
+}
+
+/** Node name → its labels; `*` is every node. */
+export type NodeLabels = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+/** `node-1:topology.kubernetes.io/zone=a,disk=ssd`, or without a node for all of them; repeated ones add up. */
+export function nodeLabelsOption(value: string, previous: NodeLabels): NodeLabels {
+  const [, node = "*", list = ""] = /^(?:(node-\d{1,3}):)?(.+)$/.exec(value) ?? [];
+  const labels: Record<string, string> = {};
+  for (const pair of list.split(",")) {
+    const [key = "", text, ...more] = pair.split("=");
+    const problem = text === undefined || more.length > 0 ? "it is not KEY=VALUE" : validateLabels({ [key]: text }, "label")[0]?.message;
+    if (problem !== undefined)
+      throw new FairleadError("FL_USAGE", `--node-labels ${value}: ${JSON.stringify(pair)}: ${problem}`, {
+        hint: "Such as: --node-labels node-1:topology.kubernetes.io/zone=a",
+      });
+    labels[key] = text as string;
+  }
+  return { ...previous, [node]: { ...previous[node], ...labels } };
 }

@@ -20,7 +20,8 @@ import {
   type ClusterFile,
 } from "./cluster-file.ts";
 import { read, reportOf } from "./collect.ts";
-import { servedResources, type Output } from "./options.ts";
+import { takeMode } from "./mode.ts";
+import { servedResources, type ModeChoice, type NodeLabels, type Output } from "./options.ts";
 import { clusterPaths, clusterRoot, checkedName, type ClusterPaths } from "./paths.ts";
 import { reportText, type ClusterReport, type NameRow, type RequestRow } from "./report.ts";
 import { readSource, sourceFiles } from "./sources.ts";
@@ -29,8 +30,12 @@ import { version } from "./version.ts";
 import { waitForRest, type Progress } from "./wait.ts";
 import { watchManifests } from "./watch.ts";
 
-export interface UpOptions extends Omit<ClusterOptions, "paths" | "clock" | "log" | "metrics" | "runtime" | "name"> {
+export interface UpOptions extends Omit<ClusterOptions, "paths" | "clock" | "log" | "runtime" | "name" | "mode" | "nodes" | "nodeLabels"> {
   readonly name: string;
+  readonly mode: ModeChoice;
+  readonly nodes: number;
+  /** `*` is every node. */
+  readonly nodeLabels: NodeLabels;
   readonly dataDir?: string;
   readonly ephemeral: boolean;
   readonly files: readonly string[];
@@ -49,17 +54,25 @@ export interface UpOptions extends Omit<ClusterOptions, "paths" | "clock" | "log
 /** Resolves with the exit code when the cluster has stopped and nothing is left. */
 export async function up(options: UpOptions, terminal: Terminal): Promise<number> {
   checkedName(options.name);
+  const mode = await takeMode(options.mode, () => refuseSecond(options), terminal);
   const sources = sourceFiles(options.files).map(readSource);
   const root = options.ephemeral ? mkdtempSync(join(tmpdir(), `fairlead-${options.name}-`)) : clusterRoot(options);
   const paths = clusterPaths(root);
-  refuseSecond(paths, options.name);
   const stop = stopSignal(options.signal);
   const log = createLogger({ level: options.logLevel });
   let cluster: Cluster | undefined;
   try {
     const starting = terminal.step("Starting the API server, controllers, DNS, proxy and node");
     try {
-      cluster = await createCluster({ ...options, paths, clock: realClock, log, runtime: { kind: "process" } });
+      cluster = await createCluster({
+        ...options,
+        mode,
+        nodeLabels: labelsOfNodes(options),
+        paths,
+        clock: realClock,
+        log,
+        runtime: { kind: "process" },
+      });
     } catch (error) {
       starting.fail();
       throw error;
@@ -85,8 +98,20 @@ function writeWhole(path: string, text: string): void {
   renameSync(`${path}.new`, path);
 }
 
-function refuseSecond(paths: ClusterPaths, name: string): void {
-  for (const path of [paths.clusterFile, registryPath(name)]) {
+/** `*` is every node; what names one goes before it. Throws FL_USAGE for a node that there is not. */
+function labelsOfNodes({ nodes, nodeLabels }: UpOptions): NodeLabels {
+  const names = Array.from({ length: nodes }, (_, index) => `node-${index + 1}`);
+  const stranger = Object.keys(nodeLabels).find((name) => name !== "*" && !names.includes(name));
+  if (stranger !== undefined)
+    throw new FairleadError("FL_USAGE", `--node-labels ${stranger}:…: there is no such node`, {
+      hint: `Nodes: ${names.join(", ")} (--nodes ${nodes}).`,
+    });
+  return Object.fromEntries(names.map((name) => [name, { ...nodeLabels["*"], ...nodeLabels[name] }]));
+}
+
+function refuseSecond(options: UpOptions): void {
+  const own = options.ephemeral ? [] : [clusterPaths(clusterRoot(options)).clusterFile];
+  for (const path of [...own, registryPath(options.name)]) {
     const file = readClusterFile(path);
     if (file === undefined || !isRunning(file)) continue;
     throw new FairleadError(
