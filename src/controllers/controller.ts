@@ -22,6 +22,8 @@ export interface ControllerOptions {
   readonly rootCA?: string;
   /** Finished pods kept at most. Default 12500, as upstream's `--terminated-pod-gc-threshold`. */
   readonly terminatedPodThreshold?: number;
+  /** Where Services of type LoadBalancer get their addresses from. Absent: nowhere, they stay `<pending>`. */
+  readonly loadBalancer?: { readonly cidrs: readonly string[]; readonly ipMode: "VIP" | "Proxy" };
 }
 
 export interface ControllerContext {

@@ -5,6 +5,7 @@ import { endpointsController } from "./endpoints/controller.ts";
 import { endpointSliceController } from "./endpointslice/controller.ts";
 import { endpointSliceMirroringController } from "./endpointslicemirroring/controller.ts";
 import { garbageCollector } from "./garbagecollector/controller.ts";
+import { loadBalancerController } from "./loadbalancer/controller.ts";
 import { namespaceController } from "./namespace/controller.ts";
 import { podGcController } from "./pod-gc/controller.ts";
 import { replicaSetController } from "./replicaset/controller.ts";
@@ -23,6 +24,7 @@ export const controllers: readonly ControllerEntry[] = [
   endpointsController,
   endpointSliceMirroringController,
   serviceSelectorController,
+  loadBalancerController,
   serviceAccountController,
   rootCaController,
   namespaceController,
