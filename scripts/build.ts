@@ -1,8 +1,9 @@
 /**
  * Bundles what ships into `dist/`: one file for the program, and one for each thread or helper process that has an
  * entry of its own. With `--if-possible` (npm's `prepare`) a machine without the bundler is no error: the launcher
- * then runs the sources.
+ * then runs the sources. With `--types` (npm's `prepack`) the declarations of the testing library come too.
  */
+import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
@@ -11,6 +12,7 @@ const root = join(import.meta.dirname, "..");
 /** output name → entry */
 const entries: Readonly<Record<string, string>> = {
   fairlead: "src/cmd/fairlead.ts",
+  testing: "src/testing/index.ts",
   "storage-worker": "src/storage/sqlite/worker.ts",
   "pod-probe": "src/cmd/pod-probe.ts",
 };
@@ -32,6 +34,10 @@ async function build(): Promise<void> {
     });
     await bundle.close();
   }
+  if (process.argv.includes("--types"))
+    execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", join(root, "tsconfig.types.json")], {
+      stdio: "inherit",
+    });
 }
 
 try {
