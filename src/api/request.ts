@@ -8,6 +8,10 @@ import type { KubeObject } from "./object.ts";
 export interface UserInfo {
   readonly name: string;
   readonly groups: readonly string[];
+  /** Of a ServiceAccount: tells it from one of the same name before it. */
+  readonly uid?: string;
+  /** What else the credential tells, by upstream's keys: `authentication.kubernetes.io/pod-name`. */
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface ApiRequest {

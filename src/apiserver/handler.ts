@@ -8,7 +8,8 @@ import type { Clock } from "../lib/clock.ts";
 import { errorMessage, FairleadError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
-import { authorize } from "./auth/authorize.ts";
+import { authorize, type Authorizer } from "./auth/authorizer.ts";
+import { isOpenIdPath, type Tokens } from "./auth/token-authenticator.ts";
 import type { Documents } from "./documents.ts";
 import { answer, respond } from "./encode/respond.ts";
 import { health, isHealthPath, type HealthChecks } from "./health.ts";
@@ -18,8 +19,12 @@ import type { ResourceRouter } from "./resource-router.ts";
 import { versionInfo, type ServerVersion } from "./version.ts";
 
 export interface HandlerOptions {
+  readonly authorizer: Authorizer;
   readonly router: ResourceRouter;
   readonly documents: Documents;
+  readonly tokens: Tokens;
+  /** `127.0.0.1:6443`; empty until it listens. */
+  readonly address: () => string;
   readonly version: ServerVersion;
   readonly health: () => HealthChecks;
   readonly metrics: MetricsRegistry;
@@ -42,7 +47,7 @@ export class Handler implements ApiHandler {
     const info = requestInfo(request);
     let response: ApiResponse;
     try {
-      authorize(request.user, info);
+      authorize(this.#options.authorizer, request.user, info);
       response = await this.#route(request, info);
     } catch (error) {
       response = failed(this.#statusOf(error, request));
@@ -63,6 +68,7 @@ export class Handler implements ApiHandler {
       return { status: 204, headers: { allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" }, body: { kind: "empty" } };
     if (verb !== "get" && verb !== "head") throw noPathError();
     if (isHealthPath(path)) return found(health(path, request.query, this.#options.health()));
+    if (isOpenIdPath(path)) return this.#openId(path);
     const clean = path.length > 1 ? path.replace(/\/$/, "") : path;
     switch (clean) {
       case "/":
@@ -74,6 +80,13 @@ export class Handler implements ApiHandler {
       default:
         return found(await documents.answer({ ...request, path: clean }));
     }
+  }
+
+  async #openId(path: string): Promise<ApiResponse> {
+    const document = await this.#options.tokens.document(path, this.#options.address());
+    if (document === undefined) throw noPathError();
+    const response = answer(200, { kind: "object", object: document.object }, document.type);
+    return { ...response, headers: { ...response.headers, "cache-control": "public, max-age=3600" } };
   }
 
   /** An error as the client may see it: without our stack, which goes to the log. */
@@ -89,7 +102,19 @@ export class Handler implements ApiHandler {
   }
 }
 
-const paths = ["/api", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"];
+const paths = [
+  "/.well-known/openid-configuration",
+  "/api",
+  "/apis",
+  "/healthz",
+  "/livez",
+  "/metrics",
+  "/openapi/v2",
+  "/openapi/v3",
+  "/openid/v1/jwks",
+  "/readyz",
+  "/version",
+];
 
 function found(response: ApiResponse | undefined): ApiResponse {
   if (response === undefined) throw noPathError();

@@ -2,15 +2,19 @@
 import type { ApiRequest, ApiResponse } from "../api/request.ts";
 import { badRequestError, methodNotAllowedError, noPathError } from "../api/status.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Authorizer } from "./auth/authorizer.ts";
 import { subresourceShapes, verbsOf, type Subresource } from "./discovery/resources.ts";
 import type { ResourceRequest } from "./request-info.ts";
 import type { Registry } from "./registry/registry.ts";
+import { answerReview, reviewOf } from "./reviews/index.ts";
+import type { TokenReviewer } from "./reviews/token-review.ts";
 import { binding } from "./subresources/binding.ts";
 import { eviction } from "./subresources/eviction.ts";
 import { finalize } from "./subresources/finalize.ts";
 import { log } from "./subresources/log.ts";
 import type { NodeAgentLookup } from "./subresources/pod-target.ts";
 import { scale } from "./subresources/scale.ts";
+import { token, type TokenIssuer } from "./subresources/token.ts";
 import type { VerbCall } from "./verbs/call.ts";
 import { create } from "./verbs/create.ts";
 import { deleteCollection } from "./verbs/delete-collection.ts";
@@ -25,6 +29,10 @@ export interface ResourceRouterOptions {
   /** The registry of a group, version and plural. */
   readonly registryOf: (group: string, version: string, plural: string) => Registry | undefined;
   readonly nodeAgent: NodeAgentLookup;
+  readonly authorizer: Authorizer;
+  readonly tokenReviewer: TokenReviewer;
+  /** Absent: no tokens of ServiceAccounts are issued. */
+  readonly tokenIssuer?: TokenIssuer;
   readonly clock: Clock;
   /** [0, 1) */
   readonly random: () => number;
@@ -48,8 +56,10 @@ export class ResourceRouter {
   }
 
   async answer(request: ApiRequest, info: ResourceRequest): Promise<ApiResponse> {
+    const { clock, random, authorizer, tokenReviewer } = this.#options;
+    const review = reviewOf(info);
+    if (review !== undefined) return answerReview(review, request, info, { authorizer, tokens: tokenReviewer });
     const registry = this.registry(info);
-    const { clock, random } = this.#options;
     const call: VerbCall = { request, info, registry, clock, random };
     return info.subresource === undefined ? verb(call) : this.#subresource(call, info.subresource);
   }
@@ -77,7 +87,7 @@ export class ResourceRouter {
       case "portforward":
         throw badRequestError("Upgrade request required");
       case "token":
-        throw badRequestError("tokens of service accounts are not issued by this server");
+        return token(call, this.#options.tokenIssuer);
       default:
         return subresource satisfies never;
     }

@@ -417,7 +417,9 @@ describe("pods", () => {
   test("have logs by container, from their node's agent", async () => {
     const asked: unknown[] = [];
     const nodeAgent = (name: string) =>
-      name === "n1" ? { logs: async (...call: unknown[]) => (asked.push(call.slice(0, 2)), lines()), exec: never, dial: never } : undefined;
+      name === "n1"
+        ? { logs: async (...call: unknown[]) => (asked.push(call.slice(0, 2)), lines()), exec: never, attach: never, dial: never }
+        : undefined;
     api = new TestServer({ nodeAgent });
     await api.server.start();
     await api.post(pods, pod("p", { nodeName: "n1" }));

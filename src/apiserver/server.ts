@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { ServiceAllocator } from "../api/allocate/service.ts";
 import type { Draft, KubeObject } from "../api/object.ts";
 import { kinds as builtInKinds } from "../api/kinds/index.ts";
+import { reviewKinds } from "../api/kinds/reviews.ts";
 import type { KindSpec } from "../api/kind.ts";
 import type { ApiHandler, ApiRequest, ApiResponse } from "../api/request.ts";
 import { groupResource, services, type Resource } from "../api/resources.ts";
@@ -20,6 +21,9 @@ import type { Backend } from "../storage/backend.ts";
 import type { AdmissionPlugin } from "./admission/admission.ts";
 import { admissionPlugins } from "./admission/index.ts";
 import type { TokenAuthenticator } from "./auth/authenticate.ts";
+import type { Authorizer } from "./auth/authorizer.ts";
+import { fixedAuthorizer } from "./auth/fixed-authorizer.ts";
+import { Tokens } from "./auth/token-authenticator.ts";
 import type { Certificates } from "./auth/certificates.ts";
 import { createSystemObjects, publishEndpoint, type Address } from "./bootstrap.ts";
 import { Documents } from "./documents.ts";
@@ -62,7 +66,9 @@ export interface ApiServerOptions {
   readonly nodeAgent?: NodeAgentLookup;
   /** Loopback mode: Endpoints may name addresses in 127.0.0.0/8. Default false. */
   readonly allowLoopbackEndpoints?: boolean;
-  /** Bearer tokens; default: none is known. */
+  /** `iss` of the tokens of ServiceAccounts, and their audience where none is asked for. Default `https://kubernetes.default.svc.CLUSTERDOMAIN`. */
+  readonly serviceAccountIssuer?: string;
+  /** Bearer tokens beside those of ServiceAccounts; default: none is known. */
   readonly tokens?: TokenAuthenticator;
   /** What `/readyz` and `/livez` tell beside the server's own checks. */
   readonly checks?: () => ReadonlyMap<string, Readiness>;
@@ -109,6 +115,8 @@ class Server implements ApiServer {
   readonly #allocator: ServiceAllocator;
   readonly #registries: ReadonlyMap<string, Registry>;
   readonly #handler: Handler;
+  readonly #tokens: Tokens;
+  readonly #authorizer: Authorizer;
   #certificates: Promise<Certificates> | undefined;
   #authority: string | undefined;
   #listener: Promise<Listener> | undefined;
@@ -128,23 +136,42 @@ class Server implements ApiServer {
     const admission = admissionPlugins(this.#store);
     this.#registries = new Map(kinds.map((kind) => [registryKey(kind.resource), this.#registry(kind, admission)]));
     const registryOf = (group: string, version: string, plural: string) => this.#registries.get(registryKey({ group, version, plural }));
+    this.#tokens = this.#createTokens();
+    this.#authorizer = fixedAuthorizer;
     const router = new ResourceRouter({
       registryOf,
+      authorizer: this.#authorizer,
+      tokenReviewer: this.#tokens.review,
+      tokenIssuer: { tokens: this.#tokens.serviceAccounts, store: this.#store },
       nodeAgent: options.nodeAgent ?? (() => undefined),
       clock: this.#clock,
       random: this.#random,
     });
     const address = () => (this.#address === undefined ? "" : joinHostPort(this.address().host, this.address().port));
     const version = options.version ?? defaultVersion;
-    const documents = new Documents({ table: kindTable(kinds), version: version.git, address });
+    const documents = new Documents({ table: kindTable([...kinds, ...reviewKinds]), version: version.git, address });
     this.#handler = new Handler({
+      authorizer: this.#authorizer,
       router,
       documents,
+      tokens: this.#tokens,
+      address,
       version,
       health: () => this.#checks(),
       metrics: this.#metrics,
       clock: this.#clock,
       log: this.#log,
+    });
+  }
+
+  #createTokens(): Tokens {
+    const { pkiDirectory, clusterDomain = "cluster.local", serviceAccountIssuer, tokens } = this.#options;
+    return new Tokens({
+      store: this.#store,
+      key: async () => (await import("./auth/service-account-keys.ts")).ensureServiceAccountKey(pkiDirectory),
+      issuer: serviceAccountIssuer ?? `https://kubernetes.default.svc.${clusterDomain}`,
+      others: tokens ?? (() => undefined),
+      now: () => this.#clock.now(),
     });
   }
 
@@ -220,12 +247,12 @@ class Server implements ApiServer {
     return createListener({
       handler: this.#handler,
       tls: { ca, ...server },
-      tokens: options.tokens ?? (() => undefined),
+      tokens: this.#tokens.authenticate,
       limits: options.requestLimits ?? {},
       clock: this.#clock,
       log: this.#log,
       metrics: this.#metrics,
-      pods: { registry: this.#bootstrapRegistry, nodeAgent: options.nodeAgent ?? (() => undefined) },
+      pods: { registry: this.#bootstrapRegistry, nodeAgent: options.nodeAgent ?? (() => undefined), authorizer: this.#authorizer },
     });
   }
 

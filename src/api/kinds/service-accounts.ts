@@ -9,7 +9,7 @@ export const serviceAccountKind = defineKind<ServiceAccount>({
   singular: "serviceaccount",
   shortNames: ["sa"],
   categories: [],
-  subresources: [],
+  subresources: ["token"],
   nameRule: "dns1123Subdomain",
   columns: [nameColumn, integer("Secrets", "How many secrets it names.", ({ secrets }) => (secrets ?? []).length), ageColumn],
 });

@@ -97,6 +97,8 @@ function kindPaths(kind: KindSpec): readonly Path[] {
         },
       ]
     : [];
+  if (kind.verbs !== undefined)
+    return [{ path: scope, parameters, operations: [operation("post", "post", "create", writeQuery, item, item)] }];
   return [
     ...all,
     {

@@ -12,19 +12,19 @@ export interface Credentials {
 }
 
 /** Undefined: the token is unknown or has ended. */
-export type TokenAuthenticator = (token: string) => UserInfo | undefined;
+export type TokenAuthenticator = (token: string) => UserInfo | undefined | Promise<UserInfo | undefined>;
 
 /** Throws 401 for credentials that are there and no good: nobody is taken for somebody else. */
-export function authenticate({ certificate, authorization }: Credentials, tokens: TokenAuthenticator): UserInfo {
+export async function authenticate({ certificate, authorization }: Credentials, tokens: TokenAuthenticator): Promise<UserInfo> {
   if (certificate !== undefined) {
     if (!certificate.trusted || certificate.commonName === "") throw unauthorizedError();
-    return authenticated(certificate.commonName, certificate.organizations);
+    return authenticated({ name: certificate.commonName, groups: certificate.organizations });
   }
   const token = bearerToken(authorization);
   if (token === undefined) return anonymous;
-  const user = tokens(token);
+  const user = await tokens(token);
   if (user === undefined) throw unauthorizedError();
-  return authenticated(user.name, user.groups);
+  return authenticated(user);
 }
 
 function bearerToken(authorization: string | undefined): string | undefined {
@@ -32,6 +32,7 @@ function bearerToken(authorization: string | undefined): string | undefined {
   return match?.[1];
 }
 
-function authenticated(name: string, groups: readonly string[]): UserInfo {
-  return { name, groups: groups.includes("system:authenticated") ? groups : [...groups, "system:authenticated"] };
+function authenticated(user: UserInfo): UserInfo {
+  const { groups } = user;
+  return groups.includes("system:authenticated") ? user : { ...user, groups: [...groups, "system:authenticated"] };
 }

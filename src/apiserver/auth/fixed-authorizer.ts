@@ -4,8 +4,7 @@
  * default roles would not give. Pure.
  */
 import type { UserInfo } from "../../api/request.ts";
-import type { RequestInfo } from "../request-info.ts";
-import type { Authorizer } from "./authorizer.ts";
+import type { AccessRequest, Authorizer } from "./authorizer.ts";
 
 const trustedGroups: ReadonlySet<string> = new Set(["system:masters", "system:nodes", "system:serviceaccounts:kube-system"]);
 
@@ -22,14 +21,21 @@ const discoveryPaths = ["/api", "/apis", "/openapi", ...openPaths];
 
 const refused = "only members of system:masters and the cluster's own components are authorized (RBAC is not served yet)";
 
-export const fixedAuthorizer: Authorizer = (user, info) =>
-  isTrusted(user) || mayLook(user, info) ? { allowed: true, reason: "" } : { allowed: false, reason: refused };
+export const fixedAuthorizer: Authorizer = {
+  decide: (user, request) =>
+    isTrusted(user) || mayLook(user, request) ? { allowed: true, reason: "" } : { allowed: false, reason: refused },
+  rules: (user) => ({
+    resourceRules: isTrusted(user) ? [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"] }] : [],
+    nonResourceRules: [{ verbs: ["get"], nonResourceURLs: isTrusted(user) ? ["*"] : discoveryPaths }],
+    incomplete: false,
+  }),
+};
 
 function isTrusted({ name, groups }: UserInfo): boolean {
   return components.has(name) || groups.some((group) => trustedGroups.has(group));
 }
 
-function mayLook({ groups }: UserInfo, info: RequestInfo): boolean {
+function mayLook({ groups }: UserInfo, info: AccessRequest): boolean {
   if (info.kind === "resource" || (info.verb !== "get" && info.verb !== "head")) return false;
   const roots = groups.includes("system:authenticated") ? discoveryPaths : openPaths;
   return roots.some((root) => info.path === root || info.path.startsWith(`${root}/`));

@@ -6,7 +6,8 @@ export type Subresource = KindSpec["subresources"][number];
 const collectionVerbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
 /** Namespaces are deleted one by one. */
-export function verbsOf({ resource }: KindSpec): readonly string[] {
+export function verbsOf({ resource, verbs }: Pick<KindSpec, "resource" | "verbs">): readonly string[] {
+  if (verbs !== undefined) return verbs;
   const each = resource.group === "" && resource.plural === "namespaces";
   return each ? collectionVerbs.filter((verb) => verb !== "deletecollection") : collectionVerbs;
 }

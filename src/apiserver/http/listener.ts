@@ -159,7 +159,7 @@ class Shell implements Listener {
     const { signal } = abort;
     const { handler, tokens, clock } = this.#options;
     const head = readHead(request);
-    const user = authenticate({ certificate: peerCertificate(request), authorization: head.headers["authorization"] }, tokens);
+    const user = await authenticate({ certificate: peerCertificate(request), authorization: head.headers["authorization"] }, tokens);
     const leave = this.#inFlight.enter(head);
     try {
       const body = await readBytes(request, this.#limits, clock);
@@ -197,7 +197,7 @@ class Shell implements Listener {
     socket.on("error", (error) => this.#options.log.debug("an upgraded connection failed", { error: errorMessage(error) }));
     try {
       const fields = readHead(request);
-      const user = authenticate(
+      const user = await authenticate(
         { certificate: peerCertificate(request), authorization: fields.headers["authorization"] },
         this.#options.tokens,
       );

@@ -6,7 +6,7 @@ import { pods, type Resource } from "../../api/resources.ts";
 import { badRequestError, noPathError, type StatusError } from "../../api/status.ts";
 import type { Pod } from "../../api/types.ts";
 import type { Logger } from "../../lib/log.ts";
-import { authorize } from "../auth/authorize.ts";
+import { authorize, type Authorizer } from "../auth/authorizer.ts";
 import { requestInfo, type ResourceRequest } from "../request-info.ts";
 import type { Registry } from "../registry/registry.ts";
 import { execQuery } from "../subresources/exec-query.ts";
@@ -17,6 +17,7 @@ import { channelProtocols, serveExec } from "./exec-channels.ts";
 export interface PodStreams {
   readonly registry: (resource: Resource) => Registry;
   readonly nodeAgent: NodeAgentLookup;
+  readonly authorizer: Authorizer;
 }
 
 export interface UpgradeCall {
@@ -31,7 +32,7 @@ export interface UpgradeCall {
 /** Throws a StatusError for what is refused: nothing was written to the socket then. */
 export async function upgrade(call: UpgradeCall): Promise<void> {
   const info = requestInfo(call.api);
-  authorize(call.api.user, info);
+  authorize(call.pods.authorizer, call.api.user, info);
   if (info.kind !== "resource" || info.plural !== pods.plural || info.group !== "" || info.name === undefined) throw noPathError();
   const pod = call.pods.registry(pods).get(info.namespace, info.name).object() as Pod;
   if (info.subresource !== "exec") throw unsupported(info);
