@@ -31,6 +31,9 @@ export interface ExecOptions {
   readonly tty: boolean;
 }
 
+/** As exec, but of the container's own process. */
+export type AttachOptions = Omit<ExecOptions, "command">;
+
 export type ExitStatus = { readonly kind: "exited"; readonly code: number } | { readonly kind: "failed"; readonly message: string };
 
 /** A running command. Its owner must call `kill` when the client goes away. */
@@ -48,6 +51,11 @@ export interface ExecSession {
 export interface NodeAgent {
   logs(pod: PodRef, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   exec(pod: PodRef, options: ExecOptions): Promise<ExecSession>;
-  /** A connection to a port inside the pod; the caller destroys it. */
+  /**
+   * Joins the main process's streams from now on. `done`: how that process ended; `kill` only detaches. `stdin` needs
+   * `stdin: true` in the pod's spec, `tty` its `tty: true`.
+   */
+  attach(pod: PodRef, options: AttachOptions): Promise<ExecSession>;
+  /** A connection to a port inside the pod; the caller destroys it. Rejects with an Error whose message says what could not be reached. */
   dial(pod: PodRef, port: number): Promise<import("node:stream").Duplex>;
 }

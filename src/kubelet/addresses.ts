@@ -1,5 +1,5 @@
 /**
- * Addresses of pods out of the node's CIDR. Freed addresses go to the back of the queue: one is given out again only after
+ * Addresses of pods out of one of the node's CIDRs. Freed addresses go to the back of the queue: one is given out again only after
  * all others were, so that a late packet for a former pod meets nobody instead of a stranger.
  */
 import { cidrAddress, cidrContains, cidrSize, formatIp, parseCidr, parseIp, type Cidr } from "../lib/ip.ts";

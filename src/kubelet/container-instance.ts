@@ -9,6 +9,7 @@ import { containerPort } from "./probes/ports.ts";
 import { startProber, type Prober } from "./probes/prober.ts";
 import type { ProbeKind, ProbeOutcome } from "./probes/schedule.ts";
 import { runCommand } from "./run-command.ts";
+import { connectFromHost } from "./runtime/connect.ts";
 import type { PodIdentity, RunningContainer, Runtime } from "./runtime/runtime.ts";
 import { stopContainer, type Stopping } from "./stop-container.ts";
 
@@ -55,6 +56,7 @@ export class ContainerInstance {
     this.#target = {
       container: options.container,
       podIP: options.pod.ip,
+      connect: options.runtime.connect ?? connectFromHost,
       exec: (command, timeoutMs) => runCommand(options.running, options.container.name, command, timeoutMs),
     };
   }

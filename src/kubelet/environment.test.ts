@@ -18,7 +18,7 @@ function input(container: Partial<Container>, more: Partial<EnvironmentInput> = 
   return {
     pod,
     container: { name: "web", resources: pod.spec?.containers[0]?.resources, ...container },
-    facts: { podIP: "127.97.0.1", hostIPs: ["127.0.0.1"], allocatable: { cpuCores: 4, memoryBytes: 2 ** 30 } },
+    facts: { podIPs: ["127.97.0.1"], hostIPs: ["127.0.0.1"], allocatable: { cpuCores: 4, memoryBytes: 2 ** 30 } },
     sources: {
       configMap: (name) => (name === "conf" ? { metadata: {}, data: { color: "blue", "bad key": "x" } } : undefined),
       secret: (name) => (name === "key" ? { metadata: {}, data: { password: Buffer.from("s3cret").toString("base64") } } : undefined),

@@ -38,7 +38,7 @@ async function start(runtime: Runtime, options: Partial<KubeletOptions> = {}): P
   kubelet = createKubelet({
     nodeName: "n1",
     nodeAddresses: [{ type: "InternalIP", address: "127.0.0.1" }],
-    podCIDR: `${network}.0/24`,
+    podCIDRs: [`${network}.0/24`],
     client: cluster.client,
     informers: cluster.informers,
     recorder: cluster.recorder,
@@ -447,7 +447,7 @@ test("kill -9 of the program leaves no process", async () => {
   const script = `
     const { createProcessRuntime } = await import(${JSON.stringify(runtime)});
     const runtime = createProcessRuntime({ directory: ${JSON.stringify(directory)}, images: [], version: "0" });
-    const pod = { namespace: "n", name: "p", uid: "u", ip: "127.0.0.1" };
+    const pod = { namespace: "n", name: "p", uid: "u", ip: "127.0.0.1", ips: ["127.0.0.1"] };
     const container = { name: "c", image: "x" };
     const env = runtime.baseEnvironment(pod, container);
     const output = (_, chunk) => void process.stdout.write(chunk);

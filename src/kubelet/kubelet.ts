@@ -33,8 +33,10 @@ export interface KubeletOptions {
   readonly nodeName: string;
   /** `InternalIP` first: it is the pods' `hostIP`. */
   readonly nodeAddresses: readonly NodeAddress[];
-  /** Pods get their addresses from it. */
-  readonly podCIDR: string;
+  /** Pods get an address from each: one range per family, the first decides `status.podIP`. */
+  readonly podCIDRs: readonly string[];
+  /** Default `cluster.local`. */
+  readonly clusterDomain?: string;
   /** Beside those that every node has. */
   readonly labels?: Readonly<Record<string, string>>;
   readonly client: Client;
@@ -79,6 +81,7 @@ class NodeKubelet implements Kubelet {
   readonly name = "kubelet";
   readonly logs: NodeAgent["logs"];
   readonly exec: NodeAgent["exec"];
+  readonly attach: NodeAgent["attach"];
   readonly dial: NodeAgent["dial"];
   readonly #options: KubeletOptions;
   readonly #log: Logger;
@@ -99,9 +102,12 @@ class NodeKubelet implements Kubelet {
       log: this.#log,
       node: nodeInput(options, this.#context.machine),
     });
-    const agent = createNodeAgent({ worker: (pod) => this.#workerOf(pod), logs: this.#context.logs, clock: this.#context.clock });
+    const { logs, clock } = this.#context;
+    const { runtime } = options;
+    const agent = createNodeAgent({ worker: (pod) => this.#workerOf(pod), runtime, logs, clock });
     this.logs = agent.logs;
     this.exec = agent.exec;
+    this.attach = agent.attach;
     this.dial = agent.dial;
   }
 
@@ -141,7 +147,7 @@ class NodeKubelet implements Kubelet {
   }
 
   podByAddress(ip: string): Pod | undefined {
-    for (const worker of this.#workers.values()) if (worker.podIP === ip) return worker.pod;
+    for (const worker of this.#workers.values()) if (worker.podIPs.includes(ip)) return worker.pod;
     return undefined;
   }
 
@@ -200,11 +206,12 @@ function workerContext(options: KubeletOptions, log: Logger): WorkerContext {
     recorder,
     metrics: kubeletMetrics(options.metrics ?? new MetricsRegistry()),
     statuses: new StatusWriter({ client, clock, log }),
-    addresses: new PodAddresses(options.podCIDR),
+    addresses: options.podCIDRs.map((cidr) => new PodAddresses(cidr)),
     logs: new LogStore({ directory: join(dataDir, "pod-logs"), clock, log }),
     sources: new ObjectSources(client, options.informers),
     machine: options.machine ?? readMachine(),
     hostIPs: options.nodeAddresses.filter(({ type }) => type === "InternalIP").map(({ address }) => address),
+    clusterDomain: options.clusterDomain ?? "cluster.local",
     podsDirectory: join(dataDir, "pods"),
     podEnvironment: options.podEnvironment ?? (() => ({})),
     terminationDelayMs: options.terminationDelayMs ?? defaultTerminationDelayMs,
@@ -216,7 +223,7 @@ function nodeInput(options: KubeletOptions, machine: MachineFacts) {
   return {
     nodeName: options.nodeName,
     addresses: options.nodeAddresses,
-    podCIDR: options.podCIDR,
+    podCIDRs: options.podCIDRs,
     labels: options.labels ?? {},
     machine,
     version: options.version,

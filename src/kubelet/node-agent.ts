@@ -1,6 +1,5 @@
-/** Logs, exec and port-forward of this node's pods, for the API server. */
-import { connect } from "node:net";
-import type { ExecOptions, ExecSession, LogOptions, NodeAgent, PodRef } from "../api/node-agent.ts";
+/** Logs, exec, attach and port-forward of this node's pods, for the API server. */
+import type { AttachOptions, ExecOptions, ExecSession, LogOptions, NodeAgent, PodRef } from "../api/node-agent.ts";
 import { badRequestError, notFoundError, unavailableError } from "../api/status.ts";
 import { pods } from "../api/resources.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -8,14 +7,17 @@ import { declaredContainers, type ContainerRecord } from "./container-record.ts"
 import { readLog } from "./logs/log-reader.ts";
 import type { LogStore } from "./logs/log-store.ts";
 import type { PodWorker } from "./pod-worker.ts";
+import { connectFromHost } from "./runtime/connect.ts";
+import type { RunningContainer, Runtime } from "./runtime/runtime.ts";
 
 export interface NodeAgentOptions {
   readonly worker: (pod: PodRef) => PodWorker | undefined;
+  readonly runtime: Pick<Runtime, "dial">;
   readonly logs: LogStore;
   readonly clock: Clock;
 }
 
-export function createNodeAgent({ worker, logs, clock }: NodeAgentOptions): NodeAgent {
+export function createNodeAgent({ worker, runtime, logs, clock }: NodeAgentOptions): NodeAgent {
   const workerOf = (pod: PodRef): PodWorker => {
     const found = worker(pod);
     if (found === undefined || (pod.uid !== "" && found.uid !== pod.uid)) throw notFoundError(pods, pod.name);
@@ -31,23 +33,26 @@ export function createNodeAgent({ worker, logs, clock }: NodeAgentOptions): Node
       return readLog(logs.fileOf(ref, options.container, instance), logs.writer(ref, options.container, instance), readOptions, signal);
     },
     async exec(pod: PodRef, options: ExecOptions): Promise<ExecSession> {
-      const found = workerOf(pod);
-      requireContainer(found, pod, options.container);
-      const instance = found.instance(options.container);
-      if (instance === undefined) throw badRequestError(`container ${options.container} is not running in pod ${pod.name}`);
-      return instance.running.exec(options);
+      return running(workerOf(pod), pod, options.container).exec(options);
+    },
+    async attach(pod: PodRef, options: AttachOptions): Promise<ExecSession> {
+      return running(workerOf(pod), pod, options.container).attach(options);
     },
     async dial(pod, port) {
-      const { podIP } = workerOf(pod);
-      if (podIP === "") throw unavailableError(`pod ${pod.name} has no address yet`);
-      const socket = connect({ host: podIP, port, allowHalfOpen: true });
-      await new Promise<void>((resolve, reject) => {
-        socket.once("connect", resolve);
-        socket.once("error", reject);
-      });
-      return socket;
+      const found = workerOf(pod);
+      const host = found.podIPs[0];
+      if (host === undefined) throw unavailableError(`pod ${pod.name} has no address yet`);
+      if (runtime.dial !== undefined) return runtime.dial({ ...pod, uid: found.uid }, port);
+      return connectFromHost({ host, port });
     },
   };
+}
+
+function running(worker: PodWorker, pod: PodRef, container: string): RunningContainer {
+  requireContainer(worker, pod, container);
+  const instance = worker.instance(container);
+  if (instance === undefined) throw badRequestError(`container ${container} is not running in pod ${pod.name}`);
+  return instance.running;
 }
 
 function requireContainer(worker: PodWorker, pod: PodRef, container: string): void {

@@ -17,7 +17,8 @@ export interface MachineFacts {
 export interface NodeInput {
   readonly nodeName: string;
   readonly addresses: readonly NodeAddress[];
-  readonly podCIDR: string;
+  /** One per family; the first is the node's `podCIDR`. */
+  readonly podCIDRs: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly machine: MachineFacts;
   /** `v1.36.0`: what `kubectl get nodes` shows. */
@@ -27,7 +28,7 @@ export interface NodeInput {
 }
 
 export function nodeObject(input: NodeInput, now: number): Node {
-  const { nodeName, podCIDR, machine } = input;
+  const { nodeName, podCIDRs, machine } = input;
   return {
     apiVersion: "v1",
     kind: "Node",
@@ -40,7 +41,7 @@ export function nodeObject(input: NodeInput, now: number): Node {
         ...input.labels,
       },
     },
-    spec: { podCIDR, podCIDRs: [podCIDR] },
+    spec: { podCIDR: podCIDRs[0], podCIDRs },
     status: nodeStatus(input, undefined, now),
   };
 }

@@ -67,9 +67,9 @@ export class NodeRegistration {
     const { client, log, node } = this.#options;
     const ref = { name: node.nodeName };
     const found = await client.patch(nodes, ref, "application/merge-patch+json", { metadata: { labels: wanted.metadata.labels } });
-    if (found.spec?.podCIDR !== node.podCIDR) {
+    if (found.spec?.podCIDRs?.join() !== node.podCIDRs.join()) {
       await client.patch(nodes, ref, "application/merge-patch+json", { spec: wanted.spec }).catch((error: unknown) => {
-        log.warn("the Node object keeps the pods' network of a former run", { podCIDR: found.spec?.podCIDR, error: errorMessage(error) });
+        log.warn("the Node object keeps the pods' network of a former run", { podCIDRs: found.spec?.podCIDRs, error: errorMessage(error) });
       });
     }
     return this.#report(found);

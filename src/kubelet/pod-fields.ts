@@ -3,7 +3,8 @@ import type { Pod } from "../api/types.ts";
 
 /** What the node knows of a pod before the API does. */
 export interface PodFacts {
-  readonly podIP: string;
+  /** None before it has one; the first is `status.podIP`. */
+  readonly podIPs: readonly string[];
   readonly hostIPs: readonly string[];
   /** What the node can give at most; the answer to `resourceFieldRef` where the container sets no limit. */
   readonly allocatable: { readonly cpuCores: number; readonly memoryBytes: number };
@@ -26,8 +27,8 @@ const fields: Readonly<Record<string, (pod: Pod, facts: PodFacts) => string>> = 
   "spec.serviceAccountName": (pod) => pod.spec?.serviceAccountName ?? "",
   "status.hostIP": (_, facts) => facts.hostIPs[0] ?? "",
   "status.hostIPs": (_, facts) => facts.hostIPs.join(","),
-  "status.podIP": (_, facts) => facts.podIP,
-  "status.podIPs": (_, facts) => facts.podIP,
+  "status.podIP": (_, facts) => facts.podIPs[0] ?? "",
+  "status.podIPs": (_, facts) => facts.podIPs.join(","),
 };
 
 /** `key="value"` lines in order of the keys, quoted, as files of the downward API hold them. */

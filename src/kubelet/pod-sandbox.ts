@@ -1,14 +1,15 @@
-/** What a pod has before its first container and after its last: an address, and its volumes. */
+/** What a pod has before its first container and after its last: addresses, a network, and its volumes. */
 import { join } from "node:path";
 import type { Pod } from "../api/types.ts";
+import { errorMessage } from "../lib/errors.ts";
 import { isFinishedPhase } from "./compute-pod-actions.ts";
 import type { PodFacts } from "./pod-fields.ts";
 import type { PodIdentity } from "./runtime/runtime.ts";
 import { PodVolumes } from "./volumes/pod-volumes.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
-const firstVolumeRetryMs = 500;
-const maxVolumeRetryMs = 120_000;
+const firstRetryMs = 500;
+const maxRetryMs = 120_000;
 const noAddressRetryMs = 5_000;
 
 /** `retryMs`: when to try again, where something is missing; containers may go on all the same when `usable`. */
@@ -20,29 +21,31 @@ export interface SandboxState {
 export class PodSandbox {
   readonly volumes: PodVolumes;
   readonly #context: WorkerContext;
+  readonly #onHost: boolean;
   #identity: PodIdentity;
+  #networkReady = false;
   #volumesReady = false;
   #volumesStale = true;
-  #volumeRetryMs = firstVolumeRetryMs;
+  #retryMs = firstRetryMs;
 
   constructor(context: WorkerContext, pod: Pod) {
     const { namespace = "", name = "", uid = "" } = pod.metadata;
     this.#context = context;
-    this.#identity = { namespace, name, uid, ip: "" };
+    this.#onHost = pod.spec?.hostNetwork === true && context.runtime.hostNetwork;
     this.volumes = new PodVolumes(join(context.podsDirectory, uid));
-    const former = pod.status?.podIP;
-    if (former !== undefined && !isFinishedPhase(pod.status?.phase) && context.addresses.claim(former, uid))
-      this.#identity = { ...this.#identity, ip: former };
+    this.#identity = { namespace, name, uid, ip: "", ips: [] };
+    const former = isFinishedPhase(pod.status?.phase) ? [] : (pod.status?.podIPs ?? []).map(({ ip }) => ip);
+    if (!this.#onHost && former.length > 0) this.#claim(former);
   }
 
-  /** With an empty address until `setUp` gave it one. */
+  /** Without addresses until `setUp` gave it some. */
   get identity(): PodIdentity {
     return this.#identity;
   }
 
   get facts(): PodFacts {
     const { machine, hostIPs } = this.#context;
-    return { podIP: this.#identity.ip, hostIPs, allocatable: { cpuCores: machine.cpuCores, memoryBytes: machine.memoryBytes } };
+    return { podIPs: this.#identity.ips, hostIPs, allocatable: { cpuCores: machine.cpuCores, memoryBytes: machine.memoryBytes } };
   }
 
   /** Something that the volumes are made of has changed. */
@@ -51,52 +54,86 @@ export class PodSandbox {
   }
 
   async setUp(pod: Pod): Promise<SandboxState> {
-    if (!this.#takeAddress(pod)) return { usable: false, retryMs: noAddressRetryMs };
+    if (!this.#takeAddresses()) {
+      this.#failed(pod, "no address is left in the node's pod CIDR");
+      return { usable: false, retryMs: noAddressRetryMs };
+    }
+    if (!(await this.#setUpNetwork(pod))) return { usable: false, retryMs: this.#nextRetry() };
     if (this.#volumesReady && !this.#volumesStale) return { usable: true };
+    return this.#setUpVolumes(pod);
+  }
+
+  /** The pod is over but its object stays: its network and addresses are for others, its files remain. */
+  async release(): Promise<void> {
+    if (this.#identity.ips.length === 0) return;
+    if (this.#networkReady) await this.#context.runtime.tearDownPod(this.#identity);
+    this.#networkReady = false;
+    for (const [i, ip] of this.#identity.ips.entries()) this.#context.addresses[i]?.release(ip, this.#identity.uid);
+  }
+
+  async tearDown(): Promise<void> {
+    await this.release();
+    await this.#context.runtime.removePod(this.#identity);
+    await this.volumes.tearDown();
+  }
+
+  async #setUpNetwork(pod: Pod): Promise<boolean> {
+    if (this.#networkReady) return true;
+    try {
+      await this.#context.runtime.setUpPod(this.#identity, pod);
+      this.#networkReady = true;
+      return true;
+    } catch (error) {
+      this.#failed(pod, errorMessage(error));
+      return false;
+    }
+  }
+
+  async #setUpVolumes(pod: Pod): Promise<SandboxState> {
     this.#volumesStale = false;
     const { recorder, sources } = this.#context;
     const result = await this.volumes.setUp({ pod, facts: this.facts, sources: await sources.load(pod) });
     if (result.kind === "ready") {
       this.#volumesReady = true;
-      this.#volumeRetryMs = firstVolumeRetryMs;
+      this.#retryMs = firstRetryMs;
       return { usable: true };
     }
-    recorder.event(
-      pod,
-      "Warning",
-      "FailedMount",
-      `MountVolume.SetUp failed for volume ${JSON.stringify(result.volume)} : ${result.message}`,
-    );
+    const volume = JSON.stringify(result.volume);
+    recorder.event(pod, "Warning", "FailedMount", `MountVolume.SetUp failed for volume ${volume} : ${result.message}`);
     this.#volumesStale = true;
-    const retryMs = this.#volumeRetryMs;
-    this.#volumeRetryMs = Math.min(retryMs * 2, maxVolumeRetryMs);
     // What runs already keeps the old content.
-    return { usable: this.#volumesReady, retryMs };
+    return { usable: this.#volumesReady, retryMs: this.#nextRetry() };
   }
 
-  releaseAddress(): void {
-    this.#context.addresses.release(this.#identity.ip, this.#identity.uid);
+  #nextRetry(): number {
+    const retryMs = this.#retryMs;
+    this.#retryMs = Math.min(retryMs * 2, maxRetryMs);
+    return retryMs;
   }
 
-  async tearDown(): Promise<void> {
-    await this.#context.runtime.removePod(this.#identity);
-    await this.volumes.tearDown();
-    this.releaseAddress();
+  #failed(pod: Pod, why: string): void {
+    this.#context.recorder.event(pod, "Warning", "FailedCreatePodSandBox", `Failed to create pod sandbox: ${why}`);
   }
 
-  #takeAddress(pod: Pod): boolean {
-    if (this.#identity.ip !== "") return true;
-    const ip = this.#context.addresses.allocate(this.#identity.uid);
-    if (ip === undefined) {
-      this.#context.recorder.event(
-        pod,
-        "Warning",
-        "FailedCreatePodSandBox",
-        "Failed to create pod sandbox: no address is left in the node's pod CIDR",
-      );
-      return false;
+  /** Keeps the addresses of a former run, all of them or none. */
+  #claim(former: readonly string[]): void {
+    const { addresses } = this.#context;
+    const { uid } = this.#identity;
+    const claimed = addresses.map((pool, i) => former[i] !== undefined && pool.claim(former[i], uid));
+    if (claimed.every(Boolean)) this.#identity = { ...this.#identity, ip: former[0] as string, ips: former.slice(0, addresses.length) };
+    else for (const [i, ip] of former.entries()) if (claimed[i] === true) addresses[i]?.release(ip, uid);
+  }
+
+  #takeAddresses(): boolean {
+    if (this.#identity.ips.length > 0) return true;
+    const { addresses, hostIPs } = this.#context;
+    const { uid } = this.#identity;
+    const ips = this.#onHost ? hostIPs : addresses.map((pool) => pool.allocate(uid));
+    if (ips.every((ip) => ip !== undefined)) {
+      this.#identity = { ...this.#identity, ip: ips[0] ?? "", ips };
+      return true;
     }
-    this.#identity = { ...this.#identity, ip };
-    return true;
+    for (const [i, ip] of ips.entries()) if (ip !== undefined) addresses[i]?.release(ip, uid);
+    return false;
   }
 }

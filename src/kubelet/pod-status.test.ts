@@ -13,7 +13,7 @@ function status(record: Partial<ContainerRecord>, object: Pod = pod, previous?: 
   return podStatus({
     pod: object,
     records,
-    podIP: "127.97.0.1",
+    podIPs: ["127.97.0.1"],
     hostIPs: ["127.0.0.1"],
     startTime: now,
     now,

@@ -14,8 +14,8 @@ import {
 export interface StatusInput {
   readonly pod: Pod;
   readonly records: ContainerRecords;
-  /** Empty before it has one. */
-  readonly podIP: string;
+  /** None before it has one. */
+  readonly podIPs: readonly string[];
   readonly hostIPs: readonly string[];
   /** When the node took the pod, ms since the epoch. */
   readonly startTime: number;
@@ -27,7 +27,7 @@ export interface StatusInput {
 }
 
 export function podStatus(input: StatusInput): PodStatus {
-  const { pod, records, podIP, hostIPs } = input;
+  const { pod, records, podIPs, hostIPs } = input;
   const declared = declaredContainers(pod);
   const initialized = isInitialized(declared, records);
   const statuses = (init: boolean) =>
@@ -42,7 +42,7 @@ export function podStatus(input: StatusInput): PodStatus {
     ...input.failure,
     hostIP: hostIPs[0] ?? "",
     hostIPs: hostIPs.map((ip) => ({ ip })),
-    ...(podIP === "" ? {} : { podIP, podIPs: [{ ip: podIP }] }),
+    ...(podIPs.length === 0 ? {} : { podIP: podIPs[0] as string, podIPs: podIPs.map((ip) => ({ ip })) }),
     startTime: rfc3339(input.startTime),
     ...(init.length === 0 ? {} : { initContainerStatuses: init }),
     containerStatuses: statuses(false),
@@ -118,7 +118,7 @@ function conditions(
 ): readonly PodCondition[] {
   const containersReady = containersVerdict(input.records, phase, declared);
   const wanted: readonly (readonly [string, Verdict])[] = [
-    ["PodReadyToStartContainers", { status: input.podIP !== "" && phase !== "Succeeded" && phase !== "Failed" }],
+    ["PodReadyToStartContainers", { status: input.podIPs.length > 0 && phase !== "Succeeded" && phase !== "Failed" }],
     ["Initialized", initializedVerdict(input.records, phase, declared, initialized)],
     ["Ready", readyVerdict(input.pod, containersReady)],
     ["ContainersReady", containersReady],

@@ -61,8 +61,8 @@ export class PodWorker {
     return this.#pod;
   }
 
-  get podIP(): string {
-    return this.#sandbox.identity.ip;
+  get podIPs(): readonly string[] {
+    return this.#sandbox.identity.ips;
   }
 
   record(container: string): ContainerRecord | undefined {
@@ -131,7 +131,7 @@ export class PodWorker {
     this.#timer?.cancel();
     this.#timer = undefined;
     if (this.#gone || this.#pod.metadata.deletionTimestamp !== undefined) return this.#terminate();
-    if (isFinishedPhase(this.#pod.status?.phase) && !this.#containers.anyRunning()) return this.#sandbox.releaseAddress();
+    if (isFinishedPhase(this.#pod.status?.phase) && !this.#containers.anyRunning()) return this.#sandbox.release();
     this.#checkDeadline();
     if (this.#failure !== undefined) {
       this.#containers.stopAll(this.#context.clock.monotonic() + this.#graceMs(this.#pod.spec?.terminationGracePeriodSeconds), 0);
@@ -241,7 +241,7 @@ export class PodWorker {
     this.#status = podStatus({
       pod: this.#pod,
       records: this.#containers.records,
-      podIP: this.#sandbox.identity.ip,
+      podIPs: this.#sandbox.identity.ips,
       hostIPs,
       startTime: this.#since,
       now: clock.now(),

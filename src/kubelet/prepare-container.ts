@@ -4,6 +4,7 @@ import type { ContainerExit } from "./container-record.ts";
 import { containerEnvironment, expandAll, type PodSources } from "./environment.ts";
 import type { PodFacts } from "./pod-fields.ts";
 import type { ContainerSpec, PodIdentity } from "./runtime/runtime.ts";
+import { podHostname } from "./pod-names.ts";
 import { serviceVariables } from "./service-variables.ts";
 import type { PodVolumes } from "./volumes/pod-volumes.ts";
 import type { WorkerContext } from "./worker-context.ts";
@@ -41,7 +42,7 @@ export async function prepareContainer(input: PrepareInput): Promise<Prepared> {
     services: serviceVariables(pod, await context.sources.services()),
     base: {
       ...context.runtime.baseEnvironment(identity, container),
-      ...podVariables(pod, identity.ip, container),
+      HOSTNAME: podHostname(pod, context.clusterDomain),
       ...context.podEnvironment(pod, identity.ip),
     },
   });
@@ -62,17 +63,6 @@ export async function prepareContainer(input: PrepareInput): Promise<Prepared> {
       env: environment.env,
       mounts: mounts.mounts,
     },
-  };
-}
-
-/** `HOST` and `PORT` are how a program learns where to listen when pods share the machine's network. */
-function podVariables(pod: Pod, ip: string, container: Container): Readonly<Record<string, string>> {
-  const port = container.ports?.[0]?.containerPort;
-  return {
-    HOSTNAME: pod.spec?.hostname ?? pod.metadata.name ?? "",
-    HOST: ip,
-    POD_IP: ip,
-    ...(port === undefined ? {} : { PORT: String(port) }),
   };
 }
 

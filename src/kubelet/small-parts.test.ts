@@ -94,6 +94,7 @@ async function stopping(
       if (name === "SIGKILL") exit();
     },
     exec: () => Promise.reject(new Error("no")),
+    attach: () => Promise.reject(new Error("no")),
   };
   const stop = stopContainer({ running, clock, deadline: 5000, delayMs: 0, stopSignal: "SIGTERM", ...options });
   change?.(stop);

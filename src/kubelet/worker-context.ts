@@ -21,11 +21,13 @@ export interface WorkerContext {
   readonly recorder: EventRecorder;
   readonly metrics: KubeletMetrics;
   readonly statuses: StatusWriter;
-  readonly addresses: PodAddresses;
+  /** One per family. */
+  readonly addresses: readonly PodAddresses[];
   readonly logs: LogStore;
   readonly sources: ObjectSources;
   readonly machine: MachineFacts;
   readonly hostIPs: readonly string[];
+  readonly clusterDomain: string;
   /** Where each pod has a directory named by its uid. */
   readonly podsDirectory: string;
   readonly podEnvironment: (pod: Pod, podIP: string) => Readonly<Record<string, string>>;

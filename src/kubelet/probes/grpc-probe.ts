@@ -1,6 +1,8 @@
 /** grpc.health.v1.Health/Check over clear-text HTTP/2 (upstream pkg/probe/grpc; gRPC over HTTP/2, grpc/grpc doc/PROTOCOL-HTTP2.md). */
+import type { Socket } from "node:net";
 import { joinHostPort } from "../../lib/ip.ts";
 import { dialText } from "./http-probe.ts";
+import type { Connect } from "../runtime/runtime.ts";
 import type { ProbeOutcome } from "./schedule.ts";
 
 const serving = 1;
@@ -12,10 +14,12 @@ interface Reply {
   readonly body: Buffer;
 }
 
-export async function grpcProbe(host: string, port: number, service: string, timeoutMs: number): Promise<ProbeOutcome> {
+export async function grpcProbe(host: string, port: number, service: string, timeoutMs: number, connect: Connect): Promise<ProbeOutcome> {
   const address = joinHostPort(host, port);
+  const deadline = performance.now() + timeoutMs;
   try {
-    const reply = await check(address, service, timeoutMs);
+    const socket = await connect({ host, port, timeoutMs });
+    const reply = await check(socket, address, service, Math.max(1, deadline - performance.now()));
     if (reply === "timeout")
       return {
         ok: false,
@@ -39,13 +43,14 @@ export async function grpcProbe(host: string, port: number, service: string, tim
 
 const statusNames: Readonly<Record<number, string>> = { 0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN" };
 
-async function check(address: string, service: string, timeoutMs: number): Promise<Reply | "timeout"> {
+async function check(socket: Socket, address: string, service: string, timeoutMs: number): Promise<Reply | "timeout"> {
   const { connect } = await import("node:http2");
   return new Promise((resolve, reject) => {
-    const session = connect(`http://${address}`);
+    const session = connect(`http://${address}`, { createConnection: () => socket });
     const finish = (settle: () => void) => {
       clearTimeout(timer);
       session.destroy();
+      socket.destroy();
       settle();
     };
     const timer = setTimeout(() => finish(() => resolve("timeout")), timeoutMs);

@@ -2,6 +2,7 @@
 import type { HTTPGetAction } from "../../api/types.ts";
 import { joinHostPort } from "../../lib/ip.ts";
 import { errnoCode, errorMessage } from "../../lib/errors.ts";
+import type { Connect } from "../runtime/runtime.ts";
 import type { ProbeOutcome } from "./schedule.ts";
 
 const maxBody = 10 * 1024;
@@ -12,6 +13,7 @@ export async function httpProbe(
   host: string,
   port: number,
   timeoutMs: number,
+  connect: Connect,
   userAgent = "kube-probe/1.36",
 ): Promise<ProbeOutcome> {
   const scheme = (action.scheme ?? "HTTP").toLowerCase();
@@ -19,53 +21,64 @@ export async function httpProbe(
   const url = new URL(`${scheme}://${joinHostPort(action.host ?? host, port)}${path.startsWith("/") ? "" : "/"}${path}`);
   const headers: Record<string, string> = { "user-agent": userAgent, accept: "*/*" };
   for (const { name, value } of action.httpHeaders ?? []) headers[name.toLowerCase()] = value;
-  return follow(url, headers, performance.now() + timeoutMs, 0);
+  return follow({ url, headers, connect, deadline: performance.now() + timeoutMs }, 0);
 }
 
-async function follow(url: URL, headers: Readonly<Record<string, string>>, deadline: number, redirects: number): Promise<ProbeOutcome> {
+interface Get {
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly connect: Connect;
+  /** On the clock of `performance`. */
+  readonly deadline: number;
+}
+
+async function follow(get: Get, redirects: number): Promise<ProbeOutcome> {
+  const { url } = get;
   try {
-    const { status, location } = await get(url, headers, Math.max(1, deadline - performance.now()));
+    const { status, location } = await answerOf(get);
     if (status < 200 || status >= 400) return { ok: false, message: `HTTP probe failed with statuscode: ${status}` };
     if (status < 300 || location === undefined) return { ok: true };
     const target = new URL(location, url);
     if (target.hostname !== url.hostname) return { ok: true };
     if (redirects + 1 >= maxRedirects) return { ok: false, message: `Get "${location}": stopped after 10 redirects` };
-    return await follow(target, headers, deadline, redirects + 1);
+    return await follow({ ...get, url: target }, redirects + 1);
   } catch (error) {
     return { ok: false, message: `Get "${url.href}": ${dialText(error, joinHostPort(url.hostname, url.port))}` };
   }
 }
 
-async function get(
-  url: URL,
-  headers: Readonly<Record<string, string>>,
-  timeoutMs: number,
-): Promise<{ status: number; location: string | undefined }> {
+interface Answer {
+  readonly status: number;
+  readonly location: string | undefined;
+}
+
+async function answerOf({ url, headers, connect, deadline }: Get): Promise<Answer> {
+  const left = () => Math.max(1, deadline - performance.now());
+  const secure = url.protocol === "https:";
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  const plain = await connect({ host, port: Number(url.port) || (secure ? 443 : 80), timeoutMs: left() });
   // Loaded where used: a node without HTTPS probes never pays for it.
-  const { request } = url.protocol === "https:" ? await import("node:https") : await import("node:http");
+  const socket = secure ? (await import("node:tls")).connect({ socket: plain, rejectUnauthorized: false }) : plain;
+  const { request } = await import("node:http");
   return new Promise((resolve, reject) => {
-    const outgoing = request(url, { headers, agent: false, rejectUnauthorized: false } as import("node:https").RequestOptions);
-    const timer = setTimeout(() => outgoing.destroy(new ProbeTimeout()), timeoutMs);
-    outgoing.on("error", (error) => {
+    const outgoing = request(secure ? new URL(url.href.replace("https:", "http:")) : url, { headers, createConnection: () => socket });
+    const timer = setTimeout(() => outgoing.destroy(new ProbeTimeout()), left());
+    const settle = (action: () => void) => {
       clearTimeout(timer);
-      reject(error);
-    });
+      action();
+      outgoing.destroy();
+      socket.destroy();
+    };
+    outgoing.on("error", (error) => settle(() => reject(error)));
     outgoing.on("response", (response) => {
       let seen = 0;
-      const finish = () => {
-        clearTimeout(timer);
-        resolve({ status: response.statusCode ?? 0, location: response.headers.location });
-        outgoing.destroy();
-      };
+      const finish = () => settle(() => resolve({ status: response.statusCode ?? 0, location: response.headers.location }));
       response.on("data", (chunk: Buffer) => {
         seen += chunk.length;
         if (seen >= maxBody) finish();
       });
       response.on("end", finish);
-      response.on("error", (error) => {
-        clearTimeout(timer);
-        reject(error);
-      });
+      response.on("error", (error) => settle(() => reject(error)));
     });
     outgoing.end();
   });

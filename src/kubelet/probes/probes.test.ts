@@ -4,6 +4,7 @@ import { createServer as createTcpServer, type AddressInfo, type Server } from "
 import { assert, property, string } from "fast-check";
 import { afterEach, expect, test } from "vitest";
 import type { Container } from "../../api/types.ts";
+import { connectFromHost } from "../runtime/connect.ts";
 import { decodeHealthStatus, encodeHealthRequest, grpcProbe } from "./grpc-probe.ts";
 import { runProbe } from "./handler.ts";
 import { httpProbe } from "./http-probe.ts";
@@ -49,30 +50,32 @@ test.each([
   ["/302?to=http://other.example/", true],
 ])("httpGet %s", async (path, expected) => {
   const port = await listen(web());
-  const outcome = await httpProbe({ path, port }, "127.0.0.1", port, 1000);
+  const outcome = await httpProbe({ path, port }, "127.0.0.1", port, 1000, connectFromHost);
   expect(outcome.ok ? true : outcome.message).toBe(expected);
 });
 
 test("httpGet sends its headers, and says what is wrong with the connection", async () => {
   const port = await listen(web());
-  expect(await httpProbe({ path: "/headers", port, httpHeaders: [{ name: "X-Test", value: "yes" }] }, "127.0.0.1", port, 1000)).toEqual({
+  expect(
+    await httpProbe({ path: "/headers", port, httpHeaders: [{ name: "X-Test", value: "yes" }] }, "127.0.0.1", port, 1000, connectFromHost),
+  ).toEqual({
     ok: true,
   });
-  expect(await httpProbe({ path: "/slow", port }, "127.0.0.1", port, 20)).toEqual({
+  expect(await httpProbe({ path: "/slow", port }, "127.0.0.1", port, 20, connectFromHost)).toEqual({
     ok: false,
     message: `Get "http://127.0.0.1:${port}/slow": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`,
   });
   const closed = await closedPort();
-  expect(await httpProbe({ port: closed }, "127.0.0.1", closed, 1000)).toEqual({
+  expect(await httpProbe({ port: closed }, "127.0.0.1", closed, 1000, connectFromHost)).toEqual({
     ok: false,
     message: `Get "http://127.0.0.1:${closed}/": dial tcp 127.0.0.1:${closed}: connect: connection refused`,
   });
 });
 
 test("tcpSocket", async () => {
-  expect(await tcpProbe("127.0.0.1", await listen(createTcpServer((socket) => socket.end())), 1000)).toEqual({ ok: true });
+  expect(await tcpProbe("127.0.0.1", await listen(createTcpServer((socket) => socket.end())), 1000, connectFromHost)).toEqual({ ok: true });
   const closed = await closedPort();
-  expect(await tcpProbe("127.0.0.1", closed, 1000)).toEqual({
+  expect(await tcpProbe("127.0.0.1", closed, 1000, connectFromHost)).toEqual({
     ok: false,
     message: `dial tcp 127.0.0.1:${closed}: connect: connection refused`,
   });
@@ -89,13 +92,13 @@ test("grpc", async () => {
     });
   });
   const port = await listen(server as unknown as Server);
-  expect(await grpcProbe("127.0.0.1", port, "well", 1000)).toEqual({ ok: true });
-  expect(await grpcProbe("127.0.0.1", port, "sick", 1000)).toEqual({
+  expect(await grpcProbe("127.0.0.1", port, "well", 1000, connectFromHost)).toEqual({ ok: true });
+  expect(await grpcProbe("127.0.0.1", port, "sick", 1000, connectFromHost)).toEqual({
     ok: false,
     message: 'service unhealthy (responded with "NOT_SERVING")',
   });
   const closed = await closedPort();
-  expect((await grpcProbe("127.0.0.1", closed, "", 1000)).ok).toBe(false);
+  expect((await grpcProbe("127.0.0.1", closed, "", 1000, connectFromHost)).ok).toBe(false);
 });
 
 test("the health request carries any service name; any reply is read without a fault", () => {
@@ -124,6 +127,7 @@ test("an exec probe shows the command's words, its code, or that it took too lon
   const target = (code: number | "timeout", output: string) => ({
     container: { name: "c" },
     podIP: "127.0.0.1",
+    connect: connectFromHost,
     exec: async () => ({ code, output }),
   });
   const exec = { exec: { command: ["check", "it"] } };

@@ -5,15 +5,24 @@
  *   `RunningContainer` and ends it; a runtime's `stop` ends whatever is left.
  * - `run` resolves once the container runs, and rejects with `ContainerStartError` when it cannot; other containers are
  *   never touched. `exited` always settles, exactly once, and as soon as the main process is gone.
+ * - `setUpPod` comes before a pod's first `run`, `tearDownPod` after its last container; `removePod` comes last.
  * - Output goes to `ContainerSpec.output`; it may still come after `exited`, until `drained`.
  */
-import type { ExecOptions, ExecSession, PodRef } from "../../api/node-agent.ts";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { AttachOptions, ExecOptions, ExecSession, PodRef } from "../../api/node-agent.ts";
 import type { Container, Pod } from "../../api/types.ts";
 import type { LogStream } from "../logs/log-format.ts";
 
 export interface PodIdentity extends PodRef {
+  /** The first of `ips`; empty before it has one. */
   readonly ip: string;
+  /** One per family, in the order of the node's ranges. */
+  readonly ips: readonly string[];
 }
+
+/** A connected socket, half-open allowed. Rejects with the system's error, after `timeoutMs` with `code: "ETIMEDOUT"`. */
+export type Connect = (target: { readonly host: string; readonly port: number; readonly timeoutMs?: number }) => Promise<Socket>;
 
 /** A volume as one container sees it. */
 export interface ContainerMount {
@@ -21,6 +30,7 @@ export interface ContainerMount {
   readonly mountPath: string;
   /** The directory or file of the host that stands there. */
   readonly source: string;
+  readonly readOnly: boolean;
 }
 
 export interface ContainerSpec {
@@ -55,6 +65,8 @@ export interface RunningContainer {
   /** Sends a signal (`SIGTERM`) to all processes of the container. Nothing happens when it is over. */
   signal(name: NodeJS.Signals): void;
   exec(options: ExecOptions): Promise<ExecSession>;
+  /** The streams of the main process, from now on. Never rejects. */
+  attach(options: AttachOptions): Promise<ExecSession>;
 }
 
 /** The container could not be started: reason and text for its status, as runtimes give them. */
@@ -90,6 +102,8 @@ export interface Runtime {
   readonly version: string;
   /** How soon after a container's start its first probe makes sense, in ms; default 25. */
   readonly firstProbeMs?: number;
+  /** Whether pods with `hostNetwork: true` have the node's addresses. Otherwise each pod has its own. */
+  readonly hostNetwork: boolean;
   /** Ends what a former run of the program left behind. */
   start(): Promise<void>;
   /** Ends everything that still runs. */
@@ -98,10 +112,18 @@ export interface Runtime {
   image(container: Container): ImageAnswer;
   /** Variables that every container gets: lowest in precedence, and known to `$(NAME)`. */
   baseEnvironment(pod: PodIdentity, container: Container): Readonly<Record<string, string>>;
+  /** Makes what the pod's containers share, its network first of all. Nothing when it is there already. */
+  setUpPod(pod: PodIdentity, object: Pod): Promise<void>;
+  /** Takes that away again, once no container runs; its addresses may be given to others then. */
+  tearDownPod(pod: PodRef): Promise<void>;
   run(spec: ContainerSpec): Promise<RunningContainer>;
   /** Gives back what the pod's containers left on disk, and ends processes that got away from their container. */
   removePod(pod: PodRef): Promise<void>;
   ignoredFields(pod: Pod): readonly IgnoredField[];
+  /** From the node to a pod, for probes and hooks. Default: from this machine. */
+  readonly connect?: Connect;
+  /** To a port as a process of the pod reaches it at `localhost`. Default: at the pod's address. */
+  dial?(pod: PodRef, port: number): Promise<Duplex>;
   /** Where a container finds its volumes, if not where the pod asks for them. */
   mountNote?(pod: PodRef, container: Container): string | undefined;
   /**

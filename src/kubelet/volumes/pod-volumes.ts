@@ -50,7 +50,7 @@ export class PodVolumes {
           kind: "error",
           message: `failed to prepare subPath for volumeMount ${JSON.stringify(mount.name)} of container ${JSON.stringify(container.name)}`,
         };
-      mounts.push({ mountPath: mount.mountPath, source });
+      mounts.push({ mountPath: mount.mountPath, source, readOnly: mount.readOnly === true });
     }
     return { kind: "ok", mounts: mounts.sort((a, b) => a.mountPath.split("/").length - b.mountPath.split("/").length) };
   }

@@ -36,7 +36,7 @@ function input(volumes: readonly Volume[]): FilesInput {
   const pod: Pod = { metadata: { name: "p", labels: { app: "x" } }, spec: { containers: [], volumes } };
   return {
     pod,
-    facts: { podIP: "127.97.0.1", hostIPs: [], allocatable: { cpuCores: 2, memoryBytes: 2 ** 30 } },
+    facts: { podIPs: ["127.97.0.1"], hostIPs: [], allocatable: { cpuCores: 2, memoryBytes: 2 ** 30 } },
     sources: {
       configMap: (name) => maps[name],
       secret: (name) => (name === "s" ? { metadata: {}, data: { k: Buffer.from("key").toString("base64") } } : undefined),

@@ -7,11 +7,13 @@ import type { ExecSession, PodRef } from "../../../api/node-agent.ts";
 import type { Container, Pod } from "../../../api/types.ts";
 import { errorMessage } from "../../../lib/errors.ts";
 import { failedSession } from "../failed-session.ts";
+import { loopbackVariables } from "../loopback-variables.ts";
 import {
   ContainerStartError,
   type ContainerSpec,
   type IgnoredField,
   type ImageAnswer,
+  type PodIdentity,
   type ProcessExit,
   type RunningContainer,
   type Runtime,
@@ -59,6 +61,7 @@ class HandlerRuntime implements FunctionRuntime {
   readonly version: string;
   /** `run` resolves when the servers listen. */
   readonly firstProbeMs = 0;
+  readonly hostNetwork = false;
   readonly #handlers: Map<string, FunctionHandler>;
   readonly #running = new Set<FunctionContainer>();
 
@@ -73,6 +76,10 @@ class HandlerRuntime implements FunctionRuntime {
 
   async start(): Promise<void> {}
 
+  async setUpPod(): Promise<void> {}
+
+  async tearDownPod(): Promise<void> {}
+
   async stop(): Promise<void> {
     const left = [...this.#running];
     for (const container of left) container.signal("SIGKILL");
@@ -85,8 +92,8 @@ class HandlerRuntime implements FunctionRuntime {
     return { kind: "absent", message: `no handler stands behind image ${JSON.stringify(image)}; there are: ${known}` };
   }
 
-  baseEnvironment(): Readonly<Record<string, string>> {
-    return {};
+  baseEnvironment(pod: PodIdentity, container: Container): Readonly<Record<string, string>> {
+    return loopbackVariables(pod, container);
   }
 
   async run(spec: ContainerSpec): Promise<RunningContainer> {
@@ -146,6 +153,10 @@ class FunctionContainer implements RunningContainer {
 
   exec(): Promise<ExecSession> {
     return Promise.resolve(failedSession("the pod is a function of this process: it has no commands to run"));
+  }
+
+  attach(): Promise<ExecSession> {
+    return Promise.resolve(failedSession("the pod is a function of this process: it has no streams to join"));
   }
 
   async #follow(result: unknown): Promise<void> {

@@ -11,6 +11,15 @@ export interface ImageEntry {
   readonly env: Readonly<Record<string, string>>;
   /** Directories put in front of PATH. */
   readonly path: readonly string[];
+  /** Files and directories of this machine that its programs need, beside the system's. */
+  readonly needs?: readonly string[];
+}
+
+/** Only holds a pod's surroundings, for `fairlead run` to join. */
+const runRepository = "fairlead.dev/run";
+
+export function isRunImage({ repositories }: ImageEntry): boolean {
+  return repositories.includes(runRepository);
 }
 
 /** `docker.io/library/node:26@sha256:…` names `node`; other registries keep their name: `fairlead.dev/node`. */

@@ -1,12 +1,14 @@
-/** One container as a process of this machine. */
-import type { ChildProcess } from "node:child_process";
+/** One container: its main process, whose output goes to the log and to whoever attached. */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import type { ExecOptions, ExecSession } from "../../../api/node-agent.ts";
-import { errnoCode } from "../../../lib/errors.ts";
+import type { Readable } from "node:stream";
+import type { AttachOptions, ExecOptions, ExecSession } from "../../../api/node-agent.ts";
+import { errnoCode, errorMessage } from "../../../lib/errors.ts";
+
+import { failedSession } from "../failed-session.ts";
 import type { ContainerSpec, ProcessExit, RunningContainer } from "../runtime.ts";
-import { exitCode, startExec, type ExecPlace } from "./exec-session.ts";
-import { signalGroup } from "./spawn.ts";
+import { Attachments } from "./attachments.ts";
+import { execSession } from "./exec-session.ts";
+import type { ContainerPlace, ContainerProcess } from "./placement.ts";
 
 const drainMs = 250;
 const maxMessageBytes = 4096;
@@ -17,52 +19,62 @@ export class ProcessContainer implements RunningContainer {
   readonly pid: number;
   readonly exited: Promise<ProcessExit>;
   readonly drained: Promise<void>;
-  readonly #place: ExecPlace;
+  readonly #main: ContainerProcess;
+  readonly #place: ContainerPlace;
+  readonly #attachments: Attachments;
   #over = false;
 
-  constructor(id: string, spec: ContainerSpec, child: ChildProcess, place: ExecPlace) {
+  constructor(id: string, spec: ContainerSpec, main: ContainerProcess, place: ContainerPlace) {
     this.id = id;
     this.spec = spec;
+    this.pid = main.pid;
+    this.#main = main;
     this.#place = place;
-    this.pid = child.pid as number;
+    this.#attachments = new Attachments(spec.container, main);
     for (const stream of ["stdout", "stderr"] as const) {
-      const source = child[stream];
+      const source = main[stream];
       source?.on("data", (chunk: Buffer) => {
-        const wait = spec.output(stream, chunk);
-        if (wait === undefined) return;
+        const waits = [spec.output(stream, chunk), this.#attachments.output(stream, chunk)].filter((wait) => wait !== undefined);
+        if (waits.length === 0) return;
         source.pause();
-        void wait.then(() => source.resume());
+        void Promise.all(waits).then(() => source.resume());
       });
     }
-    this.exited = this.#exit(child);
-    this.drained = drained(child);
+    this.exited = this.#exit();
+    this.drained = drained(main, this.exited);
+    void Promise.all([this.exited, this.drained]).then(([{ exitCode: code }]) => this.#attachments.end({ kind: "exited", code }));
   }
 
   signal(name: NodeJS.Signals): void {
-    if (!this.#over) signalGroup(this.pid, name);
+    if (!this.#over) this.#main.signal(name);
   }
 
-  exec(options: ExecOptions): Promise<ExecSession> {
-    return startExec(this.#place, options);
+  async exec(options: ExecOptions): Promise<ExecSession> {
+    if (this.#over) return failedSession("the container has ended");
+    try {
+      const streams = { stdin: options.stdin, terminal: options.tty };
+      return execSession(await this.#place.exec(options.command, streams, this.#main));
+    } catch (error) {
+      return failedSession(errorMessage(error));
+    }
   }
 
-  #exit(child: ChildProcess): Promise<ProcessExit> {
-    return new Promise((resolve) => {
-      child.once("exit", (code, signal) => {
-        this.#over = true;
-        // A container ends with its first process; the others of its group must not outlive it.
-        signalGroup(this.pid, "SIGKILL");
-        const message = this.#terminationMessage();
-        resolve({ exitCode: exitCode(code, signal), ...(message === undefined ? {} : { message }) });
-      });
-    });
+  async attach(options: AttachOptions): Promise<ExecSession> {
+    return this.#attachments.attach(options);
   }
 
-  /** What the container wrote to `$POD_ROOT/dev/termination-log`, or where its spec says. */
+  async #exit(): Promise<ProcessExit> {
+    const { exitCode } = await this.#main.exited;
+    this.#over = true;
+    // A container ends with its first process; the others of its group must not outlive it.
+    this.#main.signal("SIGKILL");
+    const message = this.#terminationMessage();
+    return { exitCode, ...(message === undefined || message === "" ? {} : { message }) };
+  }
+
   #terminationMessage(): string | undefined {
     try {
-      const file = join(this.#place.root, this.spec.container.terminationMessagePath ?? "/dev/termination-log");
-      return readFileSync(file).subarray(0, maxMessageBytes).toString("utf8");
+      return readFileSync(this.#place.messageFile).subarray(0, maxMessageBytes).toString("utf8");
     } catch (error) {
       if (errnoCode(error) === "ENOENT") return undefined;
       return `the termination message cannot be read: ${errnoCode(error) ?? String(error)}`;
@@ -70,16 +82,23 @@ export class ProcessContainer implements RunningContainer {
   }
 }
 
-/** Both pipes are read to their end, or `drainMs` have passed since the exit: a process that left its group may hold them. */
-function drained(child: ChildProcess): Promise<void> {
+/** Both streams are read to their end, or `drainMs` have passed since the exit: a process that left the group may hold them. */
+async function drained(main: ContainerProcess, exited: Promise<unknown>): Promise<void> {
+  const streams = [main.stdout, main.stderr].filter((stream) => stream !== undefined);
+  const closed = Promise.all(streams.map(closedOf));
+  await exited;
+  const timer = setTimeout(() => {
+    for (const stream of streams) stream.destroy();
+  }, drainMs);
+  await closed;
+  clearTimeout(timer);
+  main.stdin?.destroy();
+}
+
+function closedOf(stream: Readable): Promise<void> {
   return new Promise((resolve) => {
-    child.once("close", () => resolve());
-    child.once("exit", () => {
-      const timer = setTimeout(() => {
-        child.stdout?.destroy();
-        child.stderr?.destroy();
-      }, drainMs);
-      child.once("close", () => clearTimeout(timer));
-    });
+    stream.once("close", () => resolve());
+    // A terminal whose last writer is gone reads as EIO (tty_ioctl(4)); "close" follows.
+    stream.once("error", () => undefined);
   });
 }

@@ -5,10 +5,10 @@ import { assert, property, string } from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import type { Pod } from "../../../api/types.ts";
 import { findCommand } from "./find-command.ts";
-import { ignoredFields } from "./ignored-fields.ts";
+import { ignoredFields } from "./loopback/ignored-fields.ts";
 import { answerImage, commandLine, findImage, imageRepository, type ImageEntry } from "./images.ts";
-import { parseListening, sessionOf } from "./proc-tables.ts";
-import { makeRoot, relocate } from "./root-directory.ts";
+import { parseListening, sessionOf } from "./loopback/proc-tables.ts";
+import { makeRoot, relocate } from "./loopback/root-directory.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "fairlead-process-"));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -80,15 +80,15 @@ test("mounts are links below the root; none leads a link into the user's own dir
   const [root, volume, host] = [join(pod, "rootfs"), join(pod, "volume"), join(directory, "host")];
   for (const path of [volume, host]) mkdirSync(path, { recursive: true });
   await makeRoot(root, pod, [
-    { mountPath: "/a", source: volume },
-    { mountPath: "/a/b", source: host },
+    { mountPath: "/a", source: volume, readOnly: false },
+    { mountPath: "/a/b", source: host, readOnly: false },
   ]);
-  await makeRoot(root, pod, [{ mountPath: "/a", source: volume }]);
-  await expect(makeRoot(root, pod, [{ mountPath: "/", source: volume }])).rejects.toThrow('cannot be mounted at "/"');
+  await makeRoot(root, pod, [{ mountPath: "/a", source: volume, readOnly: false }]);
+  await expect(makeRoot(root, pod, [{ mountPath: "/", source: volume, readOnly: false }])).rejects.toThrow('cannot be mounted at "/"');
   await expect(
     makeRoot(join(pod, "other"), pod, [
-      { mountPath: "/h", source: host },
-      { mountPath: "/h/x", source: volume },
+      { mountPath: "/h", source: host, readOnly: false },
+      { mountPath: "/h/x", source: volume, readOnly: false },
     ]),
   ).rejects.toThrow("inside a hostPath volume");
 });

@@ -1,6 +1,6 @@
 /** Which pod's process holds a listening socket. */
-import type { PodRef } from "../../../api/node-agent.ts";
-import type { PortListener } from "../runtime.ts";
+import type { PodRef } from "../../../../api/node-agent.ts";
+import type { PortListener } from "../../runtime.ts";
 import { listeningSockets, processIds, readSession, socketInodes, type ListeningSocket } from "./proc-tables.ts";
 
 export interface ContainerSession {

@@ -1,7 +1,7 @@
 /** Reads Linux's /proc: who listens where, and which processes belong to a container. Parsers are pure. */
 import { readdir, readFile, readlink } from "node:fs/promises";
-import { formatIp } from "../../../lib/ip.ts";
-import { errnoCode } from "../../../lib/errors.ts";
+import { formatIp } from "../../../../lib/ip.ts";
+import { errnoCode } from "../../../../lib/errors.ts";
 
 export interface ListeningSocket {
   readonly address: string;

@@ -1,6 +1,6 @@
 /** Fields of a pod without effect where pods are plain processes of one network. Pure. */
-import type { Container, Pod, Volume, VolumeMount } from "../../../api/types.ts";
-import type { IgnoredField } from "../runtime.ts";
+import type { Container, Pod, Volume, VolumeMount } from "../../../../api/types.ts";
+import type { IgnoredField } from "../../runtime.ts";
 
 type Rule<T> = readonly [path: string, why: string, set: (value: T) => boolean];
 

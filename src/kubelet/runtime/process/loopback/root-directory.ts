@@ -4,9 +4,9 @@
  */
 import { lstat, mkdir, realpath, rm, symlink } from "node:fs/promises";
 import { dirname, join, normalize, sep } from "node:path";
-import type { ContainerMount } from "../runtime.ts";
-import { ContainerStartError } from "../runtime.ts";
-import { errnoCode } from "../../../lib/errors.ts";
+import type { ContainerMount } from "../../runtime.ts";
+import { ContainerStartError } from "../../runtime.ts";
+import { errnoCode } from "../../../../lib/errors.ts";
 
 /** Makes the directory with its mounts, parents first. Its `tmp` is the container's TMPDIR. */
 export async function makeRoot(root: string, podDirectory: string, mounts: readonly ContainerMount[]): Promise<void> {

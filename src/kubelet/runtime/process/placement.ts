@@ -1,0 +1,74 @@
+/**
+ * Where the process runtime puts containers: what differs between modes, behind one interface. `loopback/` runs them in
+ * the machine's own network and files, `namespaced/` gives each pod a network and each container files of its own.
+ * A placement decides nothing about images, restarts or logs; it makes places, and starts processes in them.
+ */
+import type { Duplex, Readable, Writable } from "node:stream";
+import type { PodRef } from "../../../api/node-agent.ts";
+import type { Container, Pod } from "../../../api/types.ts";
+import type { Connect, ContainerSpec, IgnoredField, PodIdentity, PortListener, ProcessExit } from "../runtime.ts";
+import type { ImageEntry } from "./images.ts";
+
+/** How a process is joined to us. */
+export interface ProcessStreams {
+  /** Otherwise it reads an empty input. */
+  readonly stdin: boolean;
+  /** One pseudo-terminal for all three; output comes on `stdout`. */
+  readonly terminal: boolean;
+}
+
+/** A running process that leads a process group of its own. Nobody reads its streams yet. */
+export interface ContainerProcess {
+  readonly pid: number;
+  readonly stdin: Writable | undefined;
+  readonly stdout: Readable | undefined;
+  readonly stderr: Readable | undefined;
+  /** Settles once, as soon as the process is gone. */
+  readonly exited: Promise<Pick<ProcessExit, "exitCode">>;
+  /** To the whole group, which may outlive its leader; nothing when nobody is left. */
+  signal(name: NodeJS.Signals): void;
+  /** Of its terminal, where it has one. */
+  resize(columns: number, rows: number): void;
+}
+
+/** One container's surroundings. */
+export interface ContainerPlace {
+  /** On this machine: where the container's termination message will be. */
+  readonly messageFile: string;
+  /** Starts the main process. Throws ContainerStartError. */
+  start(words: readonly string[], streams: ProcessStreams): Promise<ContainerProcess>;
+  /** Starts a further one beside the main process. Throws ContainerStartError. */
+  exec(words: readonly string[], streams: ProcessStreams, main: ContainerProcess): Promise<ContainerProcess>;
+}
+
+export interface Placement {
+  /** Of container ids and of the node's `containerRuntimeVersion`: `loopback`. */
+  readonly scheme: string;
+  /** Whether pods with `hostNetwork` have the node's addresses. */
+  readonly hostNetwork: boolean;
+  /** Before the first pod: ends what a former run left. */
+  start(): Promise<void>;
+  /** After the last container has ended. */
+  stop(): Promise<void>;
+  /** Makes what the pod's containers share; nothing when it is there. */
+  setUpPod(pod: PodIdentity, object: Pod): Promise<void>;
+  /** Takes that away. */
+  tearDownPod(pod: PodRef): Promise<void>;
+  /** Ends what got away from the pod's containers, and removes its files. */
+  removePod(pod: PodRef): Promise<void>;
+  /** Variables that every container of the pod gets, under the image's. */
+  baseEnvironment(pod: PodIdentity, container: Container): Readonly<Record<string, string>>;
+  /** Makes the place of a container's next instance. Throws ContainerStartError. */
+  prepare(spec: ContainerSpec, image: ImageEntry | undefined): Promise<ContainerPlace>;
+  ignoredFields(pod: Pod): readonly IgnoredField[];
+  mountNote?(pod: PodRef, container: Container): string | undefined;
+  listeners?(port: number, ip: string | undefined, containers: readonly RunningProcess[]): Promise<readonly PortListener[]>;
+  readonly connect?: Connect;
+  dial?(pod: PodRef, port: number): Promise<Duplex>;
+}
+
+export interface RunningProcess {
+  /** The container's first process. */
+  readonly pid: number;
+  readonly pod: PodRef;
+}
