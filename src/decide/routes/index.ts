@@ -1,0 +1,39 @@
+/** The decisions of the gateway: which rule takes a request, what is behind it, and why not another. Pure; see each file. */
+export { portText, resolveBackend, type Backend, type BackendEndpoint, type BackendReason } from "./backends.ts";
+export { explain, type Candidate, type RejectionReason, type RouteExplanation } from "./explain.ts";
+export { hostMatches, hostPattern, requestHost, wildcardOf } from "./host.ts";
+export {
+  classVerdict,
+  defaultClassAnnotation,
+  ingressController,
+  legacyClassAnnotation,
+  type ClassPolicy,
+  type ClassVerdict,
+} from "./ingress-class.ts";
+export { translateIngress, type HostRoute, type Translation } from "./ingress.ts";
+export { match, type MatchResult, type RouteRequest } from "./match.ts";
+export { compareText, mergeCertificates, mergeHost, type DatedCertificate, type MergedHost } from "./merge.ts";
+export { hasPrefix, normalizePath, type PathResult } from "./path.ts";
+export {
+  belongsTo,
+  checkBackends,
+  datedCertificates,
+  ingressTable,
+  processors,
+  type ObjectStatus,
+  type Processed,
+  type RouteObjects,
+} from "./processors.ts";
+export { routeReasons, type RouteProblem, type RouteReason, type SourceRef } from "./reasons.ts";
+export {
+  backendKey,
+  type BackendRef,
+  type CertificateRef,
+  type Filter,
+  type HeaderChange,
+  type Listener,
+  type PathRewrite,
+  type Route,
+  type RouteTable,
+  type VirtualHost,
+} from "./route-table.ts";

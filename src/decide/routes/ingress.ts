@@ -1,0 +1,143 @@
+/**
+ * One Ingress (networking.k8s.io/v1) as routes: what it says by itself, without looking at any other object. Whatever
+ * cannot be used becomes a problem with a reason and is left out; the rest of the Ingress works.
+ */
+import type { HTTPIngressPath, Ingress, IngressBackend, IngressRule } from "../../api/types.ts";
+import { hostPattern } from "./host.ts";
+import { normalizePath, prefixElements } from "./path.ts";
+import type { RouteProblem, RouteReason, SourceRef } from "./reasons.ts";
+import type { BackendRef, CertificateRef, PathMatch, Route } from "./route-table.ts";
+
+/** A route and where it belongs, before several objects are merged. */
+export interface HostRoute {
+  readonly host: string;
+  readonly route: Route;
+  /** RFC 3339; older objects win over younger ones. */
+  readonly created: string;
+  /** For default backends on every host: one of an Ingress without rules was meant for nothing else. */
+  readonly secondary: boolean;
+}
+
+export interface Translation {
+  readonly routes: readonly HostRoute[];
+  readonly certificates: readonly CertificateRef[];
+  readonly created: string;
+  readonly problems: readonly RouteProblem[];
+}
+
+interface Scope {
+  readonly ingress: Ingress;
+  readonly created: string;
+  readonly routes: HostRoute[];
+  readonly problems: RouteProblem[];
+}
+
+export function translateIngress(ingress: Ingress): Translation {
+  const created = ingress.metadata.creationTimestamp ?? "";
+  const scope: Scope = { ingress, created, routes: [], problems: [] };
+  const { rules = [], defaultBackend } = ingress.spec ?? {};
+  const hosts = rules.flatMap((rule, index) => translateRule(scope, rule, index) ?? []);
+  if (defaultBackend !== undefined) translateDefault(scope, defaultBackend, hosts);
+  else if (rules.length === 0) report(scope, "error", "NoRules", "spec", "neither spec.rules nor spec.defaultBackend is set");
+  const certificates = translateTls(scope, hosts);
+  return { routes: scope.routes, certificates, created, problems: scope.problems };
+}
+
+export function ingressSource({ metadata }: Ingress, field: string): SourceRef {
+  return { kind: "Ingress", namespace: metadata.namespace ?? "", name: metadata.name ?? "", field };
+}
+
+function report(scope: Scope, severity: RouteProblem["severity"], reason: RouteReason, field: string, message: string): void {
+  scope.problems.push({ severity, reason, source: ingressSource(scope.ingress, field), message });
+}
+
+/** The rule's host, if it can be used. */
+function translateRule(scope: Scope, rule: IngressRule, index: number): string | undefined {
+  const field = `spec.rules[${index}]`;
+  const host = hostPattern(rule.host);
+  if (host === undefined) {
+    report(scope, "error", "InvalidHost", `${field}.host`, `${JSON.stringify(rule.host)} is no host name`);
+    return undefined;
+  }
+  for (const [position, path] of (rule.http?.paths ?? []).entries()) translatePath(scope, host, path, `${field}.http.paths[${position}]`);
+  return host;
+}
+
+function translatePath(scope: Scope, host: string, path: HTTPIngressPath, field: string): void {
+  const match = pathMatch(scope, path, field);
+  const backend = translateBackend(scope, path.backend, `${field}.backend`);
+  if (match !== undefined && backend !== undefined) addRoute(scope, host, match, backend, field, false);
+}
+
+/**
+ * `ImplementationSpecific` is `Prefix` here, which the API allows. Controllers that take it as a pattern or as a prefix of
+ * letters serve more than that: what looks like a pattern gets a warning.
+ */
+function pathMatch(scope: Scope, { path = "", pathType }: HTTPIngressPath, field: string): PathMatch | undefined {
+  const own = pathType === "ImplementationSpecific";
+  const text = own && path === "" ? "/" : path;
+  const normal = text.startsWith("/") ? normalizePath(text) : ({ kind: "bad", why: "a path must begin with /" } as const);
+  if (normal.kind === "bad") {
+    report(scope, "error", "InvalidPath", `${field}.path`, `${JSON.stringify(path)}: ${normal.why}`);
+    return undefined;
+  }
+  if (own && /[*()[\]^$|]/.test(text)) {
+    report(scope, "warning", "PatternPath", `${field}.path`, `${JSON.stringify(path)} is taken letter for letter, not as a pattern`);
+  }
+  if (pathType === "Exact") return { kind: "exact", value: normal.path };
+  if (pathType === "Prefix" || own) return { kind: "prefix", value: `/${prefixElements(normal.path).join("/")}` };
+  report(scope, "error", "UnknownPathType", `${field}.pathType`, `${JSON.stringify(pathType)} is no path type`);
+  return undefined;
+}
+
+function translateBackend(scope: Scope, backend: IngressBackend | undefined, field: string): BackendRef | undefined {
+  const { service, resource } = backend ?? {};
+  if (resource !== undefined) {
+    const what = `${resource.kind}${resource.apiGroup === undefined ? "" : `.${resource.apiGroup}`} ${JSON.stringify(resource.name)}`;
+    report(scope, "error", "ResourceBackend", `${field}.resource`, `${what} is no Service, and nothing else can be a backend`);
+    return undefined;
+  }
+  const { number = 0, name = "" } = service?.port ?? {};
+  if (service === undefined || (number === 0 && name === "")) {
+    const message = service === undefined ? "no Service is named" : `Service ${JSON.stringify(service.name)} is named without a port`;
+    report(scope, "error", "BackendMissing", field, message);
+    return undefined;
+  }
+  const port = name === "" ? ({ kind: "number", number } as const) : ({ kind: "name", name } as const);
+  return { kind: "Service", namespace: scope.ingress.metadata.namespace ?? "", name: service.name, port, weight: 1 };
+}
+
+/**
+ * "Requests that match no rule" (Ingress v1 `defaultBackend`): first those to the Ingress' own hosts, then any. For any host,
+ * an Ingress that has nothing else comes first.
+ */
+function translateDefault(scope: Scope, defaultBackend: IngressBackend, hosts: readonly string[]): void {
+  const field = "spec.defaultBackend";
+  const backend = translateBackend(scope, defaultBackend, field);
+  if (backend === undefined) return;
+  const secondary = hosts.length > 0 && !hosts.includes("*");
+  for (const host of new Set([...hosts, "*"])) addRoute(scope, host, { kind: "default" }, backend, field, host === "*" && secondary);
+}
+
+function addRoute(scope: Scope, host: string, path: PathMatch, backend: BackendRef, field: string, secondary: boolean): void {
+  const source = ingressSource(scope.ingress, field);
+  const id = `Ingress ${source.namespace}/${source.name} ${field}`;
+  const route: Route = { id, source, match: { path }, filters: [], backends: [backend], timeouts: {} };
+  scope.routes.push({ host, route, created: scope.created, secondary });
+}
+
+/** An entry without hosts is for the hosts of the rules; without any, for whoever has no other certificate. */
+function translateTls(scope: Scope, ruleHosts: readonly string[]): readonly CertificateRef[] {
+  const namespace = scope.ingress.metadata.namespace ?? "";
+  return (scope.ingress.spec?.tls ?? []).flatMap(({ hosts = [], secretName = "" }, index) => {
+    const field = `spec.tls[${index}]`;
+    const certificate = secretName === "" ? ({ kind: "unspecified" } as const) : ({ kind: "secret", namespace, name: secretName } as const);
+    const named = hosts.length > 0 ? hosts : ruleHosts.length > 0 ? ruleHosts : ["*"];
+    return [...new Set(named)].flatMap((text): CertificateRef[] => {
+      const host = text === "*" ? "*" : hostPattern(text);
+      if (host !== undefined) return [{ host, source: ingressSource(scope.ingress, field), certificate }];
+      report(scope, "error", "InvalidHost", `${field}.hosts`, `${JSON.stringify(text)} is no host name`);
+      return [];
+    });
+  });
+}
