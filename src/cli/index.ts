@@ -72,6 +72,8 @@ Examples:
   addLogs(program, terminal, report);
   addKubeconfig(program, terminal, report);
   addExplain(program, terminal, report);
+  addDebug(program, terminal, report);
+  addCompletion(program, terminal);
   return program;
 }
 
@@ -226,7 +228,8 @@ function addStatus(program: Command, terminal: Terminal, report: Report): void {
   withOutput(withCluster(program.command("status")))
     .description("nodes, pods, Services and what is wrong with them")
     .option("--all", "list the running clusters", false)
-    .action(async (flags: { name: string; dataDir?: string; all: boolean; output: Output }) => {
+    .option("-w, --watch", "stay and show what changes: the whole report in a terminal, a line per change elsewhere", false)
+    .action(async (flags: { name: string; dataDir?: string; all: boolean; watch: boolean; output: Output }) => {
       const { status } = await import("./status.ts");
       report(await status(flags, terminal));
     });
@@ -264,6 +267,28 @@ function addLogs(program: Command, terminal: Terminal, report: Report): void {
 function count(value: string): number {
   if (/^\d{1,9}$/.test(value)) return Number(value);
   throw new FairleadError("FL_USAGE", `${JSON.stringify(value)} is no number of lines`);
+}
+
+function addDebug(program: Command, terminal: Terminal, report: Report): void {
+  const debug = program.command("debug").description("what helps somebody else to understand a cluster");
+  withCluster(debug.command("bundle"))
+    .description("objects, events, logs, metrics and health in one .tar.gz file; values of Secrets are left out")
+    .option("--file <path>", "where it goes (default: fairlead-NAME-TIME.tar.gz here)")
+    .action(async (flags: { name: string; dataDir?: string; file?: string }) => {
+      const { debugBundle } = await import("./debug-bundle.ts");
+      report(await debugBundle(flags, terminal));
+    });
+}
+
+function addCompletion(program: Command, terminal: Terminal): void {
+  program
+    .command("completion")
+    .description("print a completion script: source <(fairlead completion bash)")
+    .argument("<shell>", "bash, zsh or fish")
+    .action(async (shell: string) => {
+      const { completionEntries, completionScript } = await import("./completion.ts");
+      terminal.print(completionScript(shell, completionEntries(program)).trimEnd());
+    });
 }
 
 function addKubeconfig(program: Command, terminal: Terminal, report: Report): void {

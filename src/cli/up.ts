@@ -21,6 +21,7 @@ import {
 } from "./cluster-file.ts";
 import { read, reportOf } from "./collect.ts";
 import { takeMode } from "./mode.ts";
+import { printChanges } from "./live.ts";
 import { servedResources, type ModeChoice, type NodeLabels, type Output } from "./options.ts";
 import { clusterPaths, clusterRoot, checkedName, type ClusterPaths } from "./paths.ts";
 import { reportText, type ClusterReport, type NameRow, type RequestRow } from "./report.ts";
@@ -85,6 +86,7 @@ export async function up(options: UpOptions, terminal: Terminal): Promise<number
     publish(report, options, terminal);
     if (options.reportFile !== undefined) writeWhole(options.reportFile, JSON.stringify(report));
     if (options.watch) watchManifests({ cluster, files: options.files, terminal, signal: stop });
+    if (options.output === "text") void printChanges({ informers: cluster.informers, clock: realClock, signal: stop }, terminal);
     if (!stop.aborted) await aborted(stop);
     return result.problems.length > 0 ? 1 : 0;
   } finally {
@@ -124,14 +126,19 @@ function refuseSecond(options: UpOptions): void {
   }
 }
 
+const sameSignalMs = 500;
+
 /** Aborts at the first signal that asks the program to end; a second one ends it at once. */
 function stopSignal(outer: AbortSignal | undefined): AbortSignal {
   const controller = new AbortController();
+  let firstAt = 0;
   outer?.addEventListener("abort", () => controller.abort(), { once: true });
   if (outer?.aborted === true) controller.abort();
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {
-      if (controller.signal.aborted && name === "SIGINT") process.exit(130);
+      // A Ctrl-C may come twice: from the terminal, and passed on by the launcher that it reached as well.
+      if (controller.signal.aborted && name === "SIGINT" && performance.now() - firstAt > sameSignalMs) process.exit(130);
+      if (!controller.signal.aborted) firstAt = performance.now();
       controller.abort();
     });
   }
