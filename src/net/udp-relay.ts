@@ -11,20 +11,26 @@ export interface UdpTarget {
   readonly port: number;
   /** The address to send from; must be one of this host's. */
   readonly localAddress?: string | undefined;
+  /**
+   * Gives a socket that is bound and may be connected to the target, or undefined when it cannot be had; the session then ends
+   * and the next datagram tries again. Absent: one of this host's network.
+   */
+  readonly open?: () => Promise<Socket | undefined>;
 }
 
 export interface UdpRelayOptions {
   /** The bound socket: answers leave through it, so that they come from the address that was asked. */
   readonly listener: Socket;
   /** For a client without a session; undefined: its datagram is dropped. */
-  readonly choose: (clientAddress: string) => UdpTarget | undefined;
+  readonly choose: (clientAddress: string, clientPort: number) => UdpTarget | undefined;
   readonly clock: Clock;
   readonly idleMs: number;
   readonly maxSessions?: number;
 }
 
 interface Session {
-  readonly socket: Socket;
+  /** Undefined while it is being opened. */
+  socket: Socket | undefined;
   readonly target: UdpTarget;
   readonly client: string;
   /** Datagrams that wait for the socket to be connected; undefined afterwards. */
@@ -32,7 +38,7 @@ interface Session {
   used: number;
 }
 
-/** Datagrams kept while a session's socket is being connected (one turn of the event loop). */
+/** Datagrams kept while a session's socket is being opened and connected. */
 const maxWaiting = 16;
 
 export class UdpRelay {
@@ -55,7 +61,7 @@ export class UdpRelay {
     const session = this.#sessions.get(key) ?? this.#open(key, from);
     if (session === undefined) return;
     this.#touch(key, session);
-    if (session.waiting === undefined) session.socket.send(message);
+    if (session.waiting === undefined) session.socket?.send(message);
     else if (session.waiting.length < maxWaiting) session.waiting.push(message);
   }
 
@@ -72,22 +78,31 @@ export class UdpRelay {
   }
 
   #open(key: string, from: RemoteInfo): Session | undefined {
-    const target = this.#options.choose(from.address);
+    const target = this.#options.choose(from.address, from.port);
     if (target === undefined) return undefined;
-    const socket = createSocket({ type: target.ip.includes(":") ? "udp6" : "udp4" });
-    const session: Session = { socket, target, client: from.address, waiting: [], used: 0 };
+    const session: Session = { socket: undefined, target, client: from.address, waiting: [], used: 0 };
+    this.#sessions.set(key, session);
+    this.#makeRoom();
+    if (target.open === undefined) this.#connect(key, from, session, hostSocket(target));
+    else
+      target.open().then(
+        (socket) => (socket === undefined ? this.#end(key, session) : this.#connect(key, from, session, socket)),
+        () => this.#end(key, session),
+      );
+    return session;
+  }
+
+  #connect(key: string, from: RemoteInfo, session: Session, socket: Socket): void {
+    if (this.#sessions.get(key) !== session) return void socket.close();
+    session.socket = socket;
     socket.on("message", (reply) => {
       this.#touch(key, session);
       this.#options.listener.send(reply, from.port, from.address);
     });
     // ECONNREFUSED: nobody listens at the endpoint (any more).
     socket.on("error", () => this.#end(key, session));
-    if (target.localAddress !== undefined) socket.bind({ address: target.localAddress, port: 0, exclusive: true });
     socket.once("connect", () => flush(session));
-    socket.connect(target.port, target.ip);
-    this.#sessions.set(key, session);
-    this.#makeRoom();
-    return session;
+    socket.connect(session.target.port, session.target.ip);
   }
 
   #touch(key: string, session: Session): void {
@@ -120,11 +135,17 @@ export class UdpRelay {
     const session = this.#sessions.get(key);
     if (session === undefined || (only !== undefined && only !== session)) return;
     this.#sessions.delete(key);
-    session.socket.close();
+    session.socket?.close();
   }
 }
 
+function hostSocket({ ip, localAddress }: UdpTarget): Socket {
+  const socket = createSocket({ type: ip.includes(":") ? "udp6" : "udp4" });
+  if (localAddress !== undefined) socket.bind({ address: localAddress, port: 0, exclusive: true });
+  return socket;
+}
+
 function flush(session: Session): void {
-  for (const message of session.waiting ?? []) session.socket.send(message);
+  for (const message of session.waiting ?? []) session.socket?.send(message);
   session.waiting = undefined;
 }

@@ -3,6 +3,7 @@
  * A change is live a timer turn after it was seen; a Service that cannot be planned or applied never holds up another.
  */
 import { endpointSlices, services } from "../api/resources.ts";
+import type { EndpointSlice, Service } from "../api/types.ts";
 import type { EventRecorder } from "../client/event-recorder.ts";
 import type { InformerFactory } from "../client/informer.ts";
 import { isReady, type Component, type Readiness } from "../component/component.ts";
@@ -17,6 +18,7 @@ import { proxyMetrics, type ProxyMetrics } from "./metrics.ts";
 import { Problems } from "./problems.ts";
 import { BoundedFrequencyRunner } from "./runner.ts";
 import { ServiceTracker, type PendingChange } from "./tracker.ts";
+import type { Transport } from "./transport.ts";
 
 export interface ProxyOptions {
   readonly informers: InformerFactory;
@@ -29,6 +31,10 @@ export interface ProxyOptions {
   /** Default `userspace`. */
   readonly mode?: BackendMode;
   readonly plan?: PlanOptions;
+  /** In place of `planService` for this node: what serves only some of the addresses. */
+  readonly planner?: (service: Service, slices: readonly EndpointSlice[]) => ServicePlan;
+  /** How user space gets to endpoints. Default: from this host's network. */
+  readonly transport?: Transport;
   /** Least time between two syncs (`--iptables-min-sync-period` and its like). Default 0. */
   readonly minSyncPeriodMs?: number;
 }
@@ -71,6 +77,7 @@ class MetaProxier implements Proxy {
   readonly #tracker: ServiceTracker;
   readonly #runner: BoundedFrequencyRunner;
   readonly #problems: Problems;
+  readonly #planner: NonNullable<ProxyOptions["planner"]>;
   readonly #plans = new Map<string, ServicePlan>();
   readonly #failures = new Map<string, number>();
   readonly #waiters = new Set<() => void>();
@@ -84,6 +91,7 @@ class MetaProxier implements Proxy {
     const { clock, metrics, node, recorder } = options;
     const log = options.log.child("proxy");
     this.#options = { ...options, log };
+    this.#planner = options.planner ?? ((service, slices) => planService(service, slices, node, options.plan));
     this.#metrics = proxyMetrics(metrics, () => this.#plans.values());
     this.#tracker = new ServiceTracker(() => this.#request());
     this.#runner = new BoundedFrequencyRunner({ run: () => this.#sync(), clock, minIntervalMs: options.minSyncPeriodMs ?? 0 });
@@ -93,6 +101,7 @@ class MetaProxier implements Proxy {
       metrics: this.#metrics,
       classify: sourceClassifier(node),
       hostAddresses: node.addresses,
+      ...(options.transport === undefined ? {} : { transport: options.transport }),
     });
   }
 
@@ -198,8 +207,7 @@ class MetaProxier implements Proxy {
     if (this.#stopping.signal.aborted) return;
     const service = this.#tracker.service(key);
     try {
-      const plan =
-        service === undefined ? undefined : planService(service, this.#tracker.slices(key), this.#options.node, this.#options.plan);
+      const plan = service === undefined ? undefined : this.#planner(service, this.#tracker.slices(key));
       if (plan === undefined) this.#plans.delete(key);
       else this.#plans.set(key, plan);
       this.#problems.set(key, await this.#backend.apply(key, plan), service);

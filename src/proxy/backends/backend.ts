@@ -9,7 +9,14 @@ import type { ProxyReason } from "../../decide/proxy/reasons.ts";
 /** A virtual address that the backend does not serve, and what a person can do. */
 export interface AddressProblem {
   /** CamelCase, stable: the reason of the Event. */
-  readonly reason: "AddressInUse" | "AddressTaken" | "PortNotPermitted" | "AddressNotLocal" | "ProtocolNotSupported" | "ListenFailed";
+  readonly reason:
+    | "AddressInUse"
+    | "AddressTaken"
+    | "PortNotPermitted"
+    | "AddressNotLocal"
+    | "ProtocolNotSupported"
+    | "ListenFailed"
+    | "PortStandIn";
   readonly protocol: Protocol;
   readonly address: string;
   readonly port: number;
@@ -18,6 +25,8 @@ export interface AddressProblem {
   readonly severity: "warning" | "info";
   /** Whether it may go away by itself, so that trying again makes sense. */
   readonly retry: boolean;
+  /** The address is served after all, on this port of it. */
+  readonly standIn?: number;
 }
 
 export interface DialTarget {

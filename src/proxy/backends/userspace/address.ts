@@ -67,18 +67,6 @@ export function carries(address: VirtualAddress): boolean {
   return pod.kind === "dnat" || node.kind === "dnat" || external.kind === "dnat";
 }
 
-/**
- * The address to connect from, so that the endpoint sees its client: possible without any right where both are in 127.0.0.0/8.
- * 127.0.0.1 is what the kernel takes anyway.
- */
-export function sourceFor(client: string, endpoint: PlanEndpoint, masquerade: boolean): string | undefined {
-  if (masquerade || client === endpoint.ip || client === "127.0.0.1" || !isLoopbackText(client) || !isLoopbackText(endpoint.ip))
-    return undefined;
-  return client;
-}
-
-const isLoopbackText = (text: string): boolean => text.startsWith("127.");
-
 /** A socket's remote address: IPv4 as such also where the socket is IPv6. */
 export function clientText(remote: string | undefined): string {
   return remote === undefined ? "" : remote.startsWith("::ffff:") && remote.includes(".") ? remote.slice(7) : remote;

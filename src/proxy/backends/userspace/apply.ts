@@ -8,11 +8,13 @@ import { joinHostPort, type Ip } from "../../../lib/ip.ts";
 import type { PortPlan, Protocol, ServicePlan, SourceClass, VirtualAddress } from "../../../decide/proxy/index.ts";
 import { servicePortText } from "../../../decide/proxy/index.ts";
 import type { ProxyMetrics } from "../../metrics.ts";
+import { hostTransport, type Transport } from "../../transport.ts";
 import type { AddressProblem, Backend, DialResult, DialTarget } from "../backend.ts";
 import { carries, PortState, routeOf } from "./address.ts";
 import { cleanup } from "./cleanup.ts";
 import { bind, bindProblem, type Bound } from "./listeners.ts";
-import { reach } from "./tcp.ts";
+import { standInPorts, standInProblem } from "./stand-in.ts";
+import { reach, type Reached } from "./tcp.ts";
 
 export interface UserspaceOptions {
   readonly clock: Clock;
@@ -20,6 +22,10 @@ export interface UserspaceOptions {
   readonly classify: (from: Ip, text: string) => SourceClass;
   /** Addresses of this host besides 127.0.0.0/8 and ::1. */
   readonly hostAddresses: readonly string[];
+  /** Default: from this host's network. */
+  readonly transport?: Transport;
+  /** How an address is bound; a test may forbid some. */
+  readonly bind?: typeof bind;
 }
 
 /** A virtual address that a Service has claimed: with a listener where one can be and is wanted. */
@@ -33,7 +39,7 @@ interface Claim {
 
 export class UserspaceBackend implements Backend {
   readonly mode = "userspace";
-  readonly #options: UserspaceOptions;
+  readonly #options: Required<UserspaceOptions>;
   readonly #host: ReadonlySet<string>;
   /** `TCP 127.96.0.1 80` → claim. */
   readonly #claims = new Map<string, Claim>();
@@ -42,10 +48,12 @@ export class UserspaceBackend implements Backend {
   /** Address → Services that want it while another has it. */
   readonly #waiting = new Map<string, Set<string>>();
   readonly #released = new Set<string>();
+  /** Port that listens in place of another → the claim that it serves. */
+  readonly #standIns = new Map<string, Claim>();
   readonly #open = new Set<Socket>();
 
   constructor(options: UserspaceOptions) {
-    this.#options = options;
+    this.#options = { transport: hostTransport, bind, ...options };
     this.#host = new Set(options.hostAddresses);
   }
 
@@ -88,11 +96,9 @@ export class UserspaceBackend implements Backend {
     Object.assign(claim, { address, port });
     if (claim.bound !== undefined) Object.assign(claim.bound, { address, port });
     if (!carries(address)) return await this.#unbind(claim);
-    if (claim.bound !== undefined) {
-      claim.bound.recheck();
-      return [];
-    }
-    return await this.#bind(claim);
+    if (claim.bound === undefined) return await this.#bind(claim);
+    claim.bound.recheck();
+    return claim.bound.at === address.port ? [] : [standInProblem(protocol, address, claim.bound.at)];
   }
 
   async #bind(claim: Claim): Promise<readonly AddressProblem[]> {
@@ -100,15 +106,34 @@ export class UserspaceBackend implements Backend {
     if (protocol === "SCTP") return [unsupported(protocol, address)];
     if (!this.#isHost(address.address))
       return [bindProblem(protocol, address, { kind: "failed", code: "EADDRNOTAVAIL", message: "" })].map(permanent);
-    const bound = await bind(protocol, address, port, { ...this.#options, open: this.#open });
-    if ("kind" in bound) return [bindProblem(protocol, address, bound)];
+    const ousted = this.#standIns.get(claimKey(protocol, address));
+    if (ousted !== undefined) await this.#unbind(ousted);
+    const bound = await this.#options.bind(protocol, address, port, { ...this.#options, open: this.#open });
+    if (ousted !== undefined) this.#released.add(ousted.owner);
+    if ("kind" in bound) return bound.code === "EACCES" ? await this.#bindStandIn(claim) : [bindProblem(protocol, address, bound)];
     claim.bound = bound;
     return [];
   }
 
+  /** Where low ports are not allowed, a load balancer's address listens on another port of its own. */
+  async #bindStandIn(claim: Claim): Promise<readonly AddressProblem[]> {
+    const { protocol, address, port } = claim;
+    for (const at of address.kind === "loadBalancer" ? standInPorts(address.port) : []) {
+      const key = claimKey(protocol, { ...address, port: at });
+      if (this.#claims.has(key) || this.#standIns.has(key)) continue;
+      const bound = await this.#options.bind(protocol, address, port, { ...this.#options, open: this.#open }, at);
+      if ("kind" in bound) continue;
+      claim.bound = bound;
+      this.#standIns.set(claimKey(protocol, { ...address, port: bound.at }), claim);
+      return [standInProblem(protocol, address, bound.at)];
+    }
+    return [bindProblem(protocol, address, { kind: "failed", code: "EACCES", message: "" })];
+  }
+
   async #unbind(claim: Claim): Promise<readonly AddressProblem[]> {
-    const { bound } = claim;
+    const { bound, protocol, address } = claim;
     delete claim.bound;
+    if (bound !== undefined) this.#standIns.delete(claimKey(protocol, { ...address, port: bound.at }));
     await bound?.close();
     return [];
   }
@@ -147,9 +172,8 @@ export class UserspaceBackend implements Backend {
     const name = claim.port.name;
     const route = routeOf(claim.port, claim.address, client, this.#options.classify);
     if (route.kind === "refuse") return this.#refused(route.reason, name);
-    const reached = await new Promise<Parameters<Parameters<typeof reach>[4]>[0]>((resolve) => {
-      reach(route.balancer, client, route.masquerade, this.#options.metrics, resolve);
-    });
+    const { balancer, masquerade } = route;
+    const reached = await new Promise<Reached>((resolve) => reach({ ...this.#options, balancer, client, masquerade }, resolve));
     if (reached === undefined) return this.#refused(route.balancer.endpoints.length === 0 ? "NoEndpoints" : "AllEndpointsFailed", name);
     this.#options.metrics.connections.inc();
     return {
@@ -169,6 +193,7 @@ export class UserspaceBackend implements Backend {
     const claims = [...this.#claims.values()];
     this.#claims.clear();
     this.#services.clear();
+    this.#standIns.clear();
     await cleanup(
       claims.flatMap(({ bound }) => bound ?? []),
       this.#open,
@@ -183,7 +208,7 @@ const refusals = {
   AllEndpointsFailed: "has endpoints, but none of them accepts a connection",
 } as const;
 
-function claimKey(protocol: Protocol, { address, port }: VirtualAddress): string {
+function claimKey(protocol: Protocol, { address, port }: Pick<VirtualAddress, "address" | "port">): string {
   return `${protocol} ${address} ${port}`;
 }
 

@@ -6,8 +6,9 @@ import { bindUdp, listenTcp, type BindFailure } from "../../../net/listener.ts";
 import { UdpRelay, type UdpTarget } from "../../../net/udp-relay.ts";
 import type { Protocol, SourceClass, VirtualAddress } from "../../../decide/proxy/index.ts";
 import type { ProxyMetrics } from "../../metrics.ts";
+import type { Transport } from "../../transport.ts";
 import type { AddressProblem } from "../backend.ts";
-import { routeOf, sourceFor, type PortState } from "./address.ts";
+import { routeOf, type PortState } from "./address.ts";
 import { carry } from "./tcp.ts";
 
 /** Upstream's userspace proxy forgets a UDP client after this long; DNS clients use each port once. */
@@ -17,6 +18,7 @@ export interface BoundContext {
   readonly clock: Clock;
   readonly metrics: ProxyMetrics;
   readonly classify: (from: Ip, text: string) => SourceClass;
+  readonly transport: Transport;
   readonly open: Set<Socket>;
 }
 
@@ -24,29 +26,35 @@ export interface BoundContext {
 export interface Bound {
   address: VirtualAddress;
   port: PortState;
+  /** The port that listens: the address's own, or a stand-in. */
+  at: number;
   /** After the plan has changed. */
   recheck(): void;
   close(): Promise<void>;
 }
 
+/** `at`: the port to listen on, where it is not the address's own. */
 export async function bind(
   protocol: Protocol,
   address: VirtualAddress,
   port: PortState,
   context: BoundContext,
+  at: number = address.port,
 ): Promise<Bound | BindFailure> {
-  return protocol === "UDP" ? await bindDatagrams(address, port, context) : await bindStream(address, port, context);
+  return protocol === "UDP" ? await bindDatagrams(address, port, context, at) : await bindStream(address, port, context, at);
 }
 
 async function bindStream(
   address: VirtualAddress,
   port: PortState,
-  { classify, metrics, open }: BoundContext,
+  { classify, metrics, transport, open }: BoundContext,
+  at: number,
 ): Promise<Bound | BindFailure> {
-  const bound: Bound = { address, port, recheck: keepConnections, close: async () => {} };
-  const options = { route: (client: string) => routeOf(bound.port, bound.address, client, classify), metrics, open };
-  const listener = await listenTcp({ host: address.address, port: address.port, onConnection: (socket) => carry(socket, options) });
+  const bound: Bound = { address, port, at, recheck: keepConnections, close: async () => {} };
+  const options = { route: (client: string) => routeOf(bound.port, bound.address, client, classify), metrics, transport, open };
+  const listener = await listenTcp({ host: address.address, port: at, onConnection: (socket) => carry(socket, options) });
   if (listener.kind === "failed") return listener;
+  bound.at = listener.port;
   bound.close = () => listener.close();
   return bound;
 }
@@ -58,23 +66,25 @@ function keepConnections(): void {
 async function bindDatagrams(
   address: VirtualAddress,
   port: PortState,
-  { classify, clock, metrics }: BoundContext,
+  { classify, clock, metrics, transport }: BoundContext,
+  at: number,
 ): Promise<Bound | BindFailure> {
-  const bound: Bound = { address, port, recheck: () => {}, close: async () => {} };
+  const bound: Bound = { address, port, at, recheck: () => {}, close: async () => {} };
   let session: UdpRelay | undefined;
   const choose = (client: string): UdpTarget | undefined => {
     const route = routeOf(bound.port, bound.address, client, classify);
     const endpoint = route.kind === "to" ? route.balancer.pick(client) : undefined;
     if (route.kind !== "to" || endpoint === undefined) return undefined;
     metrics.connections.inc();
-    return { ip: endpoint.ip, port: endpoint.port, localAddress: sourceFor(client, endpoint, route.masquerade) };
+    return transport.udpTarget({ endpoint, client, masquerade: route.masquerade });
   };
   const listener = await bindUdp({
     host: address.address,
-    port: address.port,
+    port: at,
     onMessage: (message, from) => session?.receive(message, from),
   });
   if (listener.kind === "failed") return listener;
+  bound.at = listener.port;
   const relay = new UdpRelay({ listener: listener.socket, choose, clock, idleMs: udpIdleMs(address.port) });
   session = relay;
   bound.recheck = () =>

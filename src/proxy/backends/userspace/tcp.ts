@@ -2,24 +2,26 @@
 import type { Socket } from "node:net";
 import type { PlanEndpoint } from "../../../decide/proxy/index.ts";
 import type { Balancer } from "../../../net/balancer.ts";
-import { connectTcp, type ConnectResult } from "../../../net/connect.ts";
 import { relay } from "../../../net/relay.ts";
 import type { ProxyMetrics } from "../../metrics.ts";
-import { clientText, sourceFor, type Route } from "./address.ts";
+import type { ConnectResult, Transport } from "../../transport.ts";
+import { clientText, type Route } from "./address.ts";
 
 /** How long each next endpoint may take to answer, in ms (upstream userspace's EndpointDialTimeouts). */
 const connectTimeouts = [250, 500, 1000, 2000];
 
 export type Reached = { readonly socket: Socket; readonly endpoint: PlanEndpoint } | undefined;
 
+export interface ReachOptions {
+  readonly balancer: Balancer<PlanEndpoint>;
+  readonly client: string;
+  readonly masquerade: boolean;
+  readonly metrics: ProxyMetrics;
+  readonly transport: Transport;
+}
+
 /** Connects to the first endpoint that answers, each at most once; undefined: none does. */
-export function reach(
-  balancer: Balancer<PlanEndpoint>,
-  client: string,
-  masquerade: boolean,
-  metrics: ProxyMetrics,
-  done: (reached: Reached) => void,
-): void {
+export function reach({ balancer, client, masquerade, metrics, transport }: ReachOptions, done: (reached: Reached) => void): void {
   let failed: Set<PlanEndpoint> | undefined;
   const next = () => {
     const endpoint = balancer.pick(client, failed);
@@ -31,7 +33,7 @@ export function reach(
       failed = (failed ?? new Set()).add(endpoint);
       next();
     };
-    connectTcp({ host: endpoint.ip, port: endpoint.port, timeoutMs, localAddress: sourceFor(client, endpoint, masquerade) }, answered);
+    transport.connect({ endpoint, client, masquerade }, timeoutMs, answered);
   };
   next();
 }
@@ -39,12 +41,13 @@ export function reach(
 export interface CarryOptions {
   readonly route: (client: string) => Route;
   readonly metrics: ProxyMetrics;
+  readonly transport: Transport;
   /** Clients being carried, so that a stop can cut them. */
   readonly open: Set<Socket>;
 }
 
 /** Takes an accepted, paused socket from here to its end. */
-export function carry(socket: Socket, { route, metrics, open }: CarryOptions): void {
+export function carry(socket: Socket, { route, metrics, transport, open }: CarryOptions): void {
   const client = clientText(socket.remoteAddress);
   const target = route(client);
   if (target.kind === "refuse") return refuse(socket, target.reason, metrics);
@@ -56,7 +59,8 @@ export function carry(socket: Socket, { route, metrics, open }: CarryOptions): v
   };
   socket.once("close", gone);
   socket.on("error", closedByItself);
-  reach(target.balancer, client, target.masquerade, metrics, (reached) => {
+  const { balancer, masquerade } = target;
+  reach({ balancer, client, masquerade, metrics, transport }, (reached) => {
     if (reached === undefined) return refuse(socket, "AllEndpointsFailed", metrics);
     if (socket.destroyed) return void reached.socket.destroy();
     metrics.connections.inc();

@@ -1,0 +1,46 @@
+/**
+ * How a backend in user space gets to an endpoint. By default from this host's own network; where endpoints live in network
+ * namespaces, from inside one of them. What the endpoint sees as its client is decided here, by the plan's `masquerade`.
+ */
+import type { PlanEndpoint } from "../decide/proxy/index.ts";
+import { connectTcp, type ConnectResult } from "../net/connect.ts";
+import type { UdpTarget } from "../net/udp-relay.ts";
+
+export interface Approach {
+  readonly endpoint: PlanEndpoint;
+  /** The client's address as the listener saw it. */
+  readonly client: string;
+  /** The endpoint sees the node in place of the client. */
+  readonly masquerade: boolean;
+}
+
+export interface Transport {
+  /** Calls back once, as `connectTcp` does. */
+  connect(approach: Approach, timeoutMs: number, done: (result: ConnectResult) => void): void;
+  /** Where a UDP session goes; a connected socket is made when its first datagram comes. */
+  udpTarget(approach: Approach): UdpTarget;
+}
+
+export type { ConnectResult, UdpTarget };
+
+export const hostTransport: Transport = {
+  connect: ({ endpoint, client, masquerade }, timeoutMs, done) =>
+    connectTcp({ host: endpoint.ip, port: endpoint.port, timeoutMs, localAddress: sourceFor(client, endpoint, masquerade) }, done),
+  udpTarget: ({ endpoint, client, masquerade }) => ({
+    ip: endpoint.ip,
+    port: endpoint.port,
+    localAddress: sourceFor(client, endpoint, masquerade),
+  }),
+};
+
+/**
+ * The address to connect from, so that the endpoint sees its client: possible without any right where both are in 127.0.0.0/8.
+ * 127.0.0.1 is what the kernel takes anyway.
+ */
+export function sourceFor(client: string, endpoint: Pick<PlanEndpoint, "ip">, masquerade: boolean): string | undefined {
+  if (masquerade || client === endpoint.ip || client === "127.0.0.1" || !isLoopbackText(client) || !isLoopbackText(endpoint.ip))
+    return undefined;
+  return client;
+}
+
+const isLoopbackText = (text: string): boolean => text.startsWith("127.");
