@@ -10,21 +10,37 @@
 import type { Socket } from "node:net";
 
 export interface NamespacesOptions {
-  /** Node's own addresses on the network between nodes: the n-th node has the n-th address. Default `10.250.0.0/24`, `fd00:10:250::/64`. */
-  readonly nodeCIDRs: readonly string[];
+  /** Nodes' own addresses on the network between nodes: the n-th node has the n-th address. Default `defaultNodeCIDRs`. */
+  readonly nodeCIDRs?: readonly string[];
+  /** The thread died, and with it every way into the namespaces: nothing of this object works any more. At most once. */
+  readonly onFailure?: (error: Error) => void;
 }
+
+export const defaultNodeCIDRs: readonly string[] = ["10.250.0.0/24", "fd00:10:250::/64"];
 
 /** The machine's part: one per program. */
 export interface Namespaces {
-  /** Makes a node: its namespace, loopback up, forwarding on, a route to every other node. */
+  /** The address families that this kernel has; addresses of others are left out everywhere. */
+  readonly families: readonly (4 | 6)[];
+  /** The router between the nodes. What has no route ends here: nodes' default routes lead to it, and it has none itself. */
+  readonly fabric: Fabric;
+  /** Makes a node: its namespace, loopback up, forwarding on, a way to every other node. */
   createNode(options: NodeNetworkOptions): Promise<NodeNetwork>;
   /** Ends the thread; the kernel takes every namespace, link and route away once no process is left in them. */
   stop(): Promise<void>;
 }
 
+/** What stands for the world outside of the cluster. */
+export interface Fabric extends NetworkNamespace {
+  /** The host as pods see it (`host.fairlead.internal`), IPv4 first: the 254th of each node CIDR. */
+  readonly addresses: readonly string[];
+  /** Where the cluster's own servers (DNS, API) listen for pods, IPv4 first: the 253rd. */
+  readonly systemAddresses: readonly string[];
+}
+
 export interface NodeNetworkOptions {
   readonly name: string;
-  /** From 1; decides its addresses. */
+  /** From 1 to 252; decides its addresses. */
   readonly index: number;
   /** Its pods' ranges, an IPv4 one first; other nodes get a route to them. */
   readonly podCIDRs: readonly string[];
@@ -41,13 +57,13 @@ export interface ConnectOptions {
 
 /** What can be done inside a namespace, a node's or a pod's. */
 export interface NetworkNamespace {
-  /** `/proc/self/fd/N` while it exists: for `nsenter --net=…` of a child process, and as a name in messages. */
+  /** `/proc/PID/fd/N` while it exists: for `nsenter --net=…` of a child process, and as a name in messages. */
   readonly path: string;
   /** A connected TCP socket, half-open allowed, not yet read. Rejects with the system's error (`code: "ECONNREFUSED"`). */
   connect(options: ConnectOptions): Promise<Socket>;
-  /** A listening TCP socket's descriptor: `server.listen({ fd })`. Port 0: any. Low ports are allowed. */
+  /** A listening TCP socket's descriptor: `server.listen({ fd })`. Port 0: any. Low ports are allowed. `::` is IPv6 only. */
   listen(address: string, port: number): Promise<{ readonly fd: number; readonly port: number }>;
-  /** A bound UDP socket's descriptor: `dgram.createSocket(type).bind({ fd })`. */
+  /** A bound UDP socket's descriptor: `dgram.createSocket(type).bind({ fd })`. `::` is IPv6 only. */
   bindUdp(address: string, port: number): Promise<{ readonly fd: number; readonly port: number }>;
   /** A netlink socket of the protocol (NETLINK_ROUTE 0, NETLINK_NETFILTER 12, NETLINK_GENERIC 16), for the main thread's use. */
   netlink(protocol: number): Promise<number>;
@@ -77,37 +93,58 @@ export interface PodNetwork extends NetworkNamespace {
   remove(): Promise<void>;
 }
 
-/** Who the process is. Rootless, ids other than the user's own exist only with subordinate ids (/etc/subuid). */
+/** Who the process is. Rootless, ids other than the user's own exist only as names for it in a user namespace. */
 export type ProcessUser =
-  /** The ids of the user who started the program (as root: the given ones). */
+  /**
+   * No privileges. As root: the given ids (default 65534) without a user namespace, `groups` beside them. Rootless: the ids of
+   * the user who started the program, which look like the given ones from inside (default: as they are); groups stay the user's.
+   */
   | { readonly kind: "own"; readonly uid?: number; readonly gid?: number; readonly groups?: readonly number[] }
-  /** Root inside a user namespace of its own; outside it is the user who started the program. */
-  | { readonly kind: "fake-root" }
-  /** Real root, no user namespace: only as root. */
+  /** Root inside a user namespace of its own. Outside it is the user who started the program; as root it is the given ids (default 65534). */
+  | { readonly kind: "fake-root"; readonly uid?: number; readonly gid?: number }
+  /** The program's own root, no user namespace: real as root; rootless it rules all namespaces of this program. */
   | { readonly kind: "root" };
 
+/** Targets are absolute; with `root` they lie below it. Missing parents are made where the file system lets us. */
 export type Mount =
+  /** With everything mounted below `source`. The target is made: a directory for a directory, else an empty file. */
   | { readonly kind: "bind"; readonly source: string; readonly target: string; readonly readOnly: boolean }
-  | { readonly kind: "tmpfs"; readonly target: string; readonly sizeBytes?: number }
-  /** Nothing is seen there any more: an empty directory or an empty file lies over it. */
-  | { readonly kind: "mask"; readonly target: string };
+  /** `mode`: default 0o755. */
+  | { readonly kind: "tmpfs"; readonly target: string; readonly sizeBytes?: number; readonly mode?: number }
+  /** Nothing is seen there any more: an empty directory or an empty file lies over it. Nothing happens where nothing is. */
+  | { readonly kind: "mask"; readonly target: string }
+  | { readonly kind: "directory"; readonly target: string; readonly mode: number }
+  /** `target` becomes a symbolic link to `to`. */
+  | { readonly kind: "symlink"; readonly target: string; readonly to: string }
+  /** The processes of its PID namespace where it has its own, else of ours. */
+  | { readonly kind: "proc"; readonly target: string };
 
 export interface SpawnOptions {
-  /** Absolute; no shell. */
+  /** Absolute, inside `root`; no shell. Missing or not executable: the process ends with 127 or 126 and says so on descriptor 2. */
   readonly program: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Inside `root`. */
   readonly directory: string;
   readonly user: ProcessUser;
-  /** In its own mount namespace, in this order; missing targets are made where the file system lets us. Absent: the host's mounts are shared. */
+  /** In its own mount namespace, in this order. Absent: the host's mounts are shared. */
   readonly mounts?: readonly Mount[];
+  /**
+   * After all mounts this directory, which must be a mount's target, becomes `/` and the old root is gone. It must show the
+   * machine's `setpriv` and `unshare` with their libraries at their places (bind /usr, /bin, /lib…).
+   */
+  readonly root?: string;
+  /** It joins the mount, UTS and PID namespaces of that process, started here before and still alive; `mounts`, `root`, `hostname`, `pidNamespace` do not apply. */
+  readonly inside?: number;
+  /** Set-user-id programs and file capabilities give it nothing. Default false. */
+  readonly noNewPrivileges?: boolean;
   /** In its own UTS namespace. */
   readonly hostname?: string;
-  /** Its own PID namespace, in which it is process 1. Default false. */
+  /** Its own PID namespace, in which it is process 1: its end ends all of them. Default false. */
   readonly pidNamespace?: boolean;
   /** Descriptors of this process that become 0, 1 and 2; `null`: /dev/null. The caller closes its copies. */
   readonly stdio: readonly [number | null, number | null, number | null];
-  /** Makes descriptor 0 the controlling terminal of its new session. */
+  /** Makes descriptor 0, a terminal, the controlling one of its new session. */
   readonly terminal?: boolean;
 }
 

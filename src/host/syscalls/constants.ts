@@ -17,6 +17,20 @@ export const MS_PRIVATE = 1 << 18;
 export const MS_SLAVE = 1 << 19;
 export const MNT_DETACH = 2;
 
+export const AT_FDCWD = -100;
+export const AT_RECURSIVE = 0x8000;
+export const MOUNT_ATTR_RDONLY = 1;
+
+export const P_ALL = 0;
+export const P_PID = 1;
+export const WNOHANG = 1;
+export const WEXITED = 4;
+export const WNOWAIT = 0x100_0000;
+
+export const TIOCSPTLCK = 0x4004_5431;
+export const TIOCGPTPEER = 0x5441;
+export const TIOCSWINSZ = 0x5414;
+
 export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;

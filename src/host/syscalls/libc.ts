@@ -81,7 +81,10 @@ function bindLibc(koffi: Koffi) {
       "int mount(const char*, const char*, const char*, unsigned long, const char*)",
     ),
     umount2: lazily<[string, number]>("int umount2(const char*, int)"),
-    chroot: lazily<[string]>("int chroot(const char*)"),
+    pivotRoot: lazily<[number, string, string]>("int64_t syscall(int64_t, const char*, const char*)"),
+    mountSetattr: lazily<[number, number, string, number, Uint8Array, number]>(
+      "int64_t syscall(int64_t, int, const char*, unsigned int, void*, size_t)",
+    ),
     sethostname: lazily<[string, number]>("int sethostname(const char*, size_t)"),
     prctl: lazily<[number, number, number, number, number]>("int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)"),
     socket: lazily<[number, number, number]>("int socket(int, int, int)"),
@@ -100,9 +103,11 @@ function bindLibc(koffi: Koffi) {
     pipe2: lazily<[Uint8Array, number]>("int pipe2(void*, int)"),
     eventfd: lazily<[number, number]>("int eventfd(unsigned int, int)"),
     ioctl: lazily<[number, number, Uint8Array]>("int ioctl(int, unsigned long, void*)"),
+    ioctlNumber: lazily<[number, number, number]>("int ioctl(int, unsigned long, unsigned long)"),
     epoll_create1: lazily<[number]>("int epoll_create1(int)"),
     epoll_ctl: lazily<[number, number, number, Uint8Array]>("int epoll_ctl(int, int, int, void*)"),
     epoll_wait: lazily<[number, Uint8Array, number, number]>("int epoll_wait(int, void*, int, int)"),
+    waitid: lazily<[number, number, Uint8Array, number]>("int waitid(int, uint32_t, void*, int)"),
     close: lazily<[number]>("int close(int)"),
   };
 
@@ -143,7 +148,16 @@ function bindLibc(koffi: Koffi) {
       must(native.mount(optional(source), text(target), optional(type), flags, optional(data)), "mount", target);
     },
     umount2: (target: string, flags: number): void => void must(native.umount2(text(target), flags), "umount", target),
-    chroot: (path: string): void => void must(native.chroot(text(path)), "chroot", path),
+    /** The C library has no wrapper. Both paths may be `.`: the old root then lies over the new one until it is unmounted. */
+    pivotRoot(newRoot: string, putOld: string): void {
+      must(native.pivotRoot(process.arch === "x64" ? 155 : 41, text(newRoot), text(putOld)), "pivot_root", newRoot);
+    },
+    /** Sets MOUNT_ATTR_… flags of the mount at `path` and, with AT_RECURSIVE, of all below it (Linux 5.12). */
+    mountSetattr(path: string, flags: number, set: number): void {
+      const attributes = new Uint8Array(32);
+      new DataView(attributes.buffer).setBigUint64(0, BigInt(set), true);
+      must(native.mountSetattr(442, c.AT_FDCWD, text(path), flags, attributes, attributes.byteLength), "mount_setattr", path);
+    },
     sethostname: (name: string): void => void must(native.sethostname(text(name), Buffer.byteLength(name)), "sethostname", name),
     prctl: (option: number, value: number): void => void must(native.prctl(option, value, 0, 0, 0), "prctl"),
 
@@ -169,13 +183,13 @@ function bindLibc(koffi: Koffi) {
       const address = new Uint8Array(128);
       const size = length(address);
       must(native.getsockname(fd, address, size), "getsockname");
-      return address.subarray(0, pair4(size));
+      return address.subarray(0, readLength(size));
     },
     /** What the kernel left in `value`. */
     getsockopt(fd: number, level: number, option: number, value: Uint8Array): Uint8Array {
       const size = length(value);
       must(native.getsockopt(fd, level, option, value, size), "getsockopt");
-      return value.subarray(0, pair4(size));
+      return value.subarray(0, readLength(size));
     },
     setsockopt: (fd: number, level: number, option: number, value: Uint8Array | number): void => {
       const bytes = typeof value === "number" ? int(value) : value;
@@ -199,6 +213,9 @@ function bindLibc(koffi: Koffi) {
     /** For requests whose argument is a structure no larger than `argument`; the caller knows its request. */
     ioctl: (fd: number, request: number, argument: Uint8Array): void => void must(native.ioctl(fd, request, argument), "ioctl"),
 
+    /** For requests whose argument is a number and whose result is a descriptor. */
+    ioctlNumber: (fd: number, request: number, argument: number): number => must(native.ioctlNumber(fd, request, argument), "ioctl"),
+
     epollCreate: (): number => must(native.epoll_create1(c.O_CLOEXEC), "epoll_create1"),
     epollControl(epoll: number, operation: number, fd: number, event: Uint8Array): void {
       must(native.epoll_ctl(epoll, operation, fd, atLeast(event, this.epollEvent.bytes)), "epoll_ctl");
@@ -208,12 +225,23 @@ function bindLibc(koffi: Koffi) {
       const room = Math.floor(events.byteLength / this.epollEvent.bytes);
       return outcome(() => native.epoll_wait(epoll, events, room, milliseconds));
     },
+    /** The pid of a child that has ended, undefined when there is none. Never waits; WNOWAIT in `flags` leaves it in place. */
+    endedChild(which: { readonly pid: number } | "any", flags: number): number | undefined {
+      const information = new Uint8Array(128);
+      const [kind, id] = which === "any" ? [c.P_ALL, 0] : [c.P_PID, which.pid];
+      const result = outcome(() => native.waitid(kind, id, information, flags | c.WEXITED | c.WNOHANG));
+      const pid = new DataView(information.buffer).getInt32(siginfoPidOffset, true);
+      return result < 0 || pid === 0 ? undefined : pid;
+    },
     close: (fd: number): void => void must(native.close(fd), "close"),
     /** Where the view's bytes are: for structures that hold addresses, which must own what they point to. */
     address: (view: Uint8Array): bigint => BigInt(koffi.address(view)),
   };
 }
 
-function pair4(bytes: Uint8Array): number {
+/** `si_pid` in `siginfo_t` where pointers have 64 bits. */
+const siginfoPidOffset = 16;
+
+function readLength(bytes: Uint8Array): number {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
 }
