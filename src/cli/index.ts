@@ -119,6 +119,7 @@ interface UpFlags {
   readonly disable: readonly string[];
   readonly apiPort: number;
   readonly reportFile?: string;
+  readonly config?: string;
   readonly mode: ModeChoice;
   readonly nodes: number;
   readonly nodeLabels: NodeLabels;
@@ -129,6 +130,7 @@ function addUp(program: Command, argv: readonly string[], terminal: Terminal, re
     .command("up")
     .description("start a cluster, apply manifests, and tell what is true of it")
     .option("-f, --filename <path>", "manifests: a file, a directory, or - for standard input; may be repeated", checked(listOption), [])
+    .option("--config <file>", "a ClusterConfiguration (docs/cli/config.md); flags go before what it says")
     .option("--watch", "apply the manifests again when their files change; what is taken out of them is deleted", false)
     .option("-d, --detach", "run in the background; ends when the cluster is ready", false)
     .option("--ephemeral", "keep nothing: data lives in a temporary directory and goes with the cluster", false)
@@ -183,7 +185,8 @@ function addUp(program: Command, argv: readonly string[], terminal: Terminal, re
     .option("--disable <part>", "leave out a controller, or dns, proxy, forward-proxy, kubelet; may be repeated", checked(listOption), [])
     .addOption(new Option("--log-level <level>", "error, warn, info or debug").default("error").choices(["error", "warn", "info", "debug"]))
     .addOption(new Option("--report-file <path>").hideHelp());
-  withOutput(withCluster(command)).action(async (flags: UpFlags) => {
+  withOutput(withCluster(command)).action(async (given: UpFlags) => {
+    const flags = given.config === undefined ? given : await withConfig(given, given.config, command);
     const options = upOptions(flags);
     if (flags.detach) {
       const { detach } = await import("./detach.ts");
@@ -195,13 +198,20 @@ function addUp(program: Command, argv: readonly string[], terminal: Terminal, re
   });
 }
 
+/** What the file says, where neither the command line nor the environment has said it. */
+async function withConfig(flags: UpFlags, file: string, command: Command): Promise<UpFlags> {
+  const { readConfig } = await import("./config.ts");
+  const values = Object.entries(readConfig(file)).filter(([flag]) => [undefined, "default"].includes(command.getOptionValueSource(flag)));
+  return { ...flags, ...Object.fromEntries(values) };
+}
+
 function port(value: string): number {
   if (/^\d{1,5}$/.test(value) && Number(value) <= 65535) return Number(value);
   throw new FairleadError("FL_USAGE", `${JSON.stringify(value)} is no port`);
 }
 
 function upOptions(flags: UpFlags) {
-  const { filename: files, reportFile, serviceClusterIpRange, podNetworkCidr, clusterDns, dataDir, detach: _, ...rest } = flags;
+  const { filename: files, reportFile, serviceClusterIpRange, podNetworkCidr, clusterDns, dataDir, detach: _, config: __, ...rest } = flags;
   return {
     ...rest,
     files,
