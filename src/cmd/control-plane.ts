@@ -12,6 +12,7 @@ import { inProcessTransport } from "../client/in-process.ts";
 import { createInformerFactory } from "../client/informer-factory.ts";
 import type { InformerFactory } from "../client/informer.ts";
 import { createClient } from "../client/rest.ts";
+import { createEventLoopMonitor } from "../component/event-loop.ts";
 import type { Manager } from "../component/manager.ts";
 import { controllers } from "../controllers/index.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -54,6 +55,7 @@ export interface ControlPlane {
 /** The API server runs when this resolves; controllers are started by `startControllers`. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { manager, clock, log, metrics, wants } = options;
+  await manager.start(createEventLoopMonitor({ clock, metrics }));
   const server = await startApiServer(options);
   const listening = options.listens ? server.listen() : undefined;
   listening?.catch(() => undefined); // told where it is awaited
@@ -95,6 +97,8 @@ async function startApiServer(options: ControlPlaneOptions): Promise<ApiServer> 
     clusterDomain: plan.clusterDomain,
     allowLoopbackEndpoints: network.allowLoopbackEndpoints,
     nodeAgent: options.nodeAgent,
+    checks: () => manager.readiness(),
+    ...(network.apiAddress === undefined ? {} : { serverAddresses: [network.apiAddress] }),
     version: { git: `v${kubernetesVersion}+fairlead.${version}`, major: "1", minor: kubernetesVersion.split(".")[1] as string },
     clock,
     log,
