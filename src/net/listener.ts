@@ -15,6 +15,8 @@ export interface Address {
   readonly host: string;
   /** 0: the kernel chooses. */
   readonly port: number;
+  /** A socket that is bound there already (in another network namespace): it is adopted, and closed in the end. */
+  readonly fd?: number;
 }
 
 export interface TcpListener extends Address {
@@ -30,11 +32,11 @@ export interface TcpListenOptions extends Address {
   readonly backlog?: number;
 }
 
-export function listenTcp({ host, port, onConnection, backlog = 1024 }: TcpListenOptions): Promise<TcpListener | BindFailure> {
+export function listenTcp({ host, port, fd, onConnection, backlog = 1024 }: TcpListenOptions): Promise<TcpListener | BindFailure> {
   return new Promise((resolve) => {
     const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, onConnection);
     server.once("error", (error) => resolve(failure(error)));
-    server.listen({ host, port, backlog, exclusive: true }, () => {
+    server.listen(fd === undefined ? { host, port, backlog, exclusive: true } : { fd, backlog }, () => {
       server.removeAllListeners("error");
       // After the start only accept(2) can fail (EMFILE, ECONNABORTED); libuv goes on accepting by itself.
       server.on("error", keepListening);
@@ -70,14 +72,14 @@ export interface UdpBindOptions extends Address {
   readonly onMessage: (message: Buffer, from: RemoteInfo) => void;
 }
 
-export function bindUdp({ host, port, onMessage }: UdpBindOptions): Promise<UdpListener | BindFailure> {
+export function bindUdp({ host, port, fd, onMessage }: UdpBindOptions): Promise<UdpListener | BindFailure> {
   return new Promise((resolve) => {
     const socket = createSocket({ type: host.includes(":") ? "udp6" : "udp4" });
     socket.once("error", (error) => {
       socket.close();
       resolve(failure(error));
     });
-    socket.bind({ address: host, port, exclusive: true }, () => {
+    socket.bind(fd === undefined ? { address: host, port, exclusive: true } : { fd }, () => {
       socket.removeAllListeners("error");
       // A reply that could not be sent (the client has gone: ECONNREFUSED) concerns that client only.
       socket.on("error", keepListening);
