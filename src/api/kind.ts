@@ -71,4 +71,6 @@ export interface KindSpec<T extends KubeObject = KubeObject> {
   readonly rowOrder?: (a: T, b: T) => number;
   /** What a ready-made delete must do first: pods get a grace period. Seconds, or 0 for at once. */
   readonly defaultGracePeriodSeconds?: (object: T) => number;
+  /** What becomes of what it owns when a delete does not say. Default: it goes too (`Background`). */
+  readonly defaultPropagationPolicy?: "Orphan";
 }

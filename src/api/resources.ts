@@ -38,6 +38,34 @@ export const daemonSets = resource<t.DaemonSet>("apps", "v1", "daemonsets", "Dae
 export const controllerRevisions = resource<t.ControllerRevision>("apps", "v1", "controllerrevisions", "ControllerRevision");
 export const ingresses = resource<t.Ingress>("networking.k8s.io", "v1", "ingresses", "Ingress");
 export const ingressClasses = resource<t.IngressClass>("networking.k8s.io", "v1", "ingressclasses", "IngressClass", false);
+export const networkPolicies = resource<t.NetworkPolicy>("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy");
+export const serviceCidrs = resource<t.ServiceCIDR>("networking.k8s.io", "v1", "servicecidrs", "ServiceCIDR", false);
+export const ipAddresses = resource<t.IPAddress>("networking.k8s.io", "v1", "ipaddresses", "IPAddress", false);
+export const jobs = resource<t.Job>("batch", "v1", "jobs", "Job");
+export const cronJobs = resource<t.CronJob>("batch", "v1", "cronjobs", "CronJob");
+export const replicationControllers = resource<t.ReplicationController>("", "v1", "replicationcontrollers", "ReplicationController");
+export const persistentVolumes = resource<t.PersistentVolume>("", "v1", "persistentvolumes", "PersistentVolume", false);
+export const persistentVolumeClaims = resource<t.PersistentVolumeClaim>("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim");
+export const storageClasses = resource<t.StorageClass>("storage.k8s.io", "v1", "storageclasses", "StorageClass", false);
+export const priorityClasses = resource<t.PriorityClass>("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", false);
+export const podDisruptionBudgets = resource<t.PodDisruptionBudget>("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget");
+export const roles = resource<t.Role>("rbac.authorization.k8s.io", "v1", "roles", "Role");
+export const roleBindings = resource<t.RoleBinding>("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding");
+export const clusterRoles = resource<t.ClusterRole>("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", false);
+export const clusterRoleBindings = resource<t.ClusterRoleBinding>(
+  "rbac.authorization.k8s.io",
+  "v1",
+  "clusterrolebindings",
+  "ClusterRoleBinding",
+  false,
+);
+export const certificateSigningRequests = resource<t.CertificateSigningRequest>(
+  "certificates.k8s.io",
+  "v1",
+  "certificatesigningrequests",
+  "CertificateSigningRequest",
+  false,
+);
 
 /** `v1`, `apps/v1`. */
 export function apiVersionOf(resource: Pick<Resource, "group" | "version">): string {

@@ -1,7 +1,9 @@
 /** Every built-in kind, in the order of discovery. A new kind is a file beside this one and a line here. */
 import type { KindSpec } from "../kind.ts";
+import { certificateSigningRequestKind } from "./certificate-signing-requests.ts";
 import { configMapKind } from "./config-maps.ts";
 import { controllerRevisionKind } from "./controller-revisions.ts";
+import { cronJobKind } from "./cron-jobs.ts";
 import { daemonSetKind } from "./daemon-sets.ts";
 import { deploymentKind } from "./deployments.ts";
 import { endpointSliceKind } from "./endpoint-slices.ts";
@@ -9,15 +11,26 @@ import { endpointsKind } from "./endpoints.ts";
 import { eventKind } from "./events.ts";
 import { ingressClassKind } from "./ingress-classes.ts";
 import { ingressKind } from "./ingresses.ts";
+import { ipAddressKind } from "./ip-addresses.ts";
+import { jobKind } from "./jobs.ts";
 import { leaseKind } from "./leases.ts";
 import { namespaceKind } from "./namespaces.ts";
+import { networkPolicyKind } from "./network-policies.ts";
 import { nodeKind } from "./nodes.ts";
+import { persistentVolumeClaimKind, persistentVolumeKind } from "./persistent-volumes.ts";
+import { podDisruptionBudgetKind } from "./pod-disruption-budgets.ts";
 import { podKind } from "./pods.ts";
+import { priorityClassKind } from "./priority-classes.ts";
 import { replicaSetKind } from "./replica-sets.ts";
+import { replicationControllerKind } from "./replication-controllers.ts";
+import { clusterRoleBindingKind, roleBindingKind } from "./role-bindings.ts";
+import { clusterRoleKind, roleKind } from "./roles.ts";
 import { secretKind } from "./secrets.ts";
 import { serviceAccountKind } from "./service-accounts.ts";
+import { serviceCidrKind } from "./service-cidrs.ts";
 import { serviceKind } from "./services.ts";
 import { statefulSetKind } from "./stateful-sets.ts";
+import { storageClassKind } from "./storage-classes.ts";
 
 export const kinds: readonly KindSpec[] = [
   configMapKind,
@@ -25,7 +38,10 @@ export const kinds: readonly KindSpec[] = [
   eventKind,
   namespaceKind,
   nodeKind,
+  persistentVolumeClaimKind,
+  persistentVolumeKind,
   podKind,
+  replicationControllerKind,
   secretKind,
   serviceAccountKind,
   serviceKind,
@@ -34,8 +50,21 @@ export const kinds: readonly KindSpec[] = [
   deploymentKind,
   replicaSetKind,
   statefulSetKind,
-  endpointSliceKind,
+  cronJobKind,
+  jobKind,
+  certificateSigningRequestKind,
   leaseKind,
+  endpointSliceKind,
   ingressClassKind,
   ingressKind,
+  ipAddressKind,
+  networkPolicyKind,
+  serviceCidrKind,
+  podDisruptionBudgetKind,
+  clusterRoleBindingKind,
+  clusterRoleKind,
+  roleBindingKind,
+  roleKind,
+  priorityClassKind,
+  storageClassKind,
 ];

@@ -23,7 +23,7 @@ export function decideDeletion(kind: KindSpec, object: KubeObject, options: Dele
   const violated = violatedPrecondition(object, options);
   if (violated !== undefined) return { kind: "conflict", message: violated };
   if (kind.resource.plural === "namespaces" && kind.resource.group === "") return decideNamespace(object as Namespace, now);
-  const finalizers = wantedFinalizers(object, options);
+  const finalizers = wantedFinalizers(kind, object, options);
   const grace = gracePeriod(kind, object, options);
   if (object.metadata.deletionTimestamp !== undefined) return shorten(object, grace, finalizers, now);
   if (grace === 0 && finalizers.length === 0) return { kind: "remove" };
@@ -59,9 +59,15 @@ function gracePeriod(kind: KindSpec, object: KubeObject, { gracePeriodSeconds }:
 }
 
 /** The propagation policy is kept as a finalizer, which the garbage collector acts on and removes. */
-function wantedFinalizers({ metadata }: KubeObject, { propagationPolicy, orphanDependents }: DeleteOptions): readonly string[] {
+function wantedFinalizers(
+  kind: KindSpec,
+  { metadata }: KubeObject,
+  { propagationPolicy, orphanDependents }: DeleteOptions,
+): readonly string[] {
   const current = metadata.finalizers ?? [];
-  const policy = propagationPolicy ?? (orphanDependents === true ? "Orphan" : orphanDependents === false ? "Background" : undefined);
+  const said = propagationPolicy ?? (orphanDependents === true ? "Orphan" : orphanDependents === false ? "Background" : undefined);
+  const chosen = current.includes(foreground) || current.includes(orphan);
+  const policy = said ?? (chosen ? undefined : kind.defaultPropagationPolicy);
   if (policy === undefined) return current;
   const others = current.filter((finalizer) => finalizer !== foreground && finalizer !== orphan);
   if (policy === "Foreground") return [...others, foreground];
