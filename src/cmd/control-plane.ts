@@ -76,7 +76,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       log,
       metrics,
       random: Math.random,
-      options: server.certificateAuthority === undefined ? {} : { rootCA: server.certificateAuthority },
+      options: {
+        ...(server.certificateAuthority === undefined ? {} : { rootCA: server.certificateAuthority }),
+        // Where pods share the host's network, the proxy itself serves the address; else only the host reaches it.
+        loadBalancer: { cidrs: [network.loadBalancerCIDR], ipMode: network.mode === "loopback" ? ("VIP" as const) : ("Proxy" as const) },
+      },
     };
     for (const { name, create } of controllers) if (wants(name)) await manager.start(create(context));
   };

@@ -36,6 +36,7 @@ export interface RunOptions {
   readonly input?: string;
   /** Milliseconds. */
   readonly timeout?: number;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export function runKubectl(kubectl: Kubectl, args: readonly string[], options: RunOptions): Promise<Output> {
@@ -43,7 +44,7 @@ export function runKubectl(kubectl: Kubectl, args: readonly string[], options: R
     const child = execFile(
       kubectl.path,
       [...args],
-      { env: environment(options.kubeconfig), timeout: options.timeout ?? 20_000, maxBuffer: 1 << 24 },
+      { env: { ...environment(options.kubeconfig), ...options.env }, timeout: options.timeout ?? 20_000, maxBuffer: 1 << 24 },
       (error, stdout, stderr) => {
         resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : -1, stdout, stderr });
       },
@@ -53,8 +54,13 @@ export function runKubectl(kubectl: Kubectl, args: readonly string[], options: R
 }
 
 /** For what runs on: `get -w`, `logs -f`. The caller kills it. */
-export function startKubectl(kubectl: Kubectl, args: readonly string[], kubeconfig: string): ChildProcess {
-  return spawn(kubectl.path, [...args], { env: environment(kubeconfig), stdio: ["ignore", "pipe", "pipe"] });
+export function startKubectl(
+  kubectl: Kubectl,
+  args: readonly string[],
+  kubeconfig: string,
+  env: Readonly<Record<string, string>> = {},
+): ChildProcess {
+  return spawn(kubectl.path, [...args], { env: { ...environment(kubeconfig), ...env }, stdio: ["ignore", "pipe", "pipe"] });
 }
 
 function environment(kubeconfig: string): NodeJS.ProcessEnv {

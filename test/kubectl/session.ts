@@ -1,0 +1,50 @@
+/** One kubectl against one cluster: runs, counts, and says what went wrong in kubectl's own words. */
+import { expect } from "vitest";
+import { runKubectl, type Kubectl, type Output } from "../support/kubectl.ts";
+
+export interface RunOptions {
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export class Session {
+  readonly kubectl: Kubectl;
+  readonly kubeconfig: string;
+  /** Of the minor version: 33. */
+  readonly minor: number;
+  /** Every invocation so far. */
+  count = 0;
+
+  constructor(kubectl: Kubectl, kubeconfig: string) {
+    this.kubectl = kubectl;
+    this.kubeconfig = kubeconfig;
+    this.minor = Number(kubectl.minor.slice(2));
+  }
+
+  /** Words are split at blanks; an argument that holds blanks comes in an array. */
+  run(args: string | readonly string[], options: RunOptions = {}): Promise<Output> {
+    this.count++;
+    const words = typeof args === "string" ? args.split(" ") : args;
+    return runKubectl(this.kubectl, words, { kubeconfig: this.kubeconfig, timeout: 120_000, ...options });
+  }
+
+  /** Standard output of a run that succeeds. */
+  async ok(args: string | readonly string[], options: RunOptions = {}): Promise<string> {
+    const { code, stdout, stderr } = await this.run(args, options);
+    expect({ args, code, stderr: code === 0 ? "" : stderr }).toEqual({ args, code: 0, stderr: "" });
+    return stdout;
+  }
+
+  /** Standard error of a run that fails. */
+  async fails(args: string | readonly string[], options: RunOptions = {}): Promise<string> {
+    const { code, stdout, stderr } = await this.run(args, options);
+    expect({ args, failed: code !== 0, stdout: code === 0 ? stdout : "" }).toEqual({ args, failed: true, stdout: "" });
+    return stderr;
+  }
+
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into objects of every kind
+  async json(args: string | readonly string[]): Promise<any> {
+    const words = typeof args === "string" ? args.split(" ") : args;
+    return JSON.parse(await this.ok([...words, "-o", "json"]));
+  }
+}
