@@ -449,7 +449,7 @@ test("kill -9 of the program leaves no process", async () => {
     const runtime = createProcessRuntime({ directory: ${JSON.stringify(directory)}, images: [], version: "0" });
     const pod = { namespace: "n", name: "p", uid: "u", ip: "127.0.0.1", ips: ["127.0.0.1"] };
     const container = { name: "c", image: "x" };
-    const env = runtime.baseEnvironment(pod, container);
+    const env = runtime.baseEnvironment(pod, container, { metadata: {} });
     const output = (_, chunk) => void process.stdout.write(chunk);
     await runtime.run({ pod, object: { metadata: {} }, container, instance: 0, command: ["sh", "-c", "echo $$; exec sleep 1000"], args: [], env, mounts: [], output });`;
   const program = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });

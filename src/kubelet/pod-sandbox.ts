@@ -80,7 +80,8 @@ export class PodSandbox {
   async #setUpNetwork(pod: Pod): Promise<boolean> {
     if (this.#networkReady) return true;
     try {
-      await this.#context.runtime.setUpPod(this.#identity, pod);
+      const { runtime, recorder } = this.#context;
+      for (const { reason, message } of await runtime.setUpPod(this.#identity, pod)) recorder.event(pod, "Warning", reason, message);
       this.#networkReady = true;
       return true;
     } catch (error) {

@@ -34,6 +34,8 @@ export async function prepareContainer(input: PrepareInput): Promise<Prepared> {
   const { context, pod, identity, container } = input;
   const image = context.runtime.image(container);
   if (image.kind === "absent") return { kind: "no-image", message: image.message };
+  const refusal = context.runtime.refusal?.(pod, container);
+  if (refusal !== undefined) return { kind: "config-error", message: refusal };
   const environment = containerEnvironment({
     pod,
     container,
@@ -41,7 +43,7 @@ export async function prepareContainer(input: PrepareInput): Promise<Prepared> {
     sources: input.sources,
     services: serviceVariables(pod, await context.sources.services()),
     base: {
-      ...context.runtime.baseEnvironment(identity, container),
+      ...context.runtime.baseEnvironment(identity, container, pod),
       HOSTNAME: podHostname(pod, context.clusterDomain),
       ...context.podEnvironment(pod, identity.ip),
     },

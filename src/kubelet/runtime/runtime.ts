@@ -86,6 +86,12 @@ export interface IgnoredField {
   readonly why: string;
 }
 
+/** What its user should know of a pod, as a Warning. */
+export interface PodNote {
+  readonly reason: string;
+  readonly message: string;
+}
+
 /** A listening TCP socket of this machine. */
 export interface PortListener {
   /** `0.0.0.0` and `::` are all addresses. */
@@ -111,9 +117,11 @@ export interface Runtime {
   /** What stands behind a container's image. */
   image(container: Container): ImageAnswer;
   /** Variables that every container gets: lowest in precedence, and known to `$(NAME)`. */
-  baseEnvironment(pod: PodIdentity, container: Container): Readonly<Record<string, string>>;
-  /** Makes what the pod's containers share, its network first of all. Nothing when it is there already. */
-  setUpPod(pod: PodIdentity, object: Pod): Promise<void>;
+  baseEnvironment(pod: PodIdentity, container: Container, object: Pod): Readonly<Record<string, string>>;
+  /** Why a container may not run as its pod asks: reason CreateContainerConfigError. Undefined: it may. */
+  refusal?(object: Pod, container: Container): string | undefined;
+  /** Makes what the pod's containers share, its network first of all. Nothing when it is there already. Rejects when it cannot. */
+  setUpPod(pod: PodIdentity, object: Pod): Promise<readonly PodNote[]>;
   /** Takes that away again, once no container runs; its addresses may be given to others then. */
   tearDownPod(pod: PodRef): Promise<void>;
   run(spec: ContainerSpec): Promise<RunningContainer>;

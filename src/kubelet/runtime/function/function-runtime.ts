@@ -14,6 +14,7 @@ import {
   type IgnoredField,
   type ImageAnswer,
   type PodIdentity,
+  type PodNote,
   type ProcessExit,
   type RunningContainer,
   type Runtime,
@@ -76,7 +77,9 @@ class HandlerRuntime implements FunctionRuntime {
 
   async start(): Promise<void> {}
 
-  async setUpPod(): Promise<void> {}
+  async setUpPod(): Promise<readonly PodNote[]> {
+    return [];
+  }
 
   async tearDownPod(): Promise<void> {}
 

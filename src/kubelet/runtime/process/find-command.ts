@@ -1,29 +1,31 @@
 /** Finds the program that a command names, before anything is spawned: so that the reason of a failure is exact. */
 import { accessSync, constants, statSync } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { errnoCode } from "../../../lib/errors.ts";
 import { ContainerStartError } from "../runtime.ts";
 
 export interface CommandPlace {
-  /** The pod's root: an absolute path is looked for below it first. */
-  readonly root: string;
+  /** As the container sees it; absolute. */
   readonly workingDirectory: string;
   /** The container's PATH. */
   readonly path: string;
+  /** Where the program may be whose path in the container is `path`: its file on this machine, and how it is started. */
+  readonly lookIn: (path: string) => readonly Candidate[];
 }
 
-/** The absolute path of the program. Throws with the text that runc gives. */
-export function findCommand(name: string, place: CommandPlace): string {
+export interface Candidate {
+  readonly file: string;
+  readonly program: string;
+}
+
+/** How to start the program. Throws with the text that runc gives. */
+export function findCommand(name: string, { workingDirectory, path, lookIn }: CommandPlace): string {
   if (name === "") throw startError(name, "executable file not found in $PATH");
-  const candidates = name.includes("/")
-    ? isAbsolute(name)
-      ? [join(place.root, name), name]
-      : [resolve(place.workingDirectory, name)]
-    : place.path.split(":").map((directory) => join(isAbsolute(directory) ? directory : resolve(place.workingDirectory, directory), name));
+  const paths = name.includes("/") ? [resolve(workingDirectory, name)] : path.split(":").map((at) => resolve(workingDirectory, at, name));
   let denied = false;
-  for (const candidate of candidates) {
-    const found = executable(candidate);
-    if (found === "yes") return candidate;
+  for (const { file, program } of paths.flatMap(lookIn)) {
+    const found = executable(file);
+    if (found === "yes") return program;
     denied ||= found === "denied";
   }
   if (denied) throw startError(name, "permission denied");

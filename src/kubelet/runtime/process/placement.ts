@@ -6,7 +6,7 @@
 import type { Duplex, Readable, Writable } from "node:stream";
 import type { PodRef } from "../../../api/node-agent.ts";
 import type { Container, Pod } from "../../../api/types.ts";
-import type { Connect, ContainerSpec, IgnoredField, PodIdentity, PortListener, ProcessExit } from "../runtime.ts";
+import type { Connect, ContainerSpec, IgnoredField, PodIdentity, PodNote, PortListener, ProcessExit } from "../runtime.ts";
 import type { ImageEntry } from "./images.ts";
 
 /** How a process is joined to us. */
@@ -51,13 +51,15 @@ export interface Placement {
   /** After the last container has ended. */
   stop(): Promise<void>;
   /** Makes what the pod's containers share; nothing when it is there. */
-  setUpPod(pod: PodIdentity, object: Pod): Promise<void>;
+  setUpPod(pod: PodIdentity, object: Pod): Promise<readonly PodNote[]>;
   /** Takes that away. */
   tearDownPod(pod: PodRef): Promise<void>;
   /** Ends what got away from the pod's containers, and removes its files. */
   removePod(pod: PodRef): Promise<void>;
   /** Variables that every container of the pod gets, under the image's. */
-  baseEnvironment(pod: PodIdentity, container: Container): Readonly<Record<string, string>>;
+  baseEnvironment(pod: PodIdentity, container: Container, object: Pod): Readonly<Record<string, string>>;
+  /** Why a container may not run as its pod asks; undefined: it may. */
+  refusal?(object: Pod, container: Container): string | undefined;
   /** Makes the place of a container's next instance. Throws ContainerStartError. */
   prepare(spec: ContainerSpec, image: ImageEntry | undefined): Promise<ContainerPlace>;
   ignoredFields(pod: Pod): readonly IgnoredField[];

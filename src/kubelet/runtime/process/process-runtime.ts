@@ -13,6 +13,7 @@ import type {
   IgnoredField,
   ImageAnswer,
   PodIdentity,
+  PodNote,
   PortListener,
   RunningContainer,
   Runtime,
@@ -79,17 +80,21 @@ export class ProcessRuntime implements Runtime {
     return answerImage(this.#options.images, container);
   }
 
-  baseEnvironment(pod: PodIdentity, container: Container): Readonly<Record<string, string>> {
+  baseEnvironment(pod: PodIdentity, container: Container, object: Pod): Readonly<Record<string, string>> {
     const entry = findImage(this.#options.images, container.image ?? "");
     return {
       PATH: [...(entry?.path ?? []), hostPath].join(":"),
       LANG: "C.UTF-8",
-      ...this.#placement.baseEnvironment(pod, container),
+      ...this.#placement.baseEnvironment(pod, container, object),
       ...entry?.env,
     };
   }
 
-  setUpPod(pod: PodIdentity, object: Pod): Promise<void> {
+  refusal(object: Pod, container: Container): string | undefined {
+    return this.#placement.refusal?.(object, container);
+  }
+
+  setUpPod(pod: PodIdentity, object: Pod): Promise<readonly PodNote[]> {
     return this.#placement.setUpPod(pod, object);
   }
 

@@ -52,7 +52,8 @@ test("commands are found in PATH, below the root, from the working directory", (
   mkdirSync(join(root, "opt"), { recursive: true });
   writeFileSync(join(root, "opt/run"), "", { mode: 0o755 });
   writeFileSync(join(root, "opt/data"), "", { mode: 0o644 });
-  const place = { root, workingDirectory: join(root, "opt"), path: `/nowhere:${root}/opt` };
+  const lookIn = (file: string) => [join(root, file), file].map((at) => ({ file: at, program: at }));
+  const place = { workingDirectory: join(root, "opt"), path: `/nowhere:${root}/opt`, lookIn };
   expect(findCommand("run", place)).toBe(join(root, "opt/run"));
   expect(findCommand("/opt/run", place)).toBe(join(root, "opt/run"));
   expect(findCommand("./run", place)).toBe(join(root, "opt/run"));

@@ -9,7 +9,14 @@ import type { Container, Pod } from "../../../../api/types.ts";
 import { errorMessage } from "../../../../lib/errors.ts";
 import type { Logger } from "../../../../lib/log.ts";
 import { listDirectory } from "../../../logs/log-store.ts";
-import { ContainerStartError, type ContainerSpec, type IgnoredField, type PodIdentity, type PortListener } from "../../runtime.ts";
+import {
+  ContainerStartError,
+  type ContainerSpec,
+  type IgnoredField,
+  type PodIdentity,
+  type PodNote,
+  type PortListener,
+} from "../../runtime.ts";
 import { loopbackVariables } from "../../loopback-variables.ts";
 import { findCommand } from "../find-command.ts";
 import { isRunImage, type ImageEntry } from "../images.ts";
@@ -51,7 +58,9 @@ export class LoopbackPlacement implements Placement {
     await this.#sweeper.settled();
   }
 
-  async setUpPod(): Promise<void> {}
+  async setUpPod(): Promise<readonly PodNote[]> {
+    return [];
+  }
 
   async tearDownPod(): Promise<void> {}
 
@@ -131,7 +140,11 @@ interface Surroundings {
 
 async function startProcess(words: readonly string[], streams: ProcessStreams, place: Surroundings): Promise<ContainerProcess> {
   const { root, directory, env } = place;
-  const program = findCommand(words[0] ?? "", { root, workingDirectory: directory, path: env["PATH"] ?? "" });
+  const program = findCommand(words[0] ?? "", {
+    workingDirectory: directory,
+    path: env["PATH"] ?? "",
+    lookIn: (file) => [join(root, file), file].map((at) => ({ file: at, program: at })),
+  });
   const run = streams.terminal ? terminalCommand([program, ...words.slice(1)], env) : { program, args: words.slice(1), env };
   if (run === undefined)
     throw new ContainerStartError("a terminal needs the program 'script' (util-linux), which this machine lacks; leave out the terminal");

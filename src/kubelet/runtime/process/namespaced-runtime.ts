@@ -1,0 +1,45 @@
+/** The process runtime with namespaces for every pod and container. */
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import type { NodeNetwork } from "../../../host/namespaces/namespaces.ts";
+import { loadLibc } from "../../../host/syscalls/libc.ts";
+import { FairleadError } from "../../../lib/errors.ts";
+import type { Runtime } from "../runtime.ts";
+import { NamespacedPlacement } from "./namespaced/namespaced-placement.ts";
+import { isMachineRoot } from "./namespaced/process-user.ts";
+import { ProcessRuntime, type ProcessRuntimeOptions } from "./process-runtime.ts";
+
+export interface NamespacedRuntimeOptions extends ProcessRuntimeOptions {
+  /** Of the node whose pods these are. */
+  readonly network: NodeNetwork;
+  readonly nodeName: string;
+  readonly dns: {
+    /** Of the cluster, IPv4 first. */
+    readonly servers: readonly string[];
+    readonly clusterDomain: string;
+    /** What `dnsPolicy: Default` copies; name servers on the host's loopback in it give way to the cluster's. */
+    readonly hostResolvConf: string;
+  };
+  /** Further files and directories that no container sees. The user's home is one already. */
+  readonly hidden?: readonly string[];
+  /** The process id that the host's /proc shows for one of ours, where that can be known. */
+  readonly hostPid?: (pid: number) => number | undefined;
+}
+
+/** Throws FL_UNSUPPORTED where there is no FFI. */
+export function createNamespacedRuntime(options: NamespacedRuntimeOptions): Runtime {
+  const libc = loadLibc();
+  if (libc === undefined) throw new FairleadError("FL_UNSUPPORTED", "pods in namespaces need the native library koffi, which is not there");
+  const { directory, network, nodeName, dns, hidden = [], hostPid } = options;
+  const placement = new NamespacedPlacement({
+    directory,
+    network,
+    nodeName,
+    dns,
+    libc,
+    hidden: [homedir(), directory, ...hidden],
+    isRoot: isMachineRoot(readFileSync("/proc/self/uid_map", "utf8"), process.getuid?.() ?? -1),
+    ...(hostPid === undefined ? {} : { hostPid }),
+  });
+  return new ProcessRuntime(options, placement);
+}

@@ -1,0 +1,96 @@
+/** Fields of a pod without effect where pods have namespaces of their own. Pure. */
+import type { Container, Pod, PodSecurityContext, SecurityContext, Volume } from "../../../../api/types.ts";
+import type { IgnoredField } from "../../runtime.ts";
+
+type Rule<T> = readonly [path: string, why: string, set: (value: T) => boolean];
+type Spec = NonNullable<Pod["spec"]>;
+
+const oneUser = "without root there is one user; the number is only shown";
+
+const podRules: readonly Rule<Spec>[] = [
+  ["hostIPC", "all pods share this machine's memory segments anyway", (spec) => spec.hostIPC === true],
+  ["shareProcessNamespace", "each container has a process table of its own", (spec) => spec.shareProcessNamespace === true],
+  ["runtimeClassName", "this node has one runtime", (spec) => spec.runtimeClassName !== undefined],
+  ["imagePullSecrets", "no images are pulled", (spec) => (spec.imagePullSecrets ?? []).length > 0],
+];
+
+const sharedSecurity: readonly Rule<PodSecurityContext | SecurityContext>[] = [
+  ["seLinuxOptions", "no labels are set", (context) => hasContent(context.seLinuxOptions)],
+  ["appArmorProfile", "no profile is loaded", (context) => context.appArmorProfile !== undefined],
+  [
+    "seccompProfile",
+    "system calls are not filtered",
+    (context) => context.seccompProfile !== undefined && context.seccompProfile.type !== "Unconfined",
+  ],
+];
+
+const rootlessRules: readonly Rule<PodSecurityContext>[] = [
+  ["supplementalGroups", oneUser, (context) => (context.supplementalGroups ?? []).length > 0],
+  ["fsGroup", oneUser, (context) => context.fsGroup !== undefined],
+];
+
+const containerRules: readonly Rule<Container>[] = [
+  ["resources.limits", "processes share the whole machine", (container) => hasContent(container.resources?.limits)],
+  [
+    "securityContext.capabilities.add",
+    "a container has no capability outside its own user namespace",
+    (container) => (container.securityContext?.capabilities?.add ?? []).length > 0,
+  ],
+  [
+    "securityContext.procMount",
+    "/proc is the kernel's own",
+    (container) => (container.securityContext?.procMount ?? "Default") !== "Default",
+  ],
+  ["volumeDevices", "there are no block devices", (container) => (container.volumeDevices ?? []).length > 0],
+  [
+    "volumeMounts.mountPropagation",
+    "mounts made inside stay inside",
+    (container) => (container.volumeMounts ?? []).some(({ mountPropagation }) => (mountPropagation ?? "None") !== "None"),
+  ],
+];
+
+const volumeRules: readonly Rule<Volume>[] = [
+  [
+    "emptyDir.sizeLimit",
+    "the directory may grow as long as the disk has room",
+    ({ emptyDir }) => emptyDir?.sizeLimit !== undefined && emptyDir.medium !== "Memory",
+  ],
+  ["emptyDir.medium", "there are no huge pages", ({ emptyDir }) => (emptyDir?.medium ?? "").startsWith("HugePages")],
+  [
+    "projected.sources.clusterTrustBundle",
+    "no trust bundles are made",
+    (volume) => (volume.projected?.sources ?? []).some(({ clusterTrustBundle }) => clusterTrustBundle !== undefined),
+  ],
+];
+
+export function ignoredFields(pod: Pod, isRoot: boolean): readonly IgnoredField[] {
+  const spec = pod.spec;
+  if (spec === undefined) return [];
+  const lists: readonly (readonly [string, readonly Container[]])[] = [
+    ["spec.initContainers", spec.initContainers ?? []],
+    ["spec.containers", spec.containers],
+    ["spec.ephemeralContainers", (spec.ephemeralContainers ?? []) as readonly Container[]],
+  ];
+  const shared = spec.securityContext ?? {};
+  return [
+    ...broken("spec", spec, podRules),
+    ...broken("spec.securityContext", shared, [...sharedSecurity, ...(isRoot ? [] : rootlessRules)]),
+    ...lists.flatMap(([path, containers]) => containers.flatMap((container, i) => containerFields(`${path}[${i}]`, container))),
+    ...(spec.volumes ?? []).flatMap((volume, i) => broken(`spec.volumes[${i}]`, volume, volumeRules)),
+  ];
+}
+
+function containerFields(path: string, container: Container): readonly IgnoredField[] {
+  return [
+    ...broken(path, container, containerRules),
+    ...broken(`${path}.securityContext`, container.securityContext ?? {}, sharedSecurity),
+  ];
+}
+
+function broken<T>(path: string, value: T, rules: readonly Rule<T>[]): readonly IgnoredField[] {
+  return rules.filter(([, , set]) => set(value)).map(([field, why]) => ({ field: `${path}.${field}`, why }));
+}
+
+function hasContent(value: object | undefined): boolean {
+  return value !== undefined && Object.values(value).some((part) => part !== undefined && part !== false);
+}

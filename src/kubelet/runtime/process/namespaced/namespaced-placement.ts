@@ -1,0 +1,132 @@
+/**
+ * Namespaces: each pod has a network of its own with its own addresses, each container a file system, a process table and
+ * a user of its own. Needs nothing of the machine but its kernel; no images, no root (docs/design/0003-namespaces.md).
+ */
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import type { PodRef } from "../../../../api/node-agent.ts";
+import type { Container, Pod } from "../../../../api/types.ts";
+import type { NodeNetwork, PodNetwork } from "../../../../host/namespaces/namespaces.ts";
+import type { Libc } from "../../../../host/syscalls/libc.ts";
+import { errorMessage, FairleadError } from "../../../../lib/errors.ts";
+import type { Connect, ContainerSpec, IgnoredField, PodIdentity, PodNote } from "../../runtime.ts";
+import type { ImageEntry } from "../images.ts";
+import { isRunImage } from "../images.ts";
+import type { ContainerPlace, Placement } from "../placement.ts";
+import { ignoredFields } from "./ignored-fields.ts";
+import { namespacedPlace, runPlace } from "./place.ts";
+import { writePodFiles, type PodFiles } from "./pod-files.ts";
+import { processUser } from "./process-user.ts";
+import type { ClusterDns } from "./resolv-conf.ts";
+
+export interface NamespacedOptions {
+  /** Where pods get their directories. */
+  readonly directory: string;
+  readonly network: NodeNetwork;
+  readonly libc: Libc;
+  readonly dns: ClusterDns & { readonly hostResolvConf: string };
+  readonly nodeName: string;
+  /** Directories and files that no container sees: the user's home, the cluster's data. */
+  readonly hidden: readonly string[];
+  /** Whether this program is the machine's root, not only that of a user namespace. */
+  readonly isRoot: boolean;
+  /** The process id that the host's /proc shows for one of ours, where that can be known. */
+  readonly hostPid?: (pid: number) => number | undefined;
+}
+
+interface PlacedPod {
+  readonly network: PodNetwork;
+  readonly files: PodFiles;
+}
+
+export class NamespacedPlacement implements Placement {
+  readonly scheme = "namespaces";
+  readonly hostNetwork = true;
+  readonly connect: Connect;
+  readonly #options: NamespacedOptions;
+  /** By uid. */
+  readonly #pods = new Map<string, PlacedPod>();
+
+  constructor(options: NamespacedOptions) {
+    this.#options = options;
+    this.connect = (target) => options.network.connect(target);
+  }
+
+  async start(): Promise<void> {}
+
+  async stop(): Promise<void> {
+    this.#pods.clear();
+  }
+
+  async setUpPod(pod: PodIdentity, object: Pod): Promise<readonly PodNote[]> {
+    if (this.#pods.has(pod.uid)) return [];
+    const { network: node, dns, nodeName, directory } = this.#options;
+    const onHost = object.spec?.hostNetwork === true;
+    const network = onHost ? node.hostPod() : await node.addPod({ id: pod.uid, addresses: pod.ips });
+    try {
+      const files = await writePodFiles({ directory: join(directory, pod.uid), object, ips: pod.ips, dns, nodeName });
+      for (const { name, value } of onHost ? [] : (object.spec?.securityContext?.sysctls ?? []))
+        await network.sysctl(name.replaceAll(".", "/"), value);
+      this.#pods.set(pod.uid, { network, files });
+      return files.warnings.map((message) => ({ reason: "DNSConfigForming", message }));
+    } catch (error) {
+      if (!onHost) await network.remove();
+      throw error;
+    }
+  }
+
+  async tearDownPod({ uid }: PodRef): Promise<void> {
+    const placed = this.#pods.get(uid);
+    this.#pods.delete(uid);
+    await placed?.network.remove();
+  }
+
+  async removePod({ uid }: PodRef): Promise<void> {
+    await rm(join(this.#options.directory, uid), { recursive: true, force: true });
+  }
+
+  baseEnvironment(_pod: PodIdentity, container: Container, object: Pod): Readonly<Record<string, string>> {
+    const answer = processUser(object, container, this.#options.isRoot);
+    return answer.kind === "ok" ? { HOME: answer.home } : {};
+  }
+
+  refusal(object: Pod, container: Container): string | undefined {
+    const answer = processUser(object, container, this.#options.isRoot);
+    return answer.kind === "error" ? answer.message : undefined;
+  }
+
+  async prepare(spec: ContainerSpec, image: ImageEntry | undefined): Promise<ContainerPlace> {
+    const { network, files } = this.#placed(spec.pod);
+    const { libc, isRoot, hidden, directory, hostPid } = this.#options;
+    const podDirectory = join(directory, spec.pod.uid);
+    const own = join(podDirectory, "containers", spec.container.name);
+    await mkdir(join(own, "rootfs"), { recursive: true, mode: 0o755 });
+    if (image !== undefined && isRunImage(image)) return runPlace({ spec, network, libc, files, podDirectory, hostPid, directory: own });
+    return namespacedPlace({ spec, image, network, libc, files, isRoot, hidden, directory: own });
+  }
+
+  ignoredFields(pod: Pod): readonly IgnoredField[] {
+    return ignoredFields(pod, this.#options.isRoot);
+  }
+
+  /** As containerd's port-forward: at the pod's own `localhost`. */
+  async dial(pod: PodRef, port: number): Promise<Duplex> {
+    const { network } = this.#placed(pod);
+    try {
+      return await network.connect({ host: "127.0.0.1", port });
+    } catch (error) {
+      return await network.connect({ host: "::1", port }).catch(() => {
+        throw new Error(`failed to connect to localhost:${port} inside pod ${pod.namespace}/${pod.name}: ${errorMessage(error)}`, {
+          cause: error,
+        });
+      });
+    }
+  }
+
+  #placed({ uid, namespace, name }: PodRef): PlacedPod {
+    const placed = this.#pods.get(uid);
+    if (placed === undefined) throw new FairleadError("FL_INTERNAL", `pod ${namespace}/${name} has no network`);
+    return placed;
+  }
+}
