@@ -8,7 +8,7 @@ import { garbageCollector } from "./garbagecollector/controller.ts";
 import { loadBalancerController } from "./loadbalancer/controller.ts";
 import { namespaceController } from "./namespace/controller.ts";
 import { podGcController } from "./pod-gc/controller.ts";
-import { replicaSetController } from "./replicaset/controller.ts";
+import { replicaSetController, replicationController } from "./replicaset/controller.ts";
 import { rootCaController } from "./root-ca/controller.ts";
 import { schedulerController } from "./scheduler/controller.ts";
 import { serviceSelectorController } from "./serviceselector/controller.ts";
@@ -19,6 +19,7 @@ export type { ControllerContext, ControllerEntry, ControllerOptions } from "./co
 export const controllers: readonly ControllerEntry[] = [
   deploymentController,
   replicaSetController,
+  replicationController,
   schedulerController,
   endpointSliceController,
   endpointsController,

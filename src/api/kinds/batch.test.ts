@@ -60,7 +60,8 @@ describe("Job", () => {
 
   test("how long it took", () => {
     const status = { startTime: "2026-01-01T00:00:00Z", completionTime: "2026-01-01T00:01:05Z", succeeded: 1 };
-    expect(tableCells("Job", { ...stored("Job", job()), status })).toMatchObject({ Completions: "1/1", Duration: "65s" });
+    const object = { ...stored("Job", job()), status };
+    expect(tableCells("Job", object)).toMatchObject({ Completions: "1/1", Duration: "65s" });
   });
 
   test.each([

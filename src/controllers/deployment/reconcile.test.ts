@@ -3,7 +3,7 @@ import type { Deployment, DeploymentStatus, ReplicaSet } from "../../api/types.t
 import { testDeployment, webTemplate } from "../testing.ts";
 import { planDeployment, type DeploymentPlan } from "./reconcile.ts";
 import { revisionAnnotation, revisionHistoryAnnotation } from "./revisions.ts";
-import { canonicalJson, podTemplateHash } from "./template-hash.ts";
+import { canonicalJson, podTemplateHash } from "../template-hash.ts";
 import { desiredAnnotation, maxAnnotation } from "./work.ts";
 
 const now = Date.parse("2026-01-01T00:00:00Z");

@@ -4,7 +4,7 @@ import type { Deployment, LabelSelector, PodTemplateSpec, ReplicaSet } from "../
 import { semanticEqual } from "../../decide/endpoints/equal.ts";
 import { controllerReference } from "../claim.ts";
 import { desiredReplicas, isRollingUpdate, maxSurge } from "./limits.ts";
-import { podTemplateHash, podTemplateHashLabel } from "./template-hash.ts";
+import { podTemplateHash, podTemplateHashLabel } from "../template-hash.ts";
 import {
   desiredAnnotation,
   findCondition,

@@ -2,7 +2,9 @@ import { describe, expect, test } from "vitest";
 import type { Pod, ReplicaSet } from "../../api/types.ts";
 import { replicaPod, testReplicaSet, type ReplicaFacts } from "../testing.ts";
 import { choosePodsToDelete, deletionCostAnnotation } from "./rank.ts";
-import { nextAvailable, planReplicaSet, podFromTemplate, replicaSetStatus } from "./reconcile.ts";
+import { podFromTemplate } from "../pod-control.ts";
+import { nextAvailable, planReplicaSet, replicaSetStatus } from "./reconcile.ts";
+import { replicationControllerKind } from "./replicated.ts";
 
 const now = Date.parse("2026-01-01T01:00:00Z");
 const plan = (set: ReplicaSet, pods: readonly Pod[]) =>
@@ -110,10 +112,17 @@ describe("status", () => {
 
 test("a pod is made from the template and belongs to the set", () => {
   const owner = { apiVersion: "apps/v1", kind: "ReplicaSet", name: "web", uid: "uid-rs", controller: true, blockOwnerDeletion: true };
-  expect(podFromTemplate(testReplicaSet(1), owner)).toEqual({
+  expect(podFromTemplate(testReplicaSet(1), testReplicaSet(1).spec?.template, owner)).toEqual({
     apiVersion: "v1",
     kind: "Pod",
     metadata: { generateName: "web-", namespace: "default", labels: { app: "web" }, ownerReferences: [owner] },
     spec: { containers: [{ name: "app", image: "web:1" }] },
   });
+});
+
+test("a ReplicationController is seen as a ReplicaSet", () => {
+  const template = { metadata: { labels: { app: "web" } }, spec: { containers: [] } };
+  const set = replicationControllerKind.view({ metadata: { name: "web" }, spec: { replicas: 2, selector: { app: "web" }, template } });
+  expect(set).toEqual({ metadata: { name: "web" }, spec: { replicas: 2, selector: { matchLabels: { app: "web" } }, template } });
+  expect(replicationControllerKind.status({ replicas: 2, terminatingReplicas: 0 })).toEqual({ replicas: 2 });
 });

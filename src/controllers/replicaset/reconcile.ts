@@ -4,6 +4,7 @@ import type { Pod, ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from "../
 import { isPodAvailable, isPodFinished, isPodReady, isPodTerminating, podCondition } from "../../decide/endpoints/pod-state.ts";
 import { rfc3339 } from "../../lib/clock.ts";
 import { claim } from "../claim.ts";
+import type { ReplicaFailure } from "../pod-control.ts";
 import { choosePodsToDelete } from "./rank.ts";
 
 /** Most pods made or deleted in one go; upstream `BurstReplicas`. */
@@ -49,30 +50,6 @@ export function planReplicaSet(
 
 function ownsPod(set: ReplicaSet, pod: Pod): boolean {
   return pod.metadata.ownerReferences?.some(({ uid, controller }) => controller === true && uid === set.metadata.uid) ?? false;
-}
-
-/** The pod that a set makes; the server gives it the rest of its name. */
-export function podFromTemplate(set: ReplicaSet, owner: NonNullable<Pod["metadata"]["ownerReferences"]>[number]): Pod {
-  const { labels, annotations, finalizers } = set.spec?.template?.metadata ?? {};
-  return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: {
-      generateName: `${set.metadata.name}-`,
-      ...(set.metadata.namespace === undefined ? {} : { namespace: set.metadata.namespace }),
-      ...(labels === undefined ? {} : { labels }),
-      ...(annotations === undefined ? {} : { annotations }),
-      ...(finalizers === undefined ? {} : { finalizers }),
-      ownerReferences: [owner],
-    },
-    ...(set.spec?.template?.spec === undefined ? {} : { spec: set.spec.template.spec }),
-  };
-}
-
-/** Why pods could not be made or deleted. */
-export interface ReplicaFailure {
-  readonly reason: "FailedCreate" | "FailedDelete";
-  readonly message: string;
 }
 
 export function replicaSetStatus(

@@ -1,5 +1,5 @@
-/** The name part and label by which a Deployment tells its ReplicaSets apart. */
-import type { PodTemplateSpec } from "../../api/types.ts";
+/** The name part and label by which a workload tells what it made of different templates apart. */
+import type { PodTemplateSpec } from "../api/types.ts";
 
 export const podTemplateHashLabel = "pod-template-hash";
 
