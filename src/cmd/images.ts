@@ -22,6 +22,8 @@ export function builtInImages(nodePath: string = process.execPath): readonly Ima
       env: {},
       path: node,
     },
+    // Holds a pod's network and names for 'fairlead run' to join. The number is the longest wait that every sleep takes.
+    { repositories: ["fairlead.dev/run"], entrypoint: ["sleep", "2147483647"], cmd: [], env: {}, path: [] },
   ];
 }
 
