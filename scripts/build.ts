@@ -14,7 +14,6 @@ const entries: Readonly<Record<string, string>> = {
   fairlead: "src/cmd/fairlead.ts",
   testing: "src/testing/index.ts",
   "storage-worker": "src/storage/sqlite/worker.ts",
-  "pod-probe": "src/cmd/pod-probe.ts",
 };
 
 async function build(): Promise<void> {

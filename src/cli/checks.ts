@@ -2,7 +2,7 @@
 import { objectKey } from "../api/object.ts";
 import type { NodeAgent } from "../api/node-agent.ts";
 import type { Pod, Service, ServicePort } from "../api/types.ts";
-import { probe, type DnsQuestion, type HttpAnswer, type ProbeRequest, type ProbeResult } from "../cmd/pod-questions.ts";
+import { probe, probeProgram, type DnsQuestion, type HttpAnswer, type ProbeResult } from "./pod-probe.ts";
 import { errorMessage } from "../lib/errors.ts";
 import { formatIp, joinHostPort, parseIp, reverseName } from "../lib/ip.ts";
 import { isHttp, isOfUser, isPodReady, readyEndpoints, type Reading } from "./collect.ts";
@@ -11,8 +11,8 @@ import type { NameRow, RequestRow } from "./report.ts";
 export interface CheckOptions {
   /** Of the node with this name. */
   readonly agentOf: (nodeName: string) => NodeAgent;
-  /** The command that runs a `ProbeRequest` inside a pod: `[node, pod-probe.js]`. */
-  readonly probe: readonly string[];
+  /** The Node that pods of image `node` have. */
+  readonly node: string;
   /** Which server is asked; absent: none, or with `resolvers: "pod"` the one of the pod's resolv.conf. */
   readonly dnsServer?: { readonly host: string; readonly port: number };
   readonly resolvers: "server" | "pod";
@@ -47,15 +47,15 @@ export async function runChecks(reading: Reading, options: CheckOptions): Promis
     options.resolvers === "server" && options.dnsServer !== undefined
       ? { server: joinHostPort(options.dnsServer.host, options.dnsServer.port) }
       : {};
-  const from = reading.pods.find((pod) => isOfUser(pod) && isPodReady(pod));
+  const from = clientPod(reading.pods);
   if (from === undefined) {
     // Only a server of the host's own network can be asked without a pod.
     const names = options.resolvers === "server" ? (await probe({ requests: [], dns: { ...server, questions } })).names : [];
     return { requests: [], names: names.map(nameRow) };
   }
-  const request: ProbeRequest = { requests: targets, dns: { ...server, questions } };
+  const program = probeProgram({ requests: targets, dns: { ...server, questions } });
   try {
-    const result = await inside(options.agentOf(from.spec?.nodeName ?? ""), from, [...options.probe, JSON.stringify(request)]);
+    const result = await inside(options.agentOf(from.spec?.nodeName ?? ""), from, [options.node, "-e", program]);
     return {
       requests: targets.map((target, index) => requestRow(from, target, result.requests[index] ?? [])),
       names: result.names.map(nameRow),
@@ -67,6 +67,12 @@ export async function runChecks(reading: Reading, options: CheckOptions): Promis
       names: questions.map(({ name, type }) => ({ name, type, rcode: message, answers: [] })),
     };
   }
+}
+
+/** A ready pod, one that has Node if there is one. */
+function clientPod(pods: readonly Pod[]): Pod | undefined {
+  const ready = pods.filter((pod) => isOfUser(pod) && isPodReady(pod));
+  return ready.find((pod) => /(^|\/)node(:|$)/.test(pod.spec?.containers[0]?.image ?? "")) ?? ready[0];
 }
 
 function targetsOf(reading: Reading, service: Service): readonly Target[] {

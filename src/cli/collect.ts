@@ -120,23 +120,35 @@ export function readyEndpoints(reading: Pick<Reading, "slices">, service: Servic
   return [...new Set(found)].sort();
 }
 
-/** How a program on this machine reaches each Service: every 127.x address answers here in loopback mode. */
-export function openRows(reading: Reading, bound: (address: string, port: number) => boolean): readonly OpenRow[] {
-  const nodeAddress = nodeRows(reading)[0]?.address ?? "127.0.0.1";
-  const own = reading.services.filter((service) => isOfUser(service) && Object.keys(service.spec?.selector ?? {}).length > 0);
+/** Where the host finds a virtual address: at that port, at a stand-in, or nowhere. */
+export type ListensAt = (address: string, port: number) => number | undefined;
+
+/** How a program on this machine reaches each Service. Only addresses in 127.0.0.0/8 are the host's own. */
+export function openRows(reading: Reading, listensAt: ListensAt): readonly OpenRow[] {
+  const nodes = reading.nodes.flatMap((node) => hostAddress(node) ?? []);
+  const own = reading.services.filter((service) => isOfUser(service) && service.spec?.type !== "ExternalName");
   return sorted(own).flatMap((service) => {
-    const name = objectKey(service);
+    const { clusterIP = "", externalIPs = [] } = service.spec ?? {};
+    const balancers = (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
     return (service.spec?.ports ?? []).flatMap((port) => {
-      const scheme = isHttp(port) ? "http://" : "";
-      const direct =
-        service.spec?.clusterIP?.startsWith("127.") && bound(service.spec.clusterIP, port.port)
-          ? [`${scheme}${service.spec.clusterIP}:${port.port}`]
-          : [];
-      const byNode =
-        port.nodePort !== undefined && bound(nodeAddress, port.nodePort) ? [`${scheme}${joinHostPort(nodeAddress, port.nodePort)}`] : [];
-      return [...direct, ...byNode].map((url) => ({ service: `${name}${port.name === undefined ? "" : ` ${port.name}`}`, url }));
+      const direct = [clusterIP, ...balancers, ...externalIPs]
+        .filter((address) => address.startsWith("127."))
+        .map((address) => [address, port.port] as const);
+      const byNode = port.nodePort === undefined ? [] : nodes.map((address) => [address, port.nodePort as number] as const);
+      const name = `${objectKey(service)}${port.name === undefined ? "" : ` ${port.name}`}`;
+      const scheme = isHttp(port) ? "http://" : port.protocol === "UDP" ? "udp://" : "";
+      return [...direct, ...byNode].flatMap(([address, at]) => {
+        const open = listensAt(address, at);
+        return open === undefined ? [] : [{ service: name, url: `${scheme}${joinHostPort(address, open)}` }];
+      });
     });
   });
+}
+
+/** The address by which the host reaches a node. */
+function hostAddress({ status }: Node): string | undefined {
+  const of = (type: string) => status?.addresses?.find((address) => address.type === type)?.address;
+  return [of("ExternalIP"), of("InternalIP")].find((address) => address?.startsWith("127."));
 }
 
 /** Whether a Service port says that it speaks HTTP: by appProtocol, by its name (`http`, `web`, `http-…`), or by port 80 or 8080. */
@@ -196,14 +208,14 @@ export type ClusterIdentity = Pick<ClusterReport, "name" | "version" | "mode" | 
 export interface Inside {
   readonly requests: readonly RequestRow[];
   readonly names: readonly NameRow[];
-  readonly bound: (address: string, port: number) => boolean;
+  readonly listensAt: ListensAt;
   /** Of the manifests: refused ones and the API's warnings. */
   readonly manifests: readonly string[];
   /** What this mode cannot do for what was asked. */
   readonly limits: readonly string[];
 }
 
-const outside: Inside = { requests: [], names: [], bound: () => true, manifests: [], limits: [] };
+const outside: Inside = { requests: [], names: [], listensAt: (_, port) => port, manifests: [], limits: [] };
 
 export function reportOf(
   { name, version, mode, server, kubeconfig }: ClusterIdentity,
@@ -227,7 +239,7 @@ export function reportOf(
     services: serviceRows(reading),
     requests: inside.requests,
     names: inside.names,
-    open: openRows(reading, inside.bound),
+    open: openRows(reading, inside.listensAt),
     problems: [...inside.manifests, ...empty, ...waitingLines(reading), ...inside.limits, ...warningLines(reading)],
   };
 }

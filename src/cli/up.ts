@@ -3,7 +3,6 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createCluster, type Cluster, type ClusterOptions } from "../cmd/cluster.ts";
-import { helperScript } from "../cmd/images.ts";
 import { realClock, rfc3339 } from "../lib/clock.ts";
 import { FairleadError, errorMessage } from "../lib/errors.ts";
 import { createLogger, type LogLevel } from "../lib/log.ts";
@@ -213,7 +212,7 @@ async function makeReport(
   const { requests, names } = options.check
     ? await runChecks(reading, {
         agentOf: (nodeName) => cluster.nodeAgent(nodeName),
-        probe: [process.execPath, helperScript("pod-probe")],
+        node: process.execPath,
         resolvers: cluster.mode === "loopback" ? "server" : "pod",
         ...(cluster.dnsServer.port === 0 ? {} : { dnsServer: cluster.dnsServer }),
         clusterDomain: cluster.clusterDomain,
@@ -224,7 +223,7 @@ async function makeReport(
   return reportOf({ name: options.name, version, mode, server, kubeconfig }, reading, {
     requests,
     names,
-    bound: (address, port) => cluster.isBound(address, port),
+    listensAt: (address, port) => cluster.listensAt(address, port),
     manifests: [...result.problems.map(problemText), ...result.warnings],
     limits: cluster.limits(),
   });

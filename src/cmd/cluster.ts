@@ -73,8 +73,8 @@ export interface Cluster {
   readonly clusterDomain: string;
   /** The built-in DNS server; port 0: there is none. */
   readonly dnsServer: { readonly host: string; readonly port: number };
-  /** Whether the proxy serves this virtual address. */
-  isBound(address: string, port: number): boolean;
+  /** The port at which the host finds this virtual address: that port, a stand-in for it, or undefined when nothing listens. */
+  listensAt(address: string, port: number): number | undefined;
   /** What this mode cannot do for what was asked, as sentences. */
   limits(): readonly string[];
   /** Listens if it does not yet; gives the path of the kubeconfig. */
@@ -266,8 +266,12 @@ class RunningCluster implements Cluster {
     return this.kubeconfig;
   }
 
-  isBound(address: string, port: number): boolean {
-    return this.#parts.nodes.every((node) => node.isBound(address, port));
+  listensAt(address: string, port: number): number | undefined {
+    for (const node of this.#parts.nodes) {
+      const found = node.listensAt(address, port);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   limits(): readonly string[] {

@@ -54,7 +54,7 @@ export interface ControlPlane {
 
 /** The API server runs when this resolves; controllers are started by `startControllers`. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { manager, clock, log, metrics, wants } = options;
+  const { manager, network, clock, log, metrics, wants } = options;
   await manager.start(createEventLoopMonitor({ clock, metrics }));
   const server = await startApiServer(options);
   const listening = options.listens ? server.listen() : undefined;

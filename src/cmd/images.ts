@@ -1,6 +1,5 @@
-/** The images that the process runtime knows from the start, and where bundled helpers are. */
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+/** The images that the process runtime knows from the start. */
+import { dirname } from "node:path";
 import type { ImageEntry } from "../kubelet/runtime/process/images.ts";
 
 /** The Node that runs Fairlead serves as image `node`; shells and tools are the host's. */
@@ -25,10 +24,4 @@ export function builtInImages(nodePath: string = process.execPath): readonly Ima
     // Holds a pod's network and names for 'fairlead run' to join. The number is the longest wait that every sleep takes.
     { repositories: ["fairlead.dev/run"], entrypoint: ["sleep", "2147483647"], cmd: [], env: {}, path: [] },
   ];
-}
-
-/** `pod-probe` beside the bundled program, or its source when that runs. */
-export function helperScript(name: string, metaUrl: string = import.meta.url): string {
-  const here = dirname(fileURLToPath(metaUrl));
-  return join(here, metaUrl.endsWith(".ts") ? `${name}.ts` : `${name}.js`);
 }

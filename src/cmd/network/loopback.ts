@@ -76,8 +76,11 @@ async function startNode(
       if (gateway === undefined) throw new FairleadError("FL_UNSUPPORTED", "this cluster runs without proxy or DNS");
       return await gateway.connect(host, port);
     },
-    isBound: (address, port) =>
-      proxy !== undefined && !proxy.status().problems.some((problem) => problem.address === address && problem.port === port),
+    listensAt(address, at) {
+      if (proxy === undefined) return undefined;
+      const problem = proxy.status().problems.find((one) => one.address === address && one.port === at);
+      return problem === undefined ? at : problem.standIn;
+    },
     limits: () => limitsOf(proxy, plan.serviceCIDRs),
     settled: async () => await proxy?.settled(),
   };

@@ -74,15 +74,14 @@ export interface NodeContext {
   readonly metrics: MetricsRegistry;
 }
 
-/** An address of a Service that is served at, or not. */
 export interface RunningNode {
   readonly name: string;
   /** Absent: it runs without a kubelet. */
   readonly agent: NodeAgent | undefined;
   /** A connection as a pod in namespace `default` on this node gets it. Throws FL_CONNECT. */
   connect(host: string, port: number): Promise<Duplex>;
-  /** Whether the proxy serves this virtual address. */
-  isBound(address: string, port: number): boolean;
+  /** The port at which the host finds this virtual address: that port, a stand-in for it, or undefined when nothing listens. */
+  listensAt(address: string, port: number): number | undefined;
   /** What this mode cannot do for what was asked, as sentences. */
   limits(): readonly string[];
   /** Every change seen so far is live in the proxy. */
