@@ -13,6 +13,7 @@ import { createForwardProxy, type ClientPod } from "../../net/forward-proxy/inde
 import { createPodDialer } from "../../proxy/dial.ts";
 import type { Proxy } from "../../proxy/proxy.ts";
 import type { ClusterDns } from "../cluster-dns.ts";
+import { resolveAsPod } from "./resolve-name.ts";
 
 export interface PodGatewayOptions {
   readonly proxy: Proxy;
@@ -39,7 +40,7 @@ export interface PodGateway extends Component {
 export function createPodGateway(options: PodGatewayOptions): PodGateway {
   const { proxy, dns, serviceCIDRs, clusterDomain, secret, clock, log } = options;
   const dial = createPodDialer({ proxy, serviceCIDRs });
-  const resolve = (host: string, client: ClientPod) => lookUp(dns, host, client.namespace, clusterDomain);
+  const resolve = (host: string, client: ClientPod) => resolveAsPod(dns, host, client.namespace, clusterDomain);
   const forward = createForwardProxy({
     listen: { host: options.host, port: 0 },
     identify: (user, password) => identify(user, password, secret),
@@ -95,28 +96,4 @@ function proxyEnvironment(pod: ClientPod, address: string, secret: string, clust
   const upper = { HTTP_PROXY: http, ALL_PROXY: `socks5h://${credentials}@${address}`, NO_PROXY: none };
   const lower = Object.fromEntries(Object.entries(upper).map(([key, value]) => [key.toLowerCase(), value]));
   return { ...upper, ...lower, NODE_USE_ENV_PROXY: "1", CLUSTER_DOMAIN: clusterDomain };
-}
-
-/** As a pod's resolv.conf would: `ndots:5` and the search path of its namespace. */
-async function lookUp(
-  dns: Pick<ClusterDns, "query"> | undefined,
-  host: string,
-  namespace: string,
-  clusterDomain: string,
-): Promise<string[]> {
-  if (dns === undefined) return [];
-  const absolute = host.endsWith(".");
-  const search = [`${namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain];
-  const dots = host.split(".").length - 1;
-  const names = absolute
-    ? [host]
-    : dots >= 5
-      ? [`${host}.`, ...search.map((domain) => `${host}.${domain}.`)]
-      : [...search.map((domain) => `${host}.${domain}.`), `${host}.`];
-  for (const name of names) {
-    const { answers } = await dns.query(name, "A");
-    const found = answers.filter(({ type }) => type === "A").map(({ text }) => text);
-    if (found.length > 0) return found;
-  }
-  return [];
 }
