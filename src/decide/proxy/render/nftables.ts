@@ -1,0 +1,281 @@
+/**
+ * Renders plans as nftables rules, a Service at a time: what it was and what it shall be, in as few operations as lead from one
+ * to the other. Holds what the kernel should hold, does no I/O; the caller sends the operations and says whether they went in.
+ */
+import type { IpFamily } from "../../../lib/ip.ts";
+import type { Operation } from "../../../lib/nftables/ruleset.ts";
+import type { PlanNode, PortPlan, ServicePlan, VirtualAddress } from "../plan.ts";
+import { endpointsOf, servicePortText } from "../plan.ts";
+import { Journal } from "./journal.ts";
+import { classOf } from "./nftables-class.ts";
+import { ClassTable } from "./nftables-classes.ts";
+import { claimKey, ClaimTable } from "./nftables-claims.ts";
+import { baseOperations, familyLayout, type FamilyLayout } from "./nftables-layout.ts";
+import { place } from "./nftables-placement.ts";
+import { changeAddress, portKey, type Placement, type RenderedAddress } from "./nftables-service.ts";
+import { OperationBuilder } from "./operations.ts";
+
+export const defaultTableName = "fairlead";
+
+export interface NftablesOptions {
+  readonly node: Pick<PlanNode, "addresses" | "clusterCIDRs">;
+  /** Where Services may get addresses; packets to one that none has are dropped. Empty: they pass. */
+  readonly serviceCIDRs: readonly string[];
+  readonly families?: readonly IpFamily[];
+  readonly tableName?: string;
+  /** False for addresses that another backend serves. Default: all are served here. */
+  readonly serves?: (address: VirtualAddress) => boolean;
+}
+
+export interface TakenAddress {
+  readonly address: VirtualAddress;
+  readonly protocol: PortPlan["protocol"];
+  /** The Service that has it. */
+  readonly by: string;
+}
+
+export interface ServiceChange {
+  /** Addresses of this Service that another one has. */
+  readonly taken: readonly TakenAddress[];
+  /** Services that should be rendered again: an address that they want is free, or was taken from them. */
+  readonly again: readonly string[];
+}
+
+interface ServiceState {
+  /** `claimKey` → address. */
+  readonly addresses: ReadonlyMap<string, RenderedAddress>;
+  /** Port and family → endpoints. */
+  readonly placements: ReadonlyMap<string, Placement>;
+}
+
+const nothing: ServiceState = { addresses: new Map(), placements: new Map() };
+
+interface Family {
+  readonly layout: FamilyLayout;
+  readonly classes: ClassTable;
+  /** Address → how many of a Service's ports have it as cluster IP. */
+  readonly clusterIPs: Map<string, number>;
+  /** Local endpoint's address → how many slots have it. */
+  readonly hairpins: Map<string, number>;
+}
+
+export class NftablesRenderer {
+  readonly #options: NftablesOptions;
+  readonly #journal = new Journal();
+  readonly #claims = new ClaimTable(this.#journal);
+  readonly #families: ReadonlyMap<IpFamily, Family>;
+  readonly #services = new Map<string, ServiceState>();
+
+  constructor(options: NftablesOptions) {
+    this.#options = options;
+    const families = options.families ?? ([4, 6] as const);
+    this.#families = new Map(families.map((family) => [family, this.#family(family)]));
+  }
+
+  #family(family: IpFamily): Family {
+    const layout = familyLayout(family, this.#options.tableName ?? defaultTableName);
+    return { layout, classes: new ClassTable(layout, this.#journal), clusterIPs: new Map(), hairpins: new Map() };
+  }
+
+  /** Virtual addresses in the rules. */
+  get served(): number {
+    let count = 0;
+    for (const { addresses } of this.#services.values()) count += addresses.size;
+    return count;
+  }
+
+  /** The tables without a Service. To be sent before anything else; takes away what was there under their names. */
+  base(): readonly Operation[] {
+    const { node, serviceCIDRs } = this.#options;
+    return [...this.#families.values()].flatMap(({ layout }) => baseOperations(layout, { nodeAddresses: node.addresses, serviceCIDRs }));
+  }
+
+  /** Takes the tables away. */
+  removal(): readonly Operation[] {
+    return [...this.#families.values()].flatMap(({ layout: { table } }): Operation[] => [
+      { kind: "addTable", table },
+      { kind: "deleteTable", table },
+    ]);
+  }
+
+  /** `plan` undefined: the Service is gone. The operations go to the builder. */
+  change(key: string, plan: ServicePlan | undefined, builder: OperationBuilder): ServiceChange {
+    const old = this.#services.get(key) ?? nothing;
+    const ports = plan?.kind === "service" ? plan.ports : [];
+    const { wanted, taken, losers } = this.#claim(key, ports);
+    for (const [loser, claim] of losers) this.#giveUp(loser, claim, builder);
+    const again = [...losers.map(([loser]) => loser), ...this.#releaseClaims(key, old, wanted)];
+    const next = this.#render(old, wanted, builder);
+    this.#apply(old, next, builder);
+    if (next.addresses.size === 0) this.#journal.delete(this.#services, key);
+    else this.#journal.set(this.#services, key, next);
+    return { taken, again };
+  }
+
+  /** The operations since the last call are in the kernel. */
+  committed(): void {
+    this.#journal.commit();
+  }
+
+  /** They are not, and nothing of them. */
+  refused(): void {
+    this.#journal.rollback();
+  }
+
+  /** Removes what no Service uses any more and `change` has left for the next one. */
+  compact(builder: OperationBuilder): void {
+    for (const { classes } of this.#families.values()) classes.compact(builder);
+  }
+
+  #claim(key: string, ports: readonly PortPlan[]) {
+    const wanted = new Map<string, { readonly port: PortPlan; readonly address: VirtualAddress }>();
+    const taken: TakenAddress[] = [];
+    const losers: (readonly [string, string])[] = [];
+    for (const port of ports) {
+      for (const address of port.addresses) {
+        const claim = claimKey(port.protocol, address);
+        if (!this.#families.has(address.family) || this.#options.serves?.(address) === false || wanted.has(claim)) continue;
+        const result = this.#claims.claim(claim, key, address.kind);
+        if (result.kind === "taken") taken.push({ address, protocol: port.protocol, by: result.by });
+        else wanted.set(claim, { port, address });
+        if (result.kind === "won") losers.push([result.from, claim]);
+      }
+    }
+    return { wanted, taken, losers };
+  }
+
+  #giveUp(service: string, claim: string, builder: OperationBuilder): void {
+    const state = this.#services.get(service) ?? nothing;
+    const rest = new Map(state.addresses);
+    rest.delete(claim);
+    const next = { ...state, addresses: rest };
+    this.#apply(state, next, builder);
+    this.#journal.set(this.#services, service, next);
+  }
+
+  #releaseClaims(key: string, old: ServiceState, wanted: ReadonlyMap<string, unknown>): readonly string[] {
+    const waiting: string[] = [];
+    for (const claim of old.addresses.keys()) if (!wanted.has(claim)) waiting.push(...this.#claims.release(claim, key));
+    return waiting;
+  }
+
+  #render(
+    old: ServiceState,
+    wanted: ReadonlyMap<string, { readonly port: PortPlan; readonly address: VirtualAddress }>,
+    builder: OperationBuilder,
+  ): ServiceState {
+    const addresses = new Map<string, RenderedAddress>();
+    const placements = new Map<string, Placement>();
+    for (const [claim, { port, address }] of wanted) {
+      const { layout, classes } = this.#families.get(address.family) as Family;
+      const { chain, sets } = classOf(layout, port, address, this.#options.node.clusterCIDRs ?? []);
+      const placed = `${portKey(port)} ${address.family}`;
+      const placement = placements.get(placed) ?? placePort(old.placements.get(placed), port, address.family);
+      placements.set(placed, placement);
+      addresses.set(claim, {
+        kind: address.kind,
+        address: address.address,
+        port: address.port,
+        protocol: port.protocol,
+        comment: servicePortText(port.servicePort).slice(0, maxCommentLength),
+        className: chain.name,
+        classMark: classes.acquire(chain, builder),
+        sticky: port.affinity.kind === "clientIP",
+        sets,
+        placement,
+      });
+    }
+    return { addresses, placements };
+  }
+
+  #apply(old: ServiceState, next: ServiceState, builder: OperationBuilder): void {
+    for (const [claim, rendered] of old.addresses) {
+      const { layout, classes } = this.#familyOf(rendered);
+      changeAddress(layout, rendered, next.addresses.get(claim), builder);
+      // What stays was acquired anew, or is the very same and keeps its use.
+      if (next.addresses.get(claim) !== rendered) classes.release(rendered.className, builder);
+    }
+    for (const [claim, rendered] of next.addresses) {
+      if (!old.addresses.has(claim)) changeAddress(this.#familyOf(rendered).layout, undefined, rendered, builder);
+    }
+    for (const family of this.#families.values()) {
+      this.#count(
+        family,
+        family.clusterIPs,
+        family.layout.clusterIPs,
+        clusterIPsOf(old, family),
+        clusterIPsOf(next, family),
+        (ip) => [ip],
+        builder,
+      );
+      this.#count(
+        family,
+        family.hairpins,
+        family.layout.hairpin,
+        hairpinsOf(old, family),
+        hairpinsOf(next, family),
+        (ip) => [ip, ip],
+        builder,
+      );
+    }
+  }
+
+  #familyOf({ address }: RenderedAddress): Family {
+    return this.#families.get(address.includes(":") ? 6 : 4) as Family;
+  }
+
+  /** Keeps a set of addresses that several Services may hold. */
+  #count(
+    { layout: { table } }: Family,
+    counts: Map<string, number>,
+    set: FamilyLayout["hairpin"],
+    before: ReadonlySet<string>,
+    after: ReadonlySet<string>,
+    key: (ip: string) => readonly string[],
+    builder: OperationBuilder,
+  ): void {
+    for (const ip of before) {
+      if (after.has(ip)) continue;
+      const count = (counts.get(ip) ?? 0) - 1;
+      if (count > 0) this.#journal.set(counts, ip, count);
+      else {
+        this.#journal.delete(counts, ip);
+        builder.delete(table, set, { key: key(ip) });
+      }
+    }
+    for (const ip of after) {
+      if (before.has(ip)) continue;
+      const count = counts.get(ip) ?? 0;
+      this.#journal.set(counts, ip, count + 1);
+      if (count === 0) builder.add(table, set, { key: key(ip) });
+    }
+  }
+}
+
+/** The kernel takes 255 bytes of an element's user data; names are shorter, but a limit is a limit. */
+const maxCommentLength = 128;
+
+const noPlacement: Placement = { cluster: [], local: [] };
+
+function placePort(old: Placement | undefined, port: PortPlan, family: IpFamily): Placement {
+  const { cluster, local } = endpointsOf(port, family);
+  return { cluster: place((old ?? noPlacement).cluster, cluster), local: place((old ?? noPlacement).local, local) };
+}
+
+function clusterIPsOf({ addresses }: ServiceState, { layout }: Family): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const { kind, address } of addresses.values()) if (kind === "clusterIP" && isOf(layout.family, address)) found.add(address);
+  return found;
+}
+
+/** Only a pod of this node can reach itself through this node's rules. */
+function hairpinsOf({ addresses }: ServiceState, { layout }: Family): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const { address, sets, placement } of addresses.values()) {
+    if (!isOf(layout.family, address)) continue;
+    for (const set of sets) for (const { ip, local } of placement[set]) if (local) found.add(ip);
+  }
+  return found;
+}
+
+const isOf = (family: IpFamily, address: string) => address.includes(":") === (family === 6);
