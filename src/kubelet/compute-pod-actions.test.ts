@@ -32,6 +32,18 @@ const exited = (name: string, exitCode: number, more: Partial<ContainerRecord> =
 });
 const sidecar: Container = { name: "side", restartPolicy: "Always" };
 
+function withEphemeral(object: Pod): Pod {
+  return { ...object, spec: { containers: [], ...object.spec, ephemeralContainers: [{ name: "look", image: "sh" }] } };
+}
+
+function withRule(object: Pod, operator: string): Pod {
+  const restartPolicyRules = [{ action: "Restart", exitCodes: { operator, values: [42] } }];
+  return {
+    ...object,
+    spec: { ...object.spec, containers: (object.spec?.containers ?? []).map((one) => ({ ...one, restartPolicyRules })) },
+  };
+}
+
 const cases: readonly [string, Pod, readonly ContainerRecord[], readonly string[], string][] = [
   ["a new pod starts all its containers", pod("Always", ["a", "b"]), [], ["start a", "start b"], "Pending"],
   ["what runs is left alone", pod("Always", ["a", "b"]), [running("a"), running("b")], [], "Running"],
@@ -80,6 +92,19 @@ const cases: readonly [string, Pod, readonly ContainerRecord[], readonly string[
     "Running",
   ],
   ["all is done", pod("Never", ["a"], [sidecar]), [exited("side", 137), exited("a", 0)], [], "Succeeded"],
+  ["an ephemeral container starts beside what runs", withEphemeral(pod("Always", ["a"])), [running("a")], ["start look"], "Running"],
+  ["an ephemeral container does not wait for init", withEphemeral(pod("Always", ["a"], ["i"])), [running("i")], ["start look"], "Pending"],
+  ["an ephemeral container runs once", withEphemeral(pod("Always", ["a"])), [running("a"), exited("look", 1)], [], "Running"],
+  [
+    "an ephemeral container does not keep a pod",
+    withEphemeral(pod("Never", ["a"])),
+    [exited("a", 0), running("look")],
+    ["kill look The main containers have finished"],
+    "Running",
+  ],
+  ["a rule restarts what the policy would let rest", withRule(pod("Never", ["a"]), "In"), [exited("a", 42)], ["start a"], "Running"],
+  ["a rule for other codes", withRule(pod("Never", ["a"]), "In"), [exited("a", 1)], [], "Failed"],
+  ["a rule for all but some codes", withRule(pod("Never", ["a"]), "NotIn"), [exited("a", 1)], ["start a"], "Running"],
   ["a finished pod stays finished", pod("Always", ["a"], [], "Failed"), [], [], "Failed"],
 ];
 

@@ -2,7 +2,7 @@
  * Decides, from a pod and what is known of its containers, what to do next. Pure; carrying it out is the pod worker's.
  * Follows the kubelet's `computePodActions` (pkg/kubelet/kuberuntime/kuberuntime_manager.go) and KEP-753 for sidecars.
  */
-import type { Container, Pod } from "../api/types.ts";
+import type { Container, ContainerRestartRule, Pod } from "../api/types.ts";
 import { backOffRemaining, defaultBackOff, type BackOffPolicy } from "./back-off.ts";
 import { declaredContainers, wasStarted, type ContainerRecord, type ContainerRecords, type DeclaredContainer } from "./container-record.ts";
 
@@ -27,9 +27,10 @@ export function computePodActions(
   const decide = (one: DeclaredContainer) => containerAction(one, records.get(one.container.name), restartPolicy, now, policy);
   if (main.every(({ container }) => isDone(container, records.get(container.name), restartPolicy))) return killSidecars(declared, records);
 
+  const ephemeral = declared.filter(({ role }) => role === "ephemeral").flatMap(decide);
   const initialized = main.some(({ container }) => wasStarted(records.get(container.name)));
-  const actions: PodAction[] = [];
-  for (const one of declared.filter(({ role }) => role !== "main")) {
+  const actions: PodAction[] = [...ephemeral];
+  for (const one of declared.filter(({ role }) => role === "init" || role === "sidecar")) {
     const record = records.get(one.container.name);
     if (one.role === "init") {
       if (initialized || record?.exit?.exitCode === 0) continue;
@@ -40,6 +41,11 @@ export function computePodActions(
     if (!initialized && record?.started !== true) return actions;
   }
   return [...actions, ...main.flatMap(decide)];
+}
+
+function matches({ exitCodes }: ContainerRestartRule, exitCode: number): boolean {
+  const listed = exitCodes?.values?.includes(exitCode) === true;
+  return exitCodes !== undefined && (exitCodes.operator === "NotIn" ? !listed : listed);
 }
 
 function containerAction(
@@ -61,16 +67,21 @@ function containerAction(
   return [{ kind: "back-off", name, until: now + remaining, delayMs: record.backOff?.delayMs ?? remaining }];
 }
 
-/** It ended and its restart policy lets it rest. */
+/** It ended and its restart policy lets it rest. Its own rules by exit code come first (KEP-5307). */
 function isDone(container: Container, record: ContainerRecord | undefined, podPolicy: string): boolean {
   if (record?.exit === undefined || record.running !== undefined) return false;
+  const { exitCode } = record.exit;
+  if ((container.restartPolicyRules ?? []).some((rule) => rule.action === "Restart" && matches(rule, exitCode))) return false;
   const policy = container.restartPolicy ?? podPolicy;
   return policy === "Never" || (policy === "OnFailure" && record.exit.exitCode === 0);
 }
 
+/** The pod is over: what only accompanied its main containers goes, last started first. */
 function killSidecars(declared: readonly DeclaredContainer[], records: ContainerRecords): readonly PodAction[] {
   return declared
-    .filter(({ container, role }) => role === "sidecar" && records.get(container.name)?.running?.stopping === false)
+    .filter(
+      ({ container, role }) => (role === "sidecar" || role === "ephemeral") && records.get(container.name)?.running?.stopping === false,
+    )
     .map(({ container }) => ({ kind: "kill" as const, name: container.name, message: "The main containers have finished" }))
     .reverse();
 }
@@ -102,6 +113,11 @@ export function podPhase(pod: Pod, records: ContainerRecords): PodPhase {
       ? "Pending"
       : "Running";
   }
-  if (declared.some(({ container, role }) => role === "sidecar" && records.get(container.name)?.running !== undefined)) return "Running";
+  if (
+    declared.some(
+      ({ container, role }) => (role === "sidecar" || role === "ephemeral") && records.get(container.name)?.running !== undefined,
+    )
+  )
+    return "Running";
   return main.every(({ container }) => records.get(container.name)?.exit?.exitCode === 0) ? "Succeeded" : "Failed";
 }

@@ -2,8 +2,11 @@
 import type { Container, Pod } from "../api/types.ts";
 import type { BackOff } from "./back-off.ts";
 
-/** An init container that stays (`restartPolicy: Always`) is a sidecar (KEP-753). */
-export type ContainerRole = "init" | "sidecar" | "main";
+/**
+ * An init container that stays (`restartPolicy: Always`) is a sidecar (KEP-753). An ephemeral one was added to a running pod
+ * to look at it (KEP-277): it runs once, and nothing depends on it.
+ */
+export type ContainerRole = "init" | "sidecar" | "main" | "ephemeral";
 
 /** One instance that has ended. Times in ms since the epoch; `startedAt` is absent when it never ran. */
 export interface ContainerExit {
@@ -45,13 +48,18 @@ export interface DeclaredContainer {
   readonly role: ContainerRole;
 }
 
-/** All containers of a pod in the order in which they start. */
+/** All containers of a pod in the order in which they start; ephemeral ones last. */
 export function declaredContainers(pod: Pod): readonly DeclaredContainer[] {
   const initial = (pod.spec?.initContainers ?? []).map((container) => ({
     container,
     role: container.restartPolicy === "Always" ? ("sidecar" as const) : ("init" as const),
   }));
-  return [...initial, ...(pod.spec?.containers ?? []).map((container) => ({ container, role: "main" as const }))];
+  const main = (pod.spec?.containers ?? []).map((container) => ({ container, role: "main" as const }));
+  const ephemeral = (pod.spec?.ephemeralContainers ?? []).map((container) => ({
+    container: { ...container, restartPolicy: "Never" },
+    role: "ephemeral" as const,
+  }));
+  return [...initial, ...main, ...ephemeral];
 }
 
 /** A record of a container that was never started. */

@@ -27,6 +27,7 @@ import { ObjectSources, referencedNames } from "./object-sources.ts";
 import { PodWorker } from "./pod-worker.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { StatusWriter } from "./status-writer.ts";
+import { PodTokens } from "./volumes/tokens.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 export interface KubeletOptions {
@@ -209,6 +210,7 @@ function workerContext(options: KubeletOptions, log: Logger): WorkerContext {
     addresses: options.podCIDRs.map((cidr) => new PodAddresses(cidr)),
     logs: new LogStore({ directory: join(dataDir, "pod-logs"), clock, log }),
     sources: new ObjectSources(client, options.informers),
+    tokens: new PodTokens(client, clock),
     machine: options.machine ?? readMachine(),
     hostIPs: options.nodeAddresses.filter(({ type }) => type === "InternalIP").map(({ address }) => address),
     clusterDomain: options.clusterDomain ?? "cluster.local",

@@ -6,6 +6,7 @@ import type { KubeObject } from "../api/object.ts";
 import type { Resource } from "../api/resources.ts";
 import type { Client } from "../client/client.ts";
 import type { Informer, InformerFactory } from "../client/informer.ts";
+import { declaredContainers } from "./container-record.ts";
 import type { PodSources } from "./environment.ts";
 
 export class ObjectSources {
@@ -71,7 +72,7 @@ export function referencedNames(pod: Pod): ReferencedNames {
   const configMaps = new Set<string>();
   const secrets = new Set<string>();
   const add = (set: Set<string>, name: string | undefined) => name !== undefined && name !== "" && set.add(name);
-  const containers: readonly Container[] = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
+  const containers: readonly Container[] = declaredContainers(pod).map(({ container }) => container);
   for (const { configMapRef, secretRef } of containers.flatMap(({ envFrom }) => envFrom ?? [])) {
     add(configMaps, configMapRef?.name);
     add(secrets, secretRef?.name);

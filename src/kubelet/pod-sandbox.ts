@@ -5,12 +5,15 @@ import { errorMessage } from "../lib/errors.ts";
 import { isFinishedPhase } from "./compute-pod-actions.ts";
 import type { PodFacts } from "./pod-fields.ts";
 import type { PodIdentity } from "./runtime/runtime.ts";
-import { PodVolumes } from "./volumes/pod-volumes.ts";
+import { PodVolumes, type SetUpResult } from "./volumes/pod-volumes.ts";
+import { loadVolumes } from "./volumes/sources.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 const firstRetryMs = 500;
 const maxRetryMs = 120_000;
 const noAddressRetryMs = 5_000;
+/** What a timer takes at most. */
+const maxTimerMs = 2 ** 31 - 1;
 
 /** `retryMs`: when to try again, where something is missing; containers may go on all the same when `usable`. */
 export interface SandboxState {
@@ -26,6 +29,7 @@ export class PodSandbox {
   #networkReady = false;
   #volumesReady = false;
   #volumesStale = true;
+  #refreshAt = Number.POSITIVE_INFINITY;
   #retryMs = firstRetryMs;
 
   constructor(context: WorkerContext, pod: Pod) {
@@ -59,7 +63,8 @@ export class PodSandbox {
       return { usable: false, retryMs: noAddressRetryMs };
     }
     if (!(await this.#setUpNetwork(pod))) return { usable: false, retryMs: this.#nextRetry() };
-    if (this.#volumesReady && !this.#volumesStale) return { usable: true };
+    if (this.#context.clock.now() >= this.#refreshAt) this.#volumesStale = true;
+    if (this.#volumesReady && !this.#volumesStale) return this.#untilRefresh();
     return this.#setUpVolumes(pod);
   }
 
@@ -75,6 +80,7 @@ export class PodSandbox {
     await this.release();
     await this.#context.runtime.removePod(this.#identity);
     await this.volumes.tearDown();
+    this.#context.tokens.forget(this.#identity.uid);
   }
 
   async #setUpNetwork(pod: Pod): Promise<boolean> {
@@ -92,18 +98,35 @@ export class PodSandbox {
 
   async #setUpVolumes(pod: Pod): Promise<SandboxState> {
     this.#volumesStale = false;
-    const { recorder, sources } = this.#context;
-    const result = await this.volumes.setUp({ pod, facts: this.facts, sources: await sources.load(pod) });
+    const result = await this.#writeVolumes(pod);
     if (result.kind === "ready") {
       this.#volumesReady = true;
       this.#retryMs = firstRetryMs;
-      return { usable: true };
+      return this.#untilRefresh();
     }
-    const volume = JSON.stringify(result.volume);
-    recorder.event(pod, "Warning", "FailedMount", `MountVolume.SetUp failed for volume ${volume} : ${result.message}`);
+    const text = `MountVolume.SetUp failed for volume ${JSON.stringify(result.volume)} : ${result.message}`;
+    this.#context.recorder.event(pod, "Warning", "FailedMount", text);
     this.#volumesStale = true;
     // What runs already keeps the old content.
     return { usable: this.#volumesReady, retryMs: this.#nextRetry() };
+  }
+
+  async #writeVolumes(pod: Pod): Promise<SetUpResult> {
+    const { client, tokens, sources } = this.#context;
+    try {
+      const loaded = await loadVolumes(pod, { client, tokens, objects: (of) => sources.load(of) });
+      this.#refreshAt = loaded.refreshAt ?? Number.POSITIVE_INFINITY;
+      return await this.volumes.setUp({ pod, facts: this.facts, sources: loaded.sources });
+    } catch (error) {
+      const volume = pod.spec?.volumes?.find(({ projected }) => projected !== undefined)?.name ?? "";
+      return { kind: "failed", volume, message: `failed to fetch token: ${errorMessage(error)}` };
+    }
+  }
+
+  /** Tokens in files are replaced before they end: the pod is looked at again then. */
+  #untilRefresh(): SandboxState {
+    const ms = this.#refreshAt - this.#context.clock.now();
+    return { usable: true, ...(Number.isFinite(ms) ? { retryMs: Math.min(Math.max(ms, 1), maxTimerMs) } : {}) };
   }
 
   #nextRetry(): number {

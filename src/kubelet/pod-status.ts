@@ -8,6 +8,7 @@ import {
   type ContainerExit,
   type ContainerRecord,
   type ContainerRecords,
+  type ContainerRole,
   type DeclaredContainer,
 } from "./container-record.ts";
 
@@ -30,12 +31,11 @@ export function podStatus(input: StatusInput): PodStatus {
   const { pod, records, podIPs, hostIPs } = input;
   const declared = declaredContainers(pod);
   const initialized = isInitialized(declared, records);
-  const statuses = (init: boolean) =>
-    declared
-      .filter(({ role }) => (role === "main") !== init)
-      .map((one) => containerStatus(one, records.get(one.container.name), initialized));
+  const statuses = (...roles: readonly ContainerRole[]) =>
+    declared.filter(({ role }) => roles.includes(role)).map((one) => containerStatus(one, records.get(one.container.name), initialized));
   const phase = input.failure === undefined ? podPhase(pod, records) : "Failed";
-  const init = statuses(true);
+  const init = statuses("init", "sidecar");
+  const ephemeral = statuses("ephemeral");
   return {
     phase,
     conditions: conditions(input, phase, declared, initialized),
@@ -45,7 +45,8 @@ export function podStatus(input: StatusInput): PodStatus {
     ...(podIPs.length === 0 ? {} : { podIP: podIPs[0] as string, podIPs: podIPs.map((ip) => ({ ip })) }),
     startTime: rfc3339(input.startTime),
     ...(init.length === 0 ? {} : { initContainerStatuses: init }),
-    containerStatuses: statuses(false),
+    containerStatuses: statuses("main"),
+    ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
     qosClass: qosClass(pod),
   };
 }
@@ -71,7 +72,7 @@ function containerStatus(
   };
 }
 
-function states(record: ContainerRecord, role: string, initialized: boolean): readonly [ContainerState, ContainerState] {
+function states(record: ContainerRecord, role: ContainerRole, initialized: boolean): readonly [ContainerState, ContainerState] {
   const ended = (exit: ContainerExit | undefined): ContainerState => (exit === undefined ? {} : { terminated: terminated(exit) });
   if (record.running !== undefined) return [{ running: { startedAt: rfc3339(record.running.startedAt) } }, ended(record.exit)];
   if (record.waiting !== undefined) return [{ waiting: { ...record.waiting } }, ended(record.exit)];
@@ -154,7 +155,9 @@ function initializedVerdict(
 function containersVerdict(records: ContainerRecords, phase: PodPhase, declared: readonly DeclaredContainer[]): Verdict {
   if (phase === "Succeeded") return { status: false, reason: "PodCompleted" };
   if (phase === "Failed") return { status: false, reason: "PodFailed" };
-  const unready = declared.filter(({ container, role }) => role !== "init" && records.get(container.name)?.ready !== true);
+  const unready = declared.filter(
+    ({ container, role }) => (role === "main" || role === "sidecar") && records.get(container.name)?.ready !== true,
+  );
   if (unready.length === 0) return { status: true };
   const names = unready.map(({ container }) => container.name).join(" ");
   return { status: false, reason: "ContainersNotReady", message: `containers with unready status: [${names}]` };
@@ -172,7 +175,9 @@ function readyVerdict(pod: Pod, containersReady: Verdict): Verdict {
 
 /** Upstream pkg/apis/core/v1/helper/qos: from requests and limits of cpu and memory. */
 function qosClass(pod: Pod): string {
-  const containers = declaredContainers(pod).map(({ container }) => container.resources);
+  const containers = declaredContainers(pod)
+    .filter(({ role }) => role !== "ephemeral")
+    .map(({ container }) => container.resources);
   const named = (map: Readonly<Record<string, string>> | undefined) => ["cpu", "memory"].filter((key) => map?.[key] !== undefined);
   if (containers.every((resources) => named(resources?.limits).length === 0 && named(resources?.requests).length === 0))
     return "BestEffort";

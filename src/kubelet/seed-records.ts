@@ -7,7 +7,8 @@ import { declaredContainers, newRecord, type ContainerExit, type ContainerRecord
  * they do in a new sandbox. `now` in ms since the epoch.
  */
 export function seedRecords(pod: Pod, now: number): ReadonlyMap<string, ContainerRecord> {
-  const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
+  const { initContainerStatuses = [], containerStatuses = [], ephemeralContainerStatuses = [] } = pod.status ?? {};
+  const statuses = [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses];
   return new Map(
     declaredContainers(pod).map(({ container, role }) => {
       const status = statuses.find(({ name }) => name === container.name);
@@ -20,7 +21,7 @@ function seedRecord(name: string, role: ContainerRole, status: ContainerStatus, 
   const fresh = newRecord(name, role);
   const exit = lost(status, now) ?? ended(status.state) ?? ended(status.lastState);
   if (exit === undefined) return { ...fresh, restarts: status.restartCount };
-  if (role !== "main") return { ...fresh, restarts: status.restartCount + 1 };
+  if (role === "init" || role === "sidecar") return { ...fresh, restarts: status.restartCount + 1 };
   return { ...fresh, restarts: status.restartCount, exit, imageID: status.imageID };
 }
 

@@ -12,6 +12,7 @@ import type { MachineFacts } from "./node-object.ts";
 import type { ObjectSources } from "./object-sources.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import type { StatusWriter } from "./status-writer.ts";
+import type { PodTokens } from "./volumes/tokens.ts";
 
 export interface WorkerContext {
   readonly client: Client;
@@ -25,6 +26,7 @@ export interface WorkerContext {
   readonly addresses: readonly PodAddresses[];
   readonly logs: LogStore;
   readonly sources: ObjectSources;
+  readonly tokens: PodTokens;
   readonly machine: MachineFacts;
   readonly hostIPs: readonly string[];
   readonly clusterDomain: string;

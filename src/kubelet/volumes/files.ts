@@ -3,9 +3,9 @@
  * and projected volume plugins (pkg/volume/…).
  */
 import type { ConfigMap, DownwardAPIVolumeFile, KeyToPath, Pod, Secret, Volume, VolumeProjection } from "../../api/types.ts";
-import type { PodSources } from "../environment.ts";
 import { fieldValue, type PodFacts } from "../pod-fields.ts";
 import { resourceValue } from "../resource-fields.ts";
+import type { VolumeSources } from "./sources.ts";
 
 export interface VolumeFile {
   readonly bytes: Buffer;
@@ -23,7 +23,7 @@ export type FilesResult =
 export interface FilesInput {
   readonly pod: Pod;
   readonly facts: PodFacts;
-  readonly sources: PodSources;
+  readonly sources: VolumeSources;
 }
 
 const defaultMode = 0o644;
@@ -106,12 +106,14 @@ function downwardFiles(items: readonly DownwardAPIVolumeFile[] | undefined, mode
   );
 }
 
-/** Service account tokens and trust bundles are not made by this node (`ignoredFields` says so): their files are left out. */
+/** Trust bundles are not made by this node (`ignoredFields` says so): their files are left out. */
 function projectionFiles(source: VolumeProjection, mode: number, input: FilesInput): VolumeFiles {
   if (source.configMap !== undefined) return configMapFiles(source.configMap, mode, input);
   if (source.secret !== undefined) return secretFiles(source.secret, mode, input);
   if (source.downwardAPI !== undefined) return downwardFiles(source.downwardAPI.items, mode, input);
-  return new Map();
+  const { serviceAccountToken } = source;
+  if (serviceAccountToken === undefined) return new Map();
+  return new Map([[safePath(serviceAccountToken.path), { bytes: Buffer.from(input.sources.token(serviceAccountToken)), mode }]]);
 }
 
 /** Validation refuses such paths; here they must not leave the volume even so. */

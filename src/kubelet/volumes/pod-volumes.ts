@@ -7,6 +7,7 @@ import { expand } from "../expansion.ts";
 import type { ContainerMount } from "../runtime/runtime.ts";
 import { writeFiles } from "./atomic-writer.ts";
 import { volumeFiles, type FilesInput } from "./files.ts";
+import { claimNameOf, type ClaimAnswer } from "./sources.ts";
 
 export type SetUpResult = { readonly kind: "ready" } | { readonly kind: "failed"; readonly volume: string; readonly message: string };
 
@@ -72,12 +73,21 @@ export class PodVolumes {
       this.#places.set(volume.name, place);
       return undefined;
     }
+    const claim = claimNameOf(input.pod, volume);
+    if (claim !== undefined) return this.#setUpClaim(volume.name, input.sources.claim(claim));
     const content = volumeFiles(volume, input);
     if (content === undefined) return `volumes of type ${volumeType(volume)} are not supported by this node`;
     if (content.kind === "missing") return content.message;
     const place = join(this.#directory, `kubernetes.io~${volumeType(volume).toLowerCase()}`, volume.name);
     await writeFiles(place, content.files, this.#nextVersion());
     this.#places.set(volume.name, place);
+    return undefined;
+  }
+
+  async #setUpClaim(volume: string, answer: ClaimAnswer): Promise<string | undefined> {
+    if (answer.kind === "missing") return answer.message;
+    await mkdir(answer.path, { recursive: true, mode: 0o777 });
+    this.#places.set(volume, answer.path);
     return undefined;
   }
 

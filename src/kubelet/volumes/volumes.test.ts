@@ -39,6 +39,8 @@ function input(volumes: readonly Volume[]): FilesInput {
     facts: { podIPs: ["127.97.0.1"], hostIPs: [], allocatable: { cpuCores: 2, memoryBytes: 2 ** 30 } },
     sources: {
       configMap: (name) => maps[name],
+      token: ({ audience }) => `token for ${audience}`,
+      claim: (name) => (name === "c" ? { kind: "bound", path: join(directory, "claim") } : { kind: "missing", message: "is not bound" }),
       secret: (name) => (name === "s" ? { metadata: {}, data: { k: Buffer.from("key").toString("base64") } } : undefined),
     },
   };
@@ -72,6 +74,8 @@ test.each<[string, Volume, Record<string, string>]>([
     { name: "v", projected: { sources: [{ configMap: { name: "conf", items: [{ key: "b", path: "b" }] } }, { secret: { name: "s" } }] } },
     { b: "B", k: "key" },
   ],
+  ["token", { name: "v", projected: { sources: [{ serviceAccountToken: { path: "token", audience: "a" } }] } }, { token: "token for a" }],
+  ["claim", { name: "v", persistentVolumeClaim: { claimName: "c" } }, {}],
   ["emptyDir", { name: "v", emptyDir: {} }, {}],
 ])("%s", async (_, volume, expected) => {
   expect(await content(volume)).toEqual(expected);
@@ -82,7 +86,8 @@ test.each<[Volume, string]>([
   [{ name: "v", secret: { secretName: "none" } }, 'secret "none" not found'],
   [{ name: "v", configMap: { name: "conf", items: [{ key: "zz", path: "x" }] } }, "configmap references non-existent config key: zz"],
   [{ name: "v", configMap: { name: "conf", items: [{ key: "a", path: "../x" }] } }, 'path "../x" leaves the volume'],
-  [{ name: "v", persistentVolumeClaim: { claimName: "c" } }, "volumes of type persistentVolumeClaim are not supported by this node"],
+  [{ name: "v", persistentVolumeClaim: { claimName: "d" } }, "is not bound"],
+  [{ name: "v", nfs: { server: "s", path: "/" } }, "volumes of type nfs are not supported by this node"],
   [{ name: "v", hostPath: { path: "/etc/hostname", type: "Directory" } }, "hostPath type check failed: /etc/hostname is not a directory"],
 ])("%j: %s", async (volume, message) => {
   expect((await setUp(volume)).result).toEqual({ kind: "failed", volume: "v", message });

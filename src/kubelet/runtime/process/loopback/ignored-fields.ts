@@ -42,11 +42,6 @@ const volumeRules: readonly Rule<Volume>[] = [
   ["emptyDir.sizeLimit", "the directory may grow as long as the disk has room", (volume) => volume.emptyDir?.sizeLimit !== undefined],
   ["emptyDir.medium", "the directory lies on disk", (volume) => (volume.emptyDir?.medium ?? "") !== ""],
   [
-    "projected.sources.serviceAccountToken",
-    "no tokens are made",
-    (volume) => (volume.projected?.sources ?? []).some(({ serviceAccountToken }) => serviceAccountToken !== undefined),
-  ],
-  [
     "projected.sources.clusterTrustBundle",
     "no trust bundles are made",
     (volume) => (volume.projected?.sources ?? []).some(({ clusterTrustBundle }) => clusterTrustBundle !== undefined),
