@@ -13,6 +13,7 @@ import { rootCaController } from "./root-ca/controller.ts";
 import { schedulerController } from "./scheduler/controller.ts";
 import { serviceSelectorController } from "./serviceselector/controller.ts";
 import { serviceAccountController } from "./serviceaccount/controller.ts";
+import { statefulSetController } from "./statefulset/controller.ts";
 
 export type { ControllerContext, ControllerEntry, ControllerOptions } from "./controller.ts";
 
@@ -20,6 +21,7 @@ export const controllers: readonly ControllerEntry[] = [
   deploymentController,
   replicaSetController,
   replicationController,
+  statefulSetController,
   schedulerController,
   endpointSliceController,
   endpointsController,

@@ -29,5 +29,8 @@ export const replicationControllerKind: ReplicatedKind<ReplicationController> = 
     ...controller,
     spec: { ...spec, selector: { matchLabels: selector }, template },
   }),
-  status: ({ terminatingReplicas: _, ...status }) => status,
+  status: (status) => {
+    const { terminatingReplicas: _, ...known } = status;
+    return known;
+  },
 };
