@@ -19,6 +19,7 @@ import type { Clock } from "../lib/clock.ts";
 import { FairleadError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
+import type { SocketSource } from "./network/network.ts";
 
 const namespace = "kube-system";
 
@@ -158,6 +159,10 @@ export interface ClusterDnsOptions {
   readonly metrics: MetricsRegistry;
   /** The server's own address: unique to this cluster, so that several run side by side. */
   readonly host: string;
+  /** Who makes its sockets, where that is not this thread. */
+  readonly sockets?: SocketSource;
+  /** Further names of the default Corefile: name → addresses. */
+  readonly hosts: Readonly<Record<string, readonly string[]>>;
   readonly clusterIP: string;
   readonly clusterDomain: string;
 }

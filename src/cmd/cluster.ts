@@ -44,6 +44,10 @@ export interface ClusterOptions {
   readonly nodes?: number;
   /** Node name → its labels beside those that every node has. */
   readonly nodeLabels?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Of each node's IPv4 pod range; default 24. */
+  readonly nodeCIDRMaskSize?: number;
+  /** Of each node; default 110, as upstream's. */
+  readonly maxPods?: number;
   /** Default `sqlite`, in `paths.store`. */
   readonly storage?: "sqlite" | "memory";
   /** Default true: the API listens at once. Otherwise from the first call of `listen` on. */
@@ -164,6 +168,8 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
         log,
         metrics,
         host: network.dns.host,
+        ...(network.dns.sockets === undefined ? {} : { sockets: network.dns.sockets }),
+        hosts: network.hosts,
         clusterIP: plan.clusterDNS,
         clusterDomain: plan.clusterDomain,
       })
@@ -171,22 +177,17 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
   if (dns !== undefined) await manager.start(dns);
 
   // 3. Nodes: each with its proxy and kubelet.
+  await network.openApi?.(control.server);
+  const shared = { plan, manager, informers, recorder, dns, paths, wants, clock, log, metrics };
+  await network.startShared?.(shared);
   for (let index = 1; index <= (options.nodes ?? 1); index++) {
     const name = `node-${index}`;
     nodes.push(
       await network.startNode(index, {
-        plan,
-        manager,
+        ...shared,
         client: control.clientOf(`system:node:${name}`, ["system:nodes"]),
-        informers,
-        recorder,
-        dns,
-        paths,
         labels: options.nodeLabels?.[name] ?? {},
-        wants,
-        clock,
-        log,
-        metrics,
+        ...(options.maxPods === undefined ? {} : { maxPods: options.maxPods }),
       }),
     );
   }

@@ -17,6 +17,8 @@ export interface LoopbackNetwork {
   readonly proxyAddress: string;
   /** Addresses of LoadBalancer Services. */
   readonly loadBalancerCIDR: string;
+  /** By which the host reaches a node that is a namespace; `index` from 1 to 250. */
+  nodeAddress(index: number): string;
 }
 
 export interface ClaimedNetwork {
@@ -36,6 +38,7 @@ export function loopbackNetwork(slot: number): LoopbackNetwork {
     dnsAddress: `127.${pods}.255.53`,
     proxyAddress: `127.${pods}.255.80`,
     loadBalancerCIDR: `127.${pods}.128.0/18`,
+    nodeAddress: (index) => `127.${pods}.254.${index}`,
   };
 }
 

@@ -117,6 +117,7 @@ function kubeletOf(nodeName: string, runtime: Runtime, gateway: PodGateway | und
     runtime,
     dataDir: paths.pods,
     version: `v${kubernetesVersion}`,
+    ...(context.maxPods === undefined ? {} : { maxPods: context.maxPods }),
     podEnvironment: (pod, podIP) =>
       gateway?.environment({ namespace: pod.metadata.namespace ?? "", name: pod.metadata.name ?? "", ip: podIP }) ?? {},
     clock,

@@ -51,6 +51,8 @@ export interface ClusterNetwork {
   readonly loadBalancerCIDR: string;
   /** A pod's fields that have no effect in this mode. */
   ignoredFields(pod: Pod): readonly IgnoredField[];
+  /** Starts what all nodes share, before the first. */
+  startShared?(context: SharedContext): Promise<void>;
   /** Starts a node's parts, as components of the manager. */
   startNode(index: number, context: NodeContext): Promise<RunningNode>;
   /** Gives everything back, after the components have stopped. */
@@ -58,20 +60,26 @@ export interface ClusterNetwork {
 }
 
 /** What every node's parts are made of. */
-export interface NodeContext {
+export interface SharedContext {
   readonly plan: AddressPlan;
   readonly manager: Manager;
-  readonly client: Client;
   readonly informers: InformerFactory;
   readonly recorder: (component: string) => EventRecorder;
   readonly dns: ClusterDns | undefined;
   readonly paths: ClusterPaths;
-  readonly labels: Readonly<Record<string, string>>;
   /** Whether a part is wanted: `proxy`, `kubelet`, `forward-proxy`. */
   readonly wants: (part: string) => boolean;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: MetricsRegistry;
+}
+
+export interface NodeContext extends SharedContext {
+  /** The kubelet's. */
+  readonly client: Client;
+  readonly labels: Readonly<Record<string, string>>;
+  /** At most this many pods; default the kubelet's. */
+  readonly maxPods?: number;
 }
 
 export interface RunningNode {
