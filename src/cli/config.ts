@@ -68,6 +68,8 @@ export const configFields: Readonly<Record<string, Field>> = {
     what: "ports of NodePort Services",
     read: (value) => portRangeOption(text(value)),
   },
+  "networking.nodeCIDRMaskSize": { flag: "nodeCidrMaskSize", what: "size of each node's part of the pods' IPv4 range", read: whole(8, 30) },
+  maxPods: { flag: "maxPods", what: "pods of each node", read: whole(1, 60_000) },
   "networking.dnsDomain": { flag: "clusterDomain", what: "the zone of Service names", read: text },
   "networking.clusterDNS": { flag: "clusterDns", what: "address of the Service kube-dns", read: text },
 };

@@ -5,6 +5,8 @@ import {
   cidrOption,
   durationOption,
   listOption,
+  maskSizeOption,
+  maxPodsOption,
   nodeLabelsOption,
   nodesOption,
   outputOption,
@@ -123,6 +125,8 @@ interface UpFlags {
   readonly mode: ModeChoice;
   readonly nodes: number;
   readonly nodeLabels: NodeLabels;
+  readonly maxPods?: number;
+  readonly nodeCidrMaskSize?: number;
 }
 
 function addUp(program: Command, argv: readonly string[], terminal: Terminal, report: Report): void {
@@ -158,6 +162,12 @@ function addUp(program: Command, argv: readonly string[], terminal: Terminal, re
       )
         .default({}, "none")
         .argParser(checked(nodeLabelsOption)),
+    )
+    .addOption(new Option("--max-pods <count>", "pods of each node (default: 110)").argParser(checked(maxPodsOption)))
+    .addOption(
+      new Option("--node-cidr-mask-size <bits>", "size of each node's part of the pods' IPv4 range (default: 24)").argParser(
+        checked(maskSizeOption),
+      ),
     )
     .option("--no-check", "do not send requests and DNS queries for the report")
     .addOption(
@@ -211,7 +221,18 @@ function port(value: string): number {
 }
 
 function upOptions(flags: UpFlags) {
-  const { filename: files, reportFile, serviceClusterIpRange, podNetworkCidr, clusterDns, dataDir, detach: _, config: __, ...rest } = flags;
+  const {
+    filename: files,
+    reportFile,
+    serviceClusterIpRange,
+    podNetworkCidr,
+    clusterDns,
+    dataDir,
+    detach: _,
+    config: __,
+    nodeCidrMaskSize,
+    ...rest
+  } = flags;
   return {
     ...rest,
     files,
@@ -220,6 +241,7 @@ function upOptions(flags: UpFlags) {
     ...(podNetworkCidr === undefined ? {} : { podNetworkCIDR: podNetworkCidr }),
     ...(clusterDns === undefined ? {} : { clusterDNS: clusterDns }),
     ...(reportFile === undefined ? {} : { reportFile }),
+    ...(nodeCidrMaskSize === undefined ? {} : { nodeCIDRMaskSize: nodeCidrMaskSize }),
   };
 }
 

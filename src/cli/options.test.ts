@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cidrOption, durationOption, listOption, outputOption, portRangeOption } from "./options.ts";
+import { cidrOption, durationOption, listOption, nodeLabelsOption, nodesOption, outputOption, portRangeOption } from "./options.ts";
 
 test.each([
   ["500ms", 500],
@@ -24,4 +24,23 @@ test("lists and output formats", () => {
   expect(listOption("c", listOption("a,b"))).toEqual(["a", "b", "c"]);
   expect(outputOption("json")).toBe("json");
   expect(() => outputOption("yaml")).toThrow("unknown output format");
+});
+
+test.each<[string, Readonly<Record<string, Readonly<Record<string, string>>>>]>([
+  ["disk=ssd", { "*": { disk: "ssd" } }],
+  ["node-2:topology.kubernetes.io/zone=b,disk=hdd", { "node-2": { "topology.kubernetes.io/zone": "b", disk: "hdd" } }],
+])("--node-labels %s", (value, wanted) => {
+  expect(nodeLabelsOption(value, {})).toEqual(wanted);
+});
+
+test("--node-labels adds up, the later value wins", () => {
+  expect(nodeLabelsOption("node-1:a=2", nodeLabelsOption("node-1:a=1,b=1", {}))).toEqual({ "node-1": { a: "2", b: "1" } });
+});
+
+test.each(["zone", "a=b=c", "node-1:a b=c", "=x"])("--node-labels %s is refused", (value) => {
+  expect(() => nodeLabelsOption(value, {})).toThrow("--node-labels");
+});
+
+test.each(["0", "-1", "101", "three", "1e2"])("--nodes %s is refused", (value) => {
+  expect(() => nodesOption(value)).toThrow("number of nodes");
 });

@@ -60,12 +60,16 @@ export function servedResources(): readonly Resource[] {
 /** `auto` becomes the best mode that this machine allows. */
 export type ModeChoice = "auto" | "namespaces" | "loopback";
 
-const maxNodes = 100;
+export const nodesOption = wholeOption("number of nodes", 1, 100);
+export const maxPodsOption = wholeOption("number of pods", 1, 60_000);
+export const maskSizeOption = wholeOption("prefix length", 8, 30);
 
-export function nodesOption(value: string): number {
-  const count = Number(value);
-  if (/^\d{1,3}$/.test(value) && count >= 1 && count <= maxNodes) return count;
-  throw new FairleadError("FL_USAGE", `${JSON.stringify(value)} is no number of nodes`, { hint: `From 1 to ${maxNodes}.` });
+function wholeOption(what: string, low: number, high: number): (value: string) => number {
+  return (value) => {
+    const count = Number(value);
+    if (/^\d{1,9}$/.test(value) && count >= low && count <= high) return count;
+    throw new FairleadError("FL_USAGE", `${JSON.stringify(value)} is no ${what}`, { hint: `From ${low} to ${high}.` });
+  };
 }
 
 /** Node name → its labels; `*` is every node. */
