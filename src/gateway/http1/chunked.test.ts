@@ -14,7 +14,7 @@ interface Read {
 function read(text: string, framed: boolean, cuts: readonly number[] = []): Read {
   let data = "";
   let trailers: readonly Field[] | undefined;
-  const reader = new ChunkedReader({ data: (bytes) => (data += bytes.latin1Slice()), end: (fields) => (trailers = fields) }, framed);
+  const reader = new ChunkedReader({ data: (bytes) => (data += bytes.toString("latin1")), end: (fields) => (trailers = fields) }, framed);
   const edges = [...new Set([0, ...cuts, text.length])].toSorted((a, b) => a - b);
   for (let index = 1; index < edges.length; index++) {
     const [from, to] = [edges[index - 1] as number, edges[index] as number];

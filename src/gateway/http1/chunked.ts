@@ -172,7 +172,7 @@ export class ChunkedReader {
   /** Trailer fields, up to the empty line. */
   #takeTrailer(bytes: Buffer, at: number): number | Stop {
     const before = this.#trailer.length;
-    this.#trailer += bytes.latin1Slice(at, Math.min(bytes.length, at + maxTrailer + 4 - before));
+    this.#trailer += bytes.toString("latin1", at, Math.min(bytes.length, at + maxTrailer + 4 - before));
     const text = this.#trailer;
     const end = text.startsWith("\r\n") ? 0 : text.indexOf("\r\n\r\n") + 2;
     if (end === 1) {

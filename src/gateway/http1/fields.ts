@@ -95,6 +95,7 @@ function roleOf(name: string): FieldRole {
 }
 
 /** A bare CR or LF, or another control character but HTAB: nothing that a head may hold. */
+// oxlint-disable-next-line no-control-regex -- control characters are what it is about
 const forbidden = /\r(?!\n)|(?<!\r)\n|[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 
 export function hasForbiddenBytes(text: string): boolean {

@@ -50,7 +50,7 @@ export function parseRequestHead(bytes: Buffer, limits: HeadLimits = defaultHead
   const skip = bytes[0] === 13 && bytes[1] === 10 ? 2 : 0;
   const end = bytes.indexOf("\r\n\r\n", skip, "latin1");
   if (end < 0 || end > limits.headBytes) return unfinished(bytes, limits);
-  const text = bytes.latin1Slice(skip, end + 2);
+  const text = bytes.toString("latin1", skip, end + 2);
   if (hasForbiddenBytes(text)) return refused(400, "a control character, or a line that does not end with CR LF");
   const head = parseHead(text, limits, end + 4);
   return head;

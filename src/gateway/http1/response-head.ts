@@ -33,7 +33,7 @@ export function parseResponseHead(bytes: Buffer, method: string): ResponseHead |
   const end = bytes.indexOf("\r\n\r\n", 0, "latin1");
   if (end < 0) return bytes.length > maxHeadBytes ? malformed("a head that is too long") : { kind: "incomplete" };
   if (end > maxHeadBytes) return malformed("a head that is too long");
-  const text = bytes.latin1Slice(0, end + 2);
+  const text = bytes.toString("latin1", 0, end + 2);
   if (hasForbiddenBytes(text)) return malformed("a control character, or a line that does not end with CR LF");
   const [line, minor, status, reason = ""] = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([^\r]*))?\r\n/.exec(text) ?? [];
   if (line === undefined) return malformed("no status line");

@@ -1,0 +1,386 @@
+/**
+ * A client's HTTP/1.1 connection: reads requests one after the other, writes each answer, and becomes a tunnel when the endpoint
+ * changes protocols. The machine has three states, what the connection's bytes are at the moment:
+ *
+ *   head ──whole──► body ──whole──► answer ──ended, kept──► head
+ *
+ * Bytes of the next request that come early (pipelining) wait, and the socket with them.
+ */
+import type { Socket } from "node:net";
+import { ChunkedReader, type ChunkResult } from "../http1/chunked.ts";
+import type { Field } from "../http1/fields.ts";
+import { parseRequestHead, type HeadLimits, type RequestHead } from "../http1/request-head.ts";
+import type { ResponseHead } from "../http1/response-head.ts";
+import { reasonPhrase, refusal, type OwnAnswer } from "./answers.ts";
+import type { AnswerHead, ClientInfo, ClientSide, Exchange, ProxiedRequest } from "./client-side.ts";
+import type { EngineLimits } from "./engine.ts";
+import { framingLine, goesToEndpoint, keptLines } from "./lines.ts";
+import type { Expiring, Sweeper } from "./sweeper.ts";
+import { openTunnel } from "./tunnel.ts";
+
+export interface Http1ClientOptions {
+  readonly socket: Socket;
+  readonly info: Omit<ClientInfo, "httpVersion">;
+  readonly limits: EngineLimits;
+  readonly headLimits: HeadLimits;
+  readonly sweeper: Sweeper;
+  readonly now: () => number;
+  /** Has the request answered. Undefined: it was answered already, by `ownAnswer`. */
+  readonly handle: (request: ProxiedRequest, client: Http1Client) => Exchange | undefined;
+  /** A head that was refused, for the log. */
+  readonly refused: (status: number, why: string) => void;
+  /** The connection is gone, or a tunnel whose end `tunnelClosed` tells. */
+  readonly closed: () => void;
+  readonly tunnelOpened: (client: Socket, upstream: Socket) => () => void;
+}
+
+type State = "head" | "body" | "answer" | "closing" | "closed";
+
+const emptyBytes = Buffer.alloc(0);
+/** Bodies up to this are copied behind their head: one write is cheaper than two. */
+const joinBelow = 16_384;
+/** How long what still comes is read and thrown away, so that a reset does not take the answer from the client (RFC 9112 9.6). */
+const lingerMs = 2000;
+
+export class Http1Client implements ClientSide, Expiring {
+  deadline: number;
+  readonly #options: Http1ClientOptions;
+  readonly #socket: Socket;
+  #state: State = "head";
+  #unread: Buffer = emptyBytes;
+  #request: RequestHead | undefined;
+  #exchange: Exchange | undefined;
+  #chunks: ChunkedReader | undefined;
+  #left = 0;
+  #received = 0;
+  #chunked = false;
+  #headOut = "";
+  /** The head of the answer is out, its end not. */
+  #answering = false;
+  #keep = true;
+  #draining = false;
+  #processing = false;
+
+  constructor(options: Http1ClientOptions) {
+    this.#options = options;
+    this.#socket = options.socket;
+    this.deadline = options.sweeper.after(options.limits.headMs);
+    options.sweeper.add(this);
+    const socket = options.socket;
+    socket.on("data", this.#onData);
+    socket.on("end", this.#onEnd);
+    socket.on("drain", this.#onDrain);
+    socket.on("error", noticedAtClose);
+    socket.on("close", this.#onClose);
+    socket.resume();
+  }
+
+  /** The client's side of HTTP/1.0 knows no chunks. */
+  get framed(): boolean {
+    return this.#request?.minorVersion === 1;
+  }
+
+  /** No further request is taken; the one under way is answered. */
+  drain(): void {
+    this.#draining = true;
+    if (this.#state === "head" && this.#unread.length === 0) this.#socket.destroy();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  expire(): void {
+    if (this.#state === "head" && this.#unread.length > 0) this.#refuse(408, "the head took too long");
+    else if (this.#state === "body") this.#refuse(408, "the body took too long");
+    else this.#socket.destroy();
+  }
+
+  readonly #onData = (bytes: Buffer) => {
+    if (this.#state === "closing") return;
+    if (this.#state === "body" && this.#unread.length === 0 && !this.#processing) {
+      this.#unread = this.#takeBody(bytes);
+      if (this.#state === "body" || this.#unread.length === 0) return;
+    } else this.#unread = this.#unread.length === 0 ? bytes : Buffer.concat([this.#unread, bytes]);
+    this.#process();
+  };
+
+  /** Works on what has come until that needs more, or an answer. */
+  #process(): void {
+    if (this.#processing) return;
+    this.#processing = true;
+    while (this.#unread.length > 0) {
+      if (this.#state === "head") {
+        if (!this.#takeHead()) break;
+      } else if (this.#state === "body") this.#unread = this.#takeBody(this.#unread);
+      else {
+        this.#socket.pause();
+        break;
+      }
+    }
+    this.#processing = false;
+  }
+
+  /** Whether there was a whole head. */
+  #takeHead(): boolean {
+    const { limits, headLimits, sweeper } = this.#options;
+    const head = parseRequestHead(this.#unread, headLimits);
+    if (head.kind === "incomplete") {
+      if (this.#received === 0) this.deadline = sweeper.after(limits.headMs);
+      this.#received = this.#unread.length;
+      return false;
+    }
+    if (head.kind === "refused") {
+      this.#refuse(head.status, head.why);
+      return false;
+    }
+    this.#unread = this.#unread.subarray(head.bytes);
+    this.#begin(head);
+    return true;
+  }
+
+  #begin(head: RequestHead): void {
+    const { limits, sweeper, handle } = this.#options;
+    this.#request = head;
+    this.#keep = head.keepAlive && !this.#draining;
+    this.#received = 0;
+    this.#chunks = undefined;
+    const { body } = head;
+    if (body.kind === "length" && body.length > limits.bodyBytes) return this.#refuse(413, `a body of more than ${limits.bodyBytes} bytes`);
+    const expect = head.fields.find(({ role }) => role === "expect");
+    if (expect !== undefined && expect.value.toLowerCase() !== "100-continue")
+      return this.#refuse(417, "an expectation that is not 100-continue");
+    if (head.path === "*") return this.ownAnswer({ status: 200, lines: "", body: "" });
+    const whole = body.kind === "none" || (body.kind === "length" && body.length === 0);
+    this.#state = whole ? "answer" : "body";
+    this.deadline = whole ? Number.POSITIVE_INFINITY : sweeper.after(limits.bodyMs);
+    this.#left = body.kind === "length" ? body.length : 0;
+    const exchange = handle(this.#proxied(head), this);
+    if (exchange === undefined || this.#over()) return;
+    this.#exchange = exchange;
+    if (body.kind === "chunked") this.#chunks = this.#chunkReader(exchange);
+    if (whole) exchange.end([]);
+  }
+
+  #over(): boolean {
+    return this.#state === "closing" || this.#state === "closed";
+  }
+
+  #proxied(head: RequestHead): ProxiedRequest {
+    const { info, now } = this.#options;
+    const { fields, connection, text } = head;
+    return {
+      method: head.method,
+      path: head.path,
+      query: head.query,
+      authority: head.authority,
+      header: (name) => joined(fields, name),
+      lines: (except) => keptLines(text, fields, (field) => goesToEndpoint(field, connection) && except?.has(field.name) !== true),
+      body: head.body,
+      framed: true,
+      // A body and a change of protocol in one request: the body wins, as the endpoint may not expect both.
+      upgrade: head.body.kind === "none" ? head.upgrade : undefined,
+      client: { ...info, httpVersion: head.minorVersion === 1 ? "1.1" : "1.0" },
+      began: now(),
+    };
+  }
+
+  #chunkReader(exchange: Exchange): ChunkedReader {
+    const data = (bytes: Buffer) => {
+      if (!exchange.write(bytes)) this.#socket.pause();
+    };
+    const end = (trailers: readonly Field[]) => {
+      this.#bodyEnds();
+      exchange.end(trailers);
+    };
+    return new ChunkedReader({ data, end }, true);
+  }
+
+  /** Gives what is not the body's. */
+  #takeBody(bytes: Buffer): Buffer {
+    const { limits, sweeper } = this.#options;
+    this.deadline = sweeper.after(limits.bodyMs);
+    this.#received += bytes.length;
+    if (this.#chunks !== undefined) {
+      if (this.#received > limits.bodyBytes) return this.#malformedBody(413, `a body of more than ${limits.bodyBytes} bytes`);
+      const result: ChunkResult = this.#chunks.push(bytes);
+      if (result.kind === "malformed") return this.#malformedBody(400, result.why);
+      return result.kind === "end" ? bytes.subarray(result.used) : emptyBytes;
+    }
+    const take = Math.min(this.#left, bytes.length);
+    this.#left -= take;
+    const exchange = this.#exchange;
+    const room = exchange?.write(take === bytes.length ? bytes : bytes.subarray(0, take)) ?? true;
+    if (!room) this.#socket.pause();
+    if (this.#left === 0) {
+      this.#bodyEnds();
+      exchange?.end([]);
+    }
+    return take === bytes.length ? emptyBytes : bytes.subarray(take);
+  }
+
+  #bodyEnds(): void {
+    if (this.#state === "body") this.#state = "answer";
+    this.deadline = Number.POSITIVE_INFINITY;
+  }
+
+  #malformedBody(status: number, why: string): Buffer {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    exchange?.abort();
+    this.#refuse(status, why);
+    return emptyBytes;
+  }
+
+  /** Answers and closes: after a malformed request nobody knows where the next one begins. */
+  #refuse(status: number, why: string): void {
+    if (this.#over()) return;
+    this.#options.refused(status, why);
+    if (this.#answering) return void this.#socket.destroy();
+    this.#keep = false;
+    this.ownAnswer(refusal(status, "BadRequest", why));
+  }
+
+  /** The gateway's own answer in the place of an endpoint's. */
+  ownAnswer({ status, lines, body }: OwnAnswer): void {
+    const text = this.#request?.method === "HEAD" ? "" : body;
+    this.respond({ status, reason: reasonPhrase(status), lines, body: { kind: "none", contentLength: String(body.length) } });
+    this.#headOut += text;
+    this.end([]);
+  }
+
+  // The answer, from the exchange.
+
+  interim(status: number, reason: string, lines: string): void {
+    if (this.#request?.minorVersion === 1) this.#socket.write(`HTTP/1.1 ${status} ${reason}\r\n${lines}\r\n`, "latin1");
+  }
+
+  respond({ status, reason, body, lines }: AnswerHead): void {
+    this.#answering = true;
+    this.#chunked = body.kind === "stream" && this.framed;
+    if (this.#state === "body" || this.#draining || (body.kind === "stream" && !this.#chunked)) this.#keep = false;
+    const asks = this.#request?.minorVersion === 0 && this.#keep ? "Connection: keep-alive\r\n" : "";
+    this.#headOut = `HTTP/1.1 ${status} ${reason}\r\n${lines}${framingLine(body, this.#chunked)}${this.#keep ? asks : "Connection: close\r\n"}\r\n`;
+  }
+
+  write(bytes: Buffer): boolean {
+    if (this.#headOut === "") return this.#limitWrites(this.#socket.write(bytes));
+    const head = this.#headOut;
+    this.#headOut = "";
+    if (bytes.length < joinBelow) return this.#limitWrites(this.#socket.write(joinedBytes(head, bytes)));
+    this.#socket.cork();
+    this.#socket.write(head, "latin1");
+    const room = this.#socket.write(bytes);
+    this.#socket.uncork();
+    return this.#limitWrites(room);
+  }
+
+  /** A client that does not read has as long as one that does not write. */
+  #limitWrites(room: boolean): boolean {
+    if (!room) this.deadline = this.#options.sweeper.after(this.#options.limits.bodyMs);
+    return room;
+  }
+
+  flush(): void {
+    if (this.#headOut === "") return;
+    this.#socket.write(this.#headOut, "latin1");
+    this.#headOut = "";
+  }
+
+  end(trailers: readonly Field[]): void {
+    if (this.#chunked) this.#headOut += `0\r\n${trailers.map(({ name, value }) => `${name}: ${value}\r\n`).join("")}\r\n`;
+    this.flush();
+    this.#exchange = undefined;
+    this.#answering = false;
+    if (!this.#keep) return this.#close();
+    this.#state = "head";
+    this.#request = undefined;
+    this.deadline = this.#options.sweeper.after(this.#options.limits.idleMs);
+    if (this.#draining && this.#unread.length === 0) return this.#close();
+    this.#socket.resume();
+    if (this.#unread.length > 0) this.#process();
+  }
+
+  tunnel(head: ResponseHead, upstream: Socket, early: Buffer): void {
+    const socket = this.#socket;
+    this.#state = "closed";
+    this.#exchange = undefined;
+    this.#forgetSocket();
+    socket.pause();
+    const upgrade = head.fields.find(({ role }) => role === "upgrade")?.value ?? this.#request?.upgrade ?? "";
+    const lines = keptLines(head.text, head.fields, ({ role }) => role === "end-to-end");
+    socket.write(`HTTP/1.1 101 ${head.reason}\r\n${lines}Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`, "latin1");
+    if (early.length > 0) socket.write(early);
+    if (this.#unread.length > 0) upstream.write(this.#unread);
+    openTunnel(socket, upstream, this.#options.tunnelOpened(socket, upstream));
+  }
+
+  abort(): void {
+    this.#exchange = undefined;
+    this.#state = "closed";
+    // A reset, or at least no proper end: the client sees that the answer is not whole.
+    this.#socket.destroy();
+  }
+
+  resumeBody(): void {
+    if (this.#state === "body") this.#socket.resume();
+  }
+
+  // The socket.
+
+  readonly #onDrain = () => {
+    if (this.#state === "answer") this.deadline = Number.POSITIVE_INFINITY;
+    this.#exchange?.resume();
+  };
+
+  /** The client sends no more. What it asked for it still gets; a request that is not whole never will be. */
+  readonly #onEnd = () => {
+    this.#keep = false;
+    if (this.#state !== "answer") this.#socket.end();
+    if (this.#state === "body") this.#socket.destroy();
+  };
+
+  readonly #onClose = () => {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    this.#state = "closed";
+    this.#forgetSocket();
+    exchange?.abort();
+  };
+
+  #close(): void {
+    const { sweeper, limits } = this.#options;
+    this.#state = "closing";
+    this.#unread = emptyBytes;
+    this.deadline = sweeper.after(limits.bodyMs);
+    // From when the answer is out, the client has a moment to end its side too.
+    this.#socket.end(() => (this.deadline = sweeper.after(lingerMs)));
+    this.#socket.resume();
+  }
+
+  #forgetSocket(): void {
+    this.#options.sweeper.remove(this);
+    this.#socket.off("data", this.#onData);
+    this.#socket.off("end", this.#onEnd);
+    this.#socket.off("drain", this.#onDrain);
+    this.#socket.off("close", this.#onClose);
+    this.#options.closed();
+  }
+}
+
+function joinedBytes(head: string, bytes: Buffer): Buffer {
+  const all = Buffer.allocUnsafe(head.length + bytes.length);
+  all.write(head, 0, "latin1");
+  bytes.copy(all, head.length);
+  return all;
+}
+
+function joined(fields: readonly Field[], name: string): string | undefined {
+  let value: string | undefined;
+  for (const field of fields) if (field.name === name) value = value === undefined ? field.value : `${value}, ${field.value}`;
+  return value;
+}
+
+function noticedAtClose(): void {
+  // An error is always followed by `close`; without a listener it would end the process.
+}

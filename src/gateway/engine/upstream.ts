@@ -1,0 +1,200 @@
+/** Connections to endpoints, kept open between requests. One request at a time goes over each (HTTP/1.1 without pipelining). */
+import type { Socket } from "node:net";
+import { errnoCode } from "../../lib/errors.ts";
+import type { BackendEndpoint } from "../../decide/routes/index.ts";
+import type { Expiring, Sweeper } from "./sweeper.ts";
+
+/** A connected socket, half-open allowed, not yet read. Rejects with the system's error. */
+export type Connect = (endpoint: BackendEndpoint, timeoutMs: number) => Promise<Socket>;
+
+/** Who uses a connection now. */
+export interface UpstreamUser {
+  onData(bytes: Buffer): void;
+  /** The endpoint has sent all it will. */
+  onEnd(): void;
+  /** The connection is gone; `code`: the errno, if it broke. */
+  onClose(code: string | undefined): void;
+  onDrain(): void;
+  /** The deadline that the user set is over. */
+  onTimeout(): void;
+}
+
+/** An address that some backend has now. */
+export class Endpoint {
+  readonly address: BackendEndpoint;
+  /** Requests under way. */
+  active = 0;
+  /** Backends that have it; at 0 its connections are closed when they become idle. */
+  references = 0;
+  /** In the sweeper's time: not chosen before that if another can be. */
+  avoidUntil = 0;
+  readonly idle: UpstreamConnection[] = [];
+
+  constructor(address: BackendEndpoint) {
+    this.address = address;
+  }
+
+  get key(): string {
+    return `${this.address.ip} ${this.address.port}`;
+  }
+}
+
+export interface PoolOptions {
+  readonly connect: Connect;
+  readonly sweeper: Sweeper;
+  readonly connectMs: number;
+  readonly maxIdle: number;
+}
+
+/** How long an idle connection is kept: less than the 5 s after which Node closes its side, the shortest common default. */
+const idleMs = 4000;
+
+export class UpstreamPool {
+  readonly options: PoolOptions;
+  readonly #connections = new Set<UpstreamConnection>();
+
+  constructor(options: PoolOptions) {
+    this.options = options;
+  }
+
+  /** The most recently used idle connection: the others may then grow old and go. */
+  takeIdle(endpoint: Endpoint): UpstreamConnection | undefined {
+    return endpoint.idle.pop();
+  }
+
+  async open(endpoint: Endpoint): Promise<UpstreamConnection> {
+    const socket = await this.options.connect(endpoint.address, this.options.connectMs);
+    const connection = new UpstreamConnection(this, endpoint, socket);
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  forget(connection: UpstreamConnection): void {
+    this.#connections.delete(connection);
+  }
+
+  close(): void {
+    for (const connection of this.#connections) connection.destroy();
+  }
+}
+
+export class UpstreamConnection implements Expiring {
+  deadline = Number.POSITIVE_INFINITY;
+  /** Has carried a request before: it may have been closed by the endpoint in the meantime. */
+  reused = false;
+  readonly endpoint: Endpoint;
+  readonly #pool: UpstreamPool;
+  #socket: Socket | undefined;
+  #user: UpstreamUser | undefined;
+  #errno: string | undefined;
+
+  constructor(pool: UpstreamPool, endpoint: Endpoint, socket: Socket) {
+    this.#pool = pool;
+    this.endpoint = endpoint;
+    this.#socket = socket;
+    socket.on("data", this.#onData);
+    socket.on("end", this.#onEnd);
+    socket.on("error", this.#onError);
+    socket.on("close", this.#onClose);
+    socket.on("drain", this.#onDrain);
+    socket.setNoDelay(true);
+    pool.options.sweeper.add(this);
+  }
+
+  use(user: UpstreamUser): void {
+    this.#user = user;
+    this.deadline = Number.POSITIVE_INFINITY;
+    this.#socket?.resume();
+  }
+
+  /** The deadline in `ms`; each call replaces the last. */
+  limit(ms: number): void {
+    this.deadline = this.#pool.options.sweeper.after(ms);
+  }
+
+  write(bytes: Buffer): boolean {
+    return this.#socket?.write(bytes) ?? true;
+  }
+
+  writeText(text: string): boolean {
+    return this.#socket?.write(text, "latin1") ?? true;
+  }
+
+  pause(): void {
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    this.#socket?.resume();
+  }
+
+  /** The answer is whole: the connection waits for the next request. */
+  release(keepSeconds: number | undefined): void {
+    this.#user = undefined;
+    this.reused = true;
+    const { maxIdle } = this.#pool.options;
+    const keepMs = keepSeconds === undefined ? idleMs : Math.min(idleMs * 8, keepSeconds * 1000 - 1000);
+    const { idle, references } = this.endpoint;
+    if (this.#socket === undefined || references === 0 || idle.length >= maxIdle || keepMs <= 0) return this.destroy();
+    // Not `after`: here early is right and late is wrong.
+    this.deadline = this.#pool.options.sweeper.after(keepMs) - 2000;
+    idle.push(this);
+    this.#socket.resume();
+  }
+
+  /** Gives the socket away (an upgrade); nothing of it is left here. */
+  detach(): Socket {
+    const socket = this.#socket as Socket;
+    socket.off("data", this.#onData);
+    socket.off("end", this.#onEnd);
+    socket.off("error", this.#onError);
+    socket.off("close", this.#onClose);
+    socket.off("drain", this.#onDrain);
+    this.#gone();
+    return socket;
+  }
+
+  destroy(): void {
+    const socket = this.#socket;
+    this.#user = undefined;
+    this.#gone();
+    socket?.destroy();
+  }
+
+  expire(): void {
+    if (this.#user === undefined) this.destroy();
+    else this.#user.onTimeout();
+  }
+
+  #gone(): void {
+    this.#socket = undefined;
+    this.#pool.options.sweeper.remove(this);
+    this.#pool.forget(this);
+    const at = this.endpoint.idle.indexOf(this);
+    if (at >= 0) this.endpoint.idle.splice(at, 1);
+  }
+
+  readonly #onData = (bytes: Buffer) => {
+    // Bytes that nobody asked for cannot be the answer to the next request: whoever got them would get another's.
+    if (this.#user === undefined) this.destroy();
+    else this.#user.onData(bytes);
+  };
+
+  readonly #onEnd = () => {
+    if (this.#user === undefined) this.destroy();
+    else this.#user.onEnd();
+  };
+
+  readonly #onError = (error: Error) => {
+    this.#errno = errnoCode(error) ?? "EIO";
+  };
+
+  readonly #onClose = () => {
+    const user = this.#user;
+    this.#user = undefined;
+    this.#gone();
+    user?.onClose(this.#errno);
+  };
+
+  readonly #onDrain = () => this.#user?.onDrain();
+}
