@@ -1,14 +1,15 @@
 /**
  * Bundles what ships into `dist/`: one file for the program, and one for each thread or helper process that has an
  * entry of its own. With `--if-possible` (npm's `prepare`) a machine without the bundler is no error: the launcher
- * then runs the sources. With `--types` (npm's `prepack`) the declarations of the testing library come too.
+ * then runs the sources. With `--types` (npm's `prepack`) the declarations of the testing library come too; `--out DIR` builds
+ * elsewhere.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 
 const root = join(import.meta.dirname, "..");
-
 /** output name → entry */
 const entries: Readonly<Record<string, string>> = {
   fairlead: "src/cmd/fairlead.ts",
@@ -16,9 +17,14 @@ const entries: Readonly<Record<string, string>> = {
   "storage-worker": "src/storage/sqlite/worker.ts",
 };
 
-async function build(): Promise<void> {
+export interface BuildOptions {
+  /** Default `dist`. */
+  readonly out?: string;
+  readonly types?: boolean;
+}
+
+export async function build({ out = join(root, "dist"), types = false }: BuildOptions = {}): Promise<void> {
   const { rolldown } = await import("rolldown");
-  const out = join(root, "dist");
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   for (const [name, input] of Object.entries(entries)) {
@@ -29,19 +35,29 @@ async function build(): Promise<void> {
       entryFileNames: `${name}.js`,
       // Beside the entries: workers and helpers are found relative to the file that starts them.
       chunkFileNames: "[name]-[hash].js",
-      minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+      // Lines stay: what goes wrong shows its line, not the whole program.
+      minify: { compress: true, mangle: false, codegen: { removeWhitespace: false } },
     });
     await bundle.close();
   }
-  if (process.argv.includes("--types"))
-    execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", join(root, "tsconfig.types.json")], {
-      stdio: "inherit",
-    });
+  if (types)
+    execFileSync(
+      process.execPath,
+      [join(root, "node_modules/typescript/bin/tsc"), "-p", join(root, "tsconfig.types.json"), "--outDir", join(out, "types")],
+      {
+        stdio: "inherit",
+      },
+    );
 }
 
-try {
-  await build();
-} catch (error) {
-  if (!process.argv.includes("--if-possible")) throw error;
-  console.error(`fairlead: not bundled (${(error as Error).message.split("\n")[0]}); the launcher will run the sources.`);
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { "if-possible": { type: "boolean" }, types: { type: "boolean" }, out: { type: "string" } } });
+  try {
+    await build({ types: values.types === true, ...(values.out === undefined ? {} : { out: resolve(values.out) }) });
+  } catch (error) {
+    if (values["if-possible"] !== true) throw error;
+    console.error(`fairlead: not bundled (${(error as Error).message.split("\n")[0]}); the launcher will run the sources.`);
+  }
 }
+
+if (import.meta.main) await main();

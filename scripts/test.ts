@@ -4,10 +4,11 @@
  */
 import { join } from "node:path";
 import { startVitest } from "vitest/node";
+import { build } from "./build.ts";
 import { SkipReporter } from "./skip-reporter.ts";
 
 const root = join(import.meta.dirname, "..");
-await import("./build.ts");
+await build();
 
 const skips = new SkipReporter();
 const vitest = await startVitest("test", process.argv.slice(2), { root, watch: false, reporters: ["default", skips] });
