@@ -1,0 +1,111 @@
+/** StatefulSets, DaemonSets, Jobs and CronJobs with all other controllers against the real API server. */
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { controllerRevisions, events, persistentVolumeClaims, pods, statefulSets } from "../api/resources.ts";
+import type { StatefulSet } from "../api/types.ts";
+import { startPretendCluster, until, type PretendCluster } from "./pretend-cluster.cases.ts";
+import { webTemplate } from "./testing.ts";
+
+let cluster: PretendCluster;
+
+beforeEach(async () => {
+  cluster = await startPretendCluster(["node-1", "node-2", "node-3"]);
+});
+
+afterEach(async () => {
+  await cluster.stop();
+  expect(cluster.complaints).toEqual([]);
+});
+
+const names = async (): Promise<string> =>
+  (await cluster.list(pods))
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .map(({ metadata }) => metadata.name ?? "")
+    .sort()
+    .join(" ");
+const reasons = async () => (await cluster.list(events)).map(({ reason }) => reason);
+const metadata = { name: "web", namespace: "default" };
+const selector = { matchLabels: { app: "web" } };
+
+describe("a StatefulSet", { timeout: 60_000 }, () => {
+  const settled = (replicas: number) =>
+    until(async () => {
+      const { status, metadata: live } = await cluster.get(statefulSets, "web");
+      return status?.readyReplicas === replicas && status.replicas === replicas && status.observedGeneration === live.generation && status;
+    });
+  const start = (spec: Partial<NonNullable<StatefulSet["spec"]>> = {}) =>
+    cluster.client.create(statefulSets, {
+      metadata,
+      spec: { replicas: 3, selector, serviceName: "web", template: webTemplate(), ...spec },
+    });
+
+  test("starts in order, each when the one before it is ready; grows and shrinks at its end", async () => {
+    cluster.node.held.add("web-1");
+    await start();
+    await until(async () => (await names()) === "web-0 web-1");
+    await until(async () => (await cluster.get(statefulSets, "web")).status?.replicas === 2);
+    expect(cluster.node.started).toEqual(["web-0", "web-1"]);
+    await cluster.node.let("web-1", "serve");
+    await settled(3);
+    await cluster.patch(statefulSets, "web", { spec: { replicas: 1 } });
+    await settled(1);
+    expect(await names()).toBe("web-0");
+    await cluster.patch(statefulSets, "web", { spec: { replicas: 2 } });
+    await settled(2);
+    expect(cluster.node.started).toEqual(["web-0", "web-1", "web-2", "web-1"]);
+    expect(await cluster.get(pods, "web-1")).toMatchObject({
+      metadata: { labels: { "apps.kubernetes.io/pod-index": "1" } },
+      spec: { hostname: "web-1", subdomain: "web" },
+    });
+  });
+
+  test("has claims, which outlive its pods", async () => {
+    const claim = { metadata: { name: "data" }, spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Mi" } } } };
+    await start({ replicas: 2, volumeClaimTemplates: [claim] });
+    const claims = async () => (await cluster.list(persistentVolumeClaims)).map((each) => each.metadata.name).sort();
+    await until(async () => (await claims()).join() === "data-web-0,data-web-1");
+    expect((await cluster.get(pods, "web-1")).spec?.volumes?.[0]).toEqual({
+      name: "data",
+      persistentVolumeClaim: { claimName: "data-web-1" },
+    });
+    await cluster.client.delete(statefulSets, metadata, { propagationPolicy: "Background" });
+    await until(async () => (await names()) === "");
+    expect(await claims()).toEqual(["data-web-0", "data-web-1"]);
+  });
+
+  test("rolls out from the top, stops at its partition, and rolls back", async () => {
+    await start();
+    const { currentRevision: before } = await settled(3);
+    const rolledOut = (count: number) =>
+      until(async () => {
+        const { status, metadata: live } = await cluster.get(statefulSets, "web");
+        const done = status?.observedGeneration === live.generation && status?.updatedReplicas === count && status.readyReplicas === 3;
+        return done ? status : undefined;
+      });
+    const updateStrategy = { rollingUpdate: { partition: 2 } };
+    await cluster.patch(statefulSets, "web", { spec: { updateStrategy, template: webTemplate("2") } });
+    const partial = await rolledOut(1);
+    expect(partial.currentRevision).toBe(before);
+    expect(partial.updateRevision).not.toBe(before);
+    expect((await cluster.get(pods, "web-1")).spec?.containers[0]?.image).toBe("web:1");
+    await cluster.patch(statefulSets, "web", { spec: { updateStrategy: { rollingUpdate: { partition: 0 } } } });
+    await until(async () => (await cluster.get(statefulSets, "web")).status?.currentRevision === partial.updateRevision);
+    expect(cluster.node.started).toEqual(["web-0", "web-1", "web-2", "web-2", "web-1", "web-0"]);
+    const undone = (await cluster.list(controllerRevisions)).find((each) => each.metadata.name === before)?.data;
+    await cluster.client.patch(statefulSets, metadata, "application/strategic-merge-patch+json", undone);
+    await until(async () => (await cluster.get(statefulSets, "web")).status?.currentRevision === before);
+    expect((await cluster.list(controllerRevisions)).map(({ revision }) => revision).sort()).toEqual([2, 3]);
+  });
+
+  test("a pod that fails or is deleted comes back under its name", async () => {
+    await start({ replicas: 2 });
+    await settled(2);
+    const old = (await cluster.get(pods, "web-0")).metadata.uid;
+    await cluster.node.let("web-0", "fail");
+    await until(async () => {
+      const pod = (await cluster.list(pods)).find((each) => each.metadata.name === "web-0");
+      return pod !== undefined && pod.metadata.uid !== old && pod.status?.phase === "Running";
+    });
+    await settled(2);
+    await until(async () => (await reasons()).includes("RecreatingFailedPod"));
+  });
+});
