@@ -15,6 +15,7 @@ const entries: Readonly<Record<string, string>> = {
   fairlead: "src/cmd/fairlead.ts",
   testing: "src/testing/index.ts",
   "storage-worker": "src/storage/sqlite/worker.ts",
+  "namespaces-thread": "src/host/namespaces/thread.ts",
 };
 
 export interface BuildOptions {

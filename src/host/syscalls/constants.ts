@@ -1,5 +1,6 @@
 /** Numbers of the Linux ABI, the same on x64 and arm64 (asm-generic). Names as in the kernel's headers. */
 
+export const CLONE_FS = 0x200;
 export const CLONE_NEWNS = 0x0002_0000;
 export const CLONE_NEWUTS = 0x0400_0000;
 export const CLONE_NEWUSER = 0x1000_0000;

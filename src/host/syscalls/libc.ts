@@ -81,6 +81,7 @@ function bindLibc(koffi: Koffi) {
       "int mount(const char*, const char*, const char*, unsigned long, const char*)",
     ),
     umount2: lazily<[string, number]>("int umount2(const char*, int)"),
+    chdir: lazily<[string]>("int chdir(const char*)"),
     pivotRoot: lazily<[number, string, string]>("int64_t syscall(int64_t, const char*, const char*)"),
     mountSetattr: lazily<[number, number, string, number, Uint8Array, number]>(
       "int64_t syscall(int64_t, int, const char*, unsigned int, void*, size_t)",
@@ -148,6 +149,8 @@ function bindLibc(koffi: Koffi) {
       must(native.mount(optional(source), text(target), optional(type), flags, optional(data)), "mount", target);
     },
     umount2: (target: string, flags: number): void => void must(native.umount2(text(target), flags), "umount", target),
+    /** Of the calling thread alone once it has left the others' file system state (CLONE_FS). */
+    chdir: (path: string): void => void must(native.chdir(text(path)), "chdir", path),
     /** The C library has no wrapper. Both paths may be `.`: the old root then lies over the new one until it is unmounted. */
     pivotRoot(newRoot: string, putOld: string): void {
       must(native.pivotRoot(process.arch === "x64" ? 155 : 41, text(newRoot), text(putOld)), "pivot_root", newRoot);

@@ -1,0 +1,245 @@
+/** The network namespaces that the thread holds: makes, wires, finds and takes away the fabric, nodes and pods. */
+import { closeSync, existsSync, writeFileSync } from "node:fs";
+import { setTimeout } from "node:timers";
+import { deleteLinkGroup, setLinkGroup } from "../netlink/route.ts";
+import { commit, NETLINK_ROUTE, openNetlink, type NetlinkSocket } from "../netlink/socket.ts";
+import { NetlinkWriter, NLM_F_ACK } from "../netlink/writer.ts";
+import type { Libc } from "../syscalls/libc.ts";
+import { errnoCode } from "../../lib/errors.ts";
+import type { Place } from "./place.ts";
+import type { NamespaceId, Results } from "./protocol.ts";
+import * as topology from "./topology.ts";
+
+interface Held {
+  readonly fd: number;
+  /** Of the fabric and of nodes, which are configured again and again. */
+  readonly netlink: NetlinkSocket;
+}
+
+interface Node extends Held {
+  readonly kind: "node";
+  readonly plan: topology.NodePlan;
+  readonly pods: Set<NamespaceId>;
+  /** Links of removed pods that may be there still. */
+  readonly leaving: number[];
+}
+
+interface Pod {
+  readonly kind: "pod";
+  readonly fd: number;
+  readonly node: NamespaceId;
+  readonly plan: topology.PodPlan;
+}
+
+const fabricId: NamespaceId = 0;
+/** Links' indices are ours to choose; the first few belong to loopback and `eth0`. */
+const firstLink = 16;
+const leavingGroup = 0x66_6c;
+/** A namespace without processes is gone by then, and its links with it. */
+const leavingMs = 2000;
+
+export class Networks {
+  readonly families: readonly (4 | 6)[];
+  readonly fabricPlan: topology.FabricPlan;
+  readonly #libc: Libc;
+  readonly #place: Place;
+  readonly #root: boolean;
+  readonly #nodeCIDRs: readonly string[];
+  readonly #writer = new NetlinkWriter();
+  readonly #fabric: Held;
+  readonly #members = new Map<NamespaceId, Node | Pod>();
+  #nextId = fabricId + 1;
+  #nextLink = firstLink;
+
+  constructor(libc: Libc, place: Place, options: { readonly nodeCIDRs: readonly string[]; readonly root: boolean }) {
+    this.#libc = libc;
+    this.#place = place;
+    this.#root = options.root;
+    this.families = existsSync("/proc/sys/net/ipv6") ? [4, 6] : [4];
+    this.#nodeCIDRs = this.#usable(options.nodeCIDRs);
+    this.fabricPlan = topology.planFabric(this.#nodeCIDRs);
+    this.#fabric = this.#hold(this.#create(true));
+    topology.writeLoopback(this.#writer, [...this.fabricPlan.hostAddresses, ...this.fabricPlan.systemAddresses]);
+    this.#commit(this.#fabric.netlink);
+  }
+
+  get fabricFd(): number {
+    return this.#fabric.fd;
+  }
+
+  /** The thread is in that namespace afterwards. */
+  enter(id: NamespaceId): void {
+    this.#place.enterNetwork(id === fabricId ? this.#fabric.fd : this.#member(id).fd);
+  }
+
+  addNode(index: number, podCIDRs: readonly string[]): Results["add-node"] {
+    const addresses = topology.nodeAddresses(this.#nodeCIDRs, index);
+    const plan: topology.NodePlan = { index, addresses, podCIDRs: this.#usable(podCIDRs), link: this.#nextLink++ };
+    const held = this.#hold(this.#create(true));
+    try {
+      topology.writeFabricSide(this.#writer, this.fabricPlan, plan, held.fd);
+      this.#commit(this.#fabric.netlink);
+      topology.writeNodeSide(this.#writer, this.fabricPlan, plan);
+      this.#commit(held.netlink);
+    } catch (error) {
+      this.#drop(held);
+      throw error;
+    }
+    const id = this.#nextId++;
+    this.#members.set(id, { kind: "node", ...held, plan, pods: new Set(), leaving: [] });
+    return { id, fd: held.fd, addresses };
+  }
+
+  addPod(nodeId: NamespaceId, addresses: readonly string[]): Results["add-pod"] {
+    const node = this.#node(nodeId);
+    const plan: topology.PodPlan = { addresses: this.#usable(addresses), link: this.#nextLink++ };
+    const fd = this.#create(false);
+    try {
+      topology.writePodLink(this.#writer, node.plan, plan, fd);
+      this.#commit(node.netlink);
+      this.#place.enterNetwork(fd);
+      topology.writePodSide(this.#writer, plan);
+      this.#commitHere();
+    } catch (error) {
+      closeSync(fd); // takes the link with it
+      throw error;
+    }
+    const id = this.#nextId++;
+    this.#members.set(id, { kind: "pod", fd, node: nodeId, plan });
+    node.pods.add(id);
+    return { id, fd };
+  }
+
+  /** On the node's loopback, with a route in the fabric. */
+  addAddress(nodeId: NamespaceId, address: string): void {
+    const node = this.#node(nodeId);
+    topology.addOwnAddress(this.#writer, address);
+    this.#commit(node.netlink);
+    topology.addFabricRoute(this.#writer, this.fabricPlan, node.plan, topology.single(address));
+    this.#commit(this.#fabric.netlink);
+  }
+
+  removeAddress(nodeId: NamespaceId, address: string): void {
+    const node = this.#node(nodeId);
+    topology.deleteFabricRoute(this.#writer, node.plan, topology.single(address));
+    this.#commit(this.#fabric.netlink);
+    topology.deleteOwnAddress(this.#writer, address);
+    this.#commit(node.netlink);
+  }
+
+  /** Of a node or a pod; of one that is gone already: nothing. */
+  remove(id: NamespaceId): void {
+    const member = this.#members.get(id);
+    if (member === undefined) return;
+    this.#members.delete(id);
+    if (member.kind === "pod") this.#removePod(id, member);
+    else this.#removeNode(member);
+  }
+
+  /**
+   * The routes go at once. The link goes with the namespace, in the background: to delete it here would stop the thread for
+   * 15 ms, and what is left of it after a while goes together with others.
+   */
+  #removePod(id: NamespaceId, pod: Pod): void {
+    const node = this.#members.get(pod.node);
+    if (node?.kind === "node") {
+      node.pods.delete(id);
+      topology.deletePodRoutes(this.#writer, pod.plan);
+      this.#try(node.netlink);
+      if (node.leaving.push(pod.plan.link) === 1) setTimeout(() => this.#sweep(node), leavingMs).unref();
+    }
+    closeSync(pod.fd);
+  }
+
+  #sweep(node: Node): void {
+    const links = node.leaving.splice(0);
+    if (!this.#isHeld(node)) return;
+    for (const link of links) setLinkGroup(this.#writer, link, leavingGroup);
+    this.#try(node.netlink);
+    deleteLinkGroup(this.#writer, leavingGroup);
+    this.#try(node.netlink);
+  }
+
+  #isHeld(node: Node): boolean {
+    return [...this.#members.values()].includes(node);
+  }
+
+  #removeNode(node: Node): void {
+    for (const id of node.pods) this.remove(id);
+    topology.deleteNodeLink(this.#writer, node.plan);
+    this.#try(this.#fabric.netlink);
+    this.#drop(node);
+  }
+
+  /** A new namespace, entered and set up as far as files do it. */
+  #create(forwarding: boolean): number {
+    const fd = this.#place.createNetwork();
+    const settings = topology.namespaceSettings({ forwarding, ipv6: this.families.includes(6), root: this.#root });
+    for (const [name, value] of settings) setKernel(name, value);
+    return fd;
+  }
+
+  /** Of the namespace where the thread is. */
+  #hold(fd: number): Held {
+    return { fd, netlink: openNetlink(this.#libc, NETLINK_ROUTE) };
+  }
+
+  #drop(held: Held): void {
+    held.netlink.close();
+    closeSync(held.fd);
+  }
+
+  #commit(netlink: NetlinkSocket): void {
+    commit(netlink, this.#writer.addFlags(NLM_F_ACK));
+  }
+
+  #commitHere(): void {
+    const netlink = openNetlink(this.#libc, NETLINK_ROUTE);
+    try {
+      this.#commit(netlink);
+    } finally {
+      netlink.close();
+    }
+  }
+
+  /** For taking away what may be gone already. */
+  #try(netlink: NetlinkSocket): void {
+    try {
+      netlink.exchange(this.#writer.finish());
+    } finally {
+      this.#writer.reset();
+    }
+  }
+
+  #usable(list: readonly string[]): readonly string[] {
+    return list.filter((item) => this.families.includes(topology.familyOf(item)));
+  }
+
+  #member(id: NamespaceId): Node | Pod {
+    const member = this.#members.get(id);
+    if (member === undefined) throw Object.assign(new Error("the namespace is gone"), { code: "ENOENT", errno: -2, syscall: "setns" });
+    return member;
+  }
+
+  #node(id: NamespaceId): Node {
+    const member = this.#member(id);
+    if (member.kind !== "node") throw new Error("not a node");
+    return member;
+  }
+}
+
+const settingName = /^net\/[a-z0-9_.:@/-]+$/i;
+
+/** Below /proc/sys, of the namespace where the thread is. Only `net/…` is a namespace's own. */
+export function setKernel(name: string, value: string): void {
+  if (!settingName.test(name) || name.includes("..")) throw new TypeError(`no kernel setting of a network: ${name}`);
+  try {
+    writeFileSync(`/proc/sys/${name}`, value, { flag: "r+" });
+  } catch (error) {
+    throw Object.assign(new Error(`${name} = ${value}: ${(error as Error).message}`), {
+      code: errnoCode(error) ?? "EIO",
+      errno: (error as NodeJS.ErrnoException).errno ?? -5,
+      syscall: "sysctl",
+    });
+  }
+}

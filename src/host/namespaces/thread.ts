@@ -1,0 +1,131 @@
+/** The namespaces thread's entry: carries out one operation after the other and answers each. */
+import type { ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { parentPort, workerData } from "node:worker_threads";
+import { openNetlinkDescriptor } from "../netlink/socket.ts";
+import { loadLibc, type Libc } from "../syscalls/libc.ts";
+import type { Identity } from "./exec-chain.ts";
+import { Networks, setKernel } from "./networks.ts";
+import { createPlace, LostError } from "./place.ts";
+import { describeFailure, type FromThread, type Operation, type Results, type ThreadOptions, type ToThread } from "./protocol.ts";
+import { bindSocket, startConnecting } from "./sockets.ts";
+import { createStarter, type Starter } from "./start-process.ts";
+
+if (parentPort === null) throw new Error("thread.ts runs as a worker thread");
+const port = parentPort;
+
+function send(message: FromThread): void {
+  port.postMessage(message);
+}
+
+/** In a user namespace of one id (ours) root is only a name: the map says whose. */
+function identity(): Identity {
+  const [uid, gid] = (["uid_map", "gid_map"] as const).map((name) =>
+    readFileSync(`/proc/self/${name}`, "utf8").trim().split(/\s+/).map(Number),
+  );
+  const root = uid?.[2] === 0xffff_ffff;
+  return { root, uid: root ? 0 : (uid?.[1] ?? 0), gid: root ? 0 : (gid?.[1] ?? 0) };
+}
+
+class World {
+  readonly #libc: Libc;
+  readonly #starter: Starter;
+  readonly #children = new Set<ChildProcess>();
+  readonly networks: Networks;
+
+  constructor(libc: Libc) {
+    this.#libc = libc;
+    const who = identity();
+    const place = createPlace(libc);
+    this.#starter = createStarter(libc, place, who);
+    this.networks = new Networks(libc, place, { ...(workerData as ThreadOptions), root: who.root });
+  }
+
+  carryOut(operation: Operation): Results[keyof Results] | Promise<Results["spawn"]> {
+    const { networks } = this;
+    switch (operation.kind) {
+      case "add-node":
+        return networks.addNode(operation.index, operation.podCIDRs);
+      case "add-pod":
+        return networks.addPod(operation.node, operation.addresses);
+      case "add-address":
+        return void networks.addAddress(operation.node, operation.address);
+      case "remove-address":
+        return void networks.removeAddress(operation.node, operation.address);
+      case "remove":
+        return void networks.remove(operation.namespace);
+      case "connect":
+        networks.enter(operation.namespace);
+        return startConnecting(this.#libc, operation.host, operation.port, operation.localAddress);
+      case "bind":
+        networks.enter(operation.namespace);
+        return bindSocket(this.#libc, operation.socket, operation.address, operation.port);
+      case "netlink":
+        networks.enter(operation.namespace);
+        return { fd: openNetlinkDescriptor(this.#libc, operation.protocol) };
+      case "sysctl":
+        networks.enter(operation.namespace);
+        return void setKernel(operation.name, operation.value);
+      case "spawn":
+        networks.enter(operation.namespace);
+        return this.#start(operation.options);
+    }
+  }
+
+  #start(options: Extract<Operation, { kind: "spawn" }>["options"]): Promise<Results["spawn"]> {
+    const child = this.#starter.start(options);
+    const { promise, resolve, reject } = Promise.withResolvers<Results["spawn"]>();
+    child.once("error", reject);
+    const { pid } = child;
+    if (pid === undefined) return promise; // the error follows
+    this.#children.add(child);
+    child.once("exit", (exitCode, signal) => {
+      this.#children.delete(child);
+      send({ kind: "exited", pid, exitCode, signal });
+    });
+    resolve({ pid });
+    return promise;
+  }
+
+  /** What is still running is killed, group by group. */
+  end(): void {
+    for (const { pid } of this.#children) {
+      try {
+        process.kill(-(pid as number), "SIGKILL");
+      } catch {
+        continue; // over in this moment
+      }
+    }
+  }
+}
+
+function serve(world: World): void {
+  port.on("message", (message: ToThread) => {
+    if (message.kind === "stop") {
+      world.end();
+      return process.exit(0); // of this thread
+    }
+    void answer(world, message.call, message.operation);
+  });
+}
+
+async function answer(world: World, call: number, operation: Operation): Promise<void> {
+  try {
+    const result = world.carryOut(operation);
+    send({ kind: "done", call, result: result instanceof Promise ? await result : result });
+  } catch (error) {
+    if (error instanceof LostError) throw error; // ends the thread
+    send({ kind: "failed", call, failure: describeFailure(error) });
+  }
+}
+
+try {
+  const libc = loadLibc();
+  if (libc === undefined) throw new Error("no FFI on this machine (package koffi), without which there are no namespaces");
+  const world = new World(libc);
+  const { fabricFd, families, fabricPlan } = world.networks;
+  send({ kind: "ready", fd: fabricFd, families, addresses: fabricPlan.hostAddresses, systemAddresses: fabricPlan.systemAddresses });
+  serve(world);
+} catch (error) {
+  send({ kind: "unable", failure: describeFailure(error) });
+}
