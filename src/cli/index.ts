@@ -74,6 +74,7 @@ Examples:
   addLogs(program, terminal, report);
   addKubeconfig(program, terminal, report);
   addExplain(program, terminal, report);
+  addRun(program, terminal, report);
   addDebug(program, terminal, report);
   addCompletion(program, terminal);
   return program;
@@ -330,6 +331,22 @@ function addKubeconfig(program: Command, terminal: Terminal, report: Report): vo
     .action(async (flags: { name: string; dataDir?: string; path: boolean }) => {
       const { kubeconfig } = await import("./kubeconfig.ts");
       report(kubeconfig(flags, terminal));
+    });
+}
+
+function addRun(program: Command, terminal: Terminal, report: Report): void {
+  withCluster(program.command("run"))
+    .description("run a command of this machine inside the cluster's network: fairlead run -- curl http://web:8080")
+    .usage("[options] -- COMMAND [ARGUMENT...]")
+    .argument("<command...>", "the command and its words, after --")
+    .option("-n, --namespace <namespace>", "whose names are found without a suffix", "default")
+    .addHelpText(
+      "after",
+      "\nIts exit code is the command's. Files, directory and terminal stay your own; only the network is the cluster's.",
+    )
+    .action(async (command: readonly string[], flags: { name: string; dataDir?: string; namespace: string }) => {
+      const { run: runCommand } = await import("./run.ts");
+      report(await runCommand({ ...flags, command }, terminal));
     });
 }
 

@@ -1,5 +1,6 @@
 /** The controllers of a cluster, in the order in which they start. `--disable` takes their names. */
 import type { ControllerEntry } from "./controller.ts";
+import { daemonSetController } from "./daemonset/controller.ts";
 import { deploymentController } from "./deployment/controller.ts";
 import { endpointsController } from "./endpoints/controller.ts";
 import { endpointSliceController } from "./endpointslice/controller.ts";
@@ -10,6 +11,7 @@ import { namespaceController } from "./namespace/controller.ts";
 import { podGcController } from "./pod-gc/controller.ts";
 import { replicaSetController, replicationController } from "./replicaset/controller.ts";
 import { rootCaController } from "./root-ca/controller.ts";
+import { runPodsController } from "./run-pods/controller.ts";
 import { schedulerController } from "./scheduler/controller.ts";
 import { serviceSelectorController } from "./serviceselector/controller.ts";
 import { serviceAccountController } from "./serviceaccount/controller.ts";
@@ -22,6 +24,7 @@ export const controllers: readonly ControllerEntry[] = [
   replicaSetController,
   replicationController,
   statefulSetController,
+  daemonSetController,
   schedulerController,
   endpointSliceController,
   endpointsController,
@@ -33,4 +36,5 @@ export const controllers: readonly ControllerEntry[] = [
   namespaceController,
   garbageCollector,
   podGcController,
+  runPodsController,
 ];
