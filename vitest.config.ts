@@ -1,12 +1,17 @@
 import { defineConfig } from "vitest/config";
 
+/** Tests that look at the whole machine: nothing else may run beside them. */
+const alone = ["test/scenarios/leaks.test.ts"];
+
+const shared = { testTimeout: 20_000, hookTimeout: 20_000 };
+
 export default defineConfig({
   test: {
-    include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     // Scenario tests start clusters and processes: few at a time, so that two cores do not starve one of them.
     maxWorkers: 2,
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
-    setupFiles: [],
+    projects: [
+      { test: { ...shared, name: "all", include: ["src/**/*.test.ts", "test/**/*.test.ts"], exclude: alone, sequence: { groupOrder: 0 } } },
+      { test: { ...shared, name: "alone", include: alone, fileParallelism: false, sequence: { groupOrder: 1 } } },
+    ],
   },
 });
