@@ -19,7 +19,8 @@ export interface Place {
 export class LostError extends Error {}
 
 export function createPlace(libc: Libc): Place {
-  libc.unshare(c.CLONE_FS);
+  // A host name of its own: rootless there is no way back into the host's UTS namespace.
+  libc.unshare(c.CLONE_FS | c.CLONE_NEWUTS);
   const home = { mount: openNamespace("mnt"), uts: openNamespace("uts"), pid: openNamespace("pid") };
   let network = -1;
   const comeBack = () => {
