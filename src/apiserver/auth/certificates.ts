@@ -2,12 +2,11 @@
  * The certificates of one cluster: an authority of its own, the server's certificate, and an administrator's. Kept in a
  * directory that only its owner can read, and used again as long as they fit: a kubeconfig survives restarts.
  */
-import { createPrivateKey, createPublicKey, X509Certificate, type KeyObject } from "node:crypto";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { errnoCode } from "../../lib/errors.ts";
+import { X509Certificate } from "node:crypto";
+import { mkdir } from "node:fs/promises";
 import { parseIp } from "../../lib/ip.ts";
-import { issueCertificate, newKeyPair, privateKeyPem, type CertificateRequest, type KeyPair, type Subject } from "../../lib/x509/x509.ts";
+import { readHeld, writeHeld, type Held } from "../../lib/x509/held.ts";
+import { issueCertificate, newKeyPair, privateKeyPem, type CertificateRequest, type Subject } from "../../lib/x509/x509.ts";
 
 export interface CertificateAndKey {
   /** PEM */
@@ -45,16 +44,11 @@ const authority: Subject = { commonName: "fairlead-ca" };
 const server: Subject = { commonName: "kube-apiserver" };
 const admin: Subject = { commonName: "kubernetes-admin", organizations: ["system:masters"] };
 
-interface Held {
-  readonly cert: string;
-  readonly keys: KeyPair;
-}
-
 /** Takes what is in the directory if it still fits, makes the rest. */
 export async function ensureCertificates(options: CertificateOptions): Promise<Certificates> {
   const { directory, now } = options;
   if (directory !== undefined) await mkdir(directory, { recursive: true, mode: 0o700 });
-  const stored = (name: string) => (directory === undefined ? undefined : readPair(directory, name));
+  const stored = (name: string) => (directory === undefined ? undefined : readHeld(directory, name));
   const [oldCa, oldServer, oldAdmin] = await Promise.all([stored("ca"), stored("apiserver"), stored("admin")]);
   const keptCa = oldCa !== undefined && isCurrent(oldCa, now) ? oldCa : undefined;
   const ca = keptCa ?? makeAuthority(now);
@@ -71,7 +65,7 @@ export async function ensureCertificates(options: CertificateOptions): Promise<C
       ["apiserver", newServer, oldServer],
       ["admin", newAdmin, oldAdmin],
     ] as const;
-    await Promise.all(made.flatMap(([name, current, before]) => (current === before ? [] : [writePair(directory, name, current)])));
+    await Promise.all(made.flatMap(([name, current, before]) => (current === before ? [] : [writeHeld(directory, name, current)])));
   }
   return { ca: ca.cert, server: exported(newServer), admin: exported(newAdmin) };
 }
@@ -117,43 +111,3 @@ function coversAll({ cert }: Held, names: readonly string[]): boolean {
 }
 
 const exported = ({ cert, keys }: Held): CertificateAndKey => ({ cert, key: privateKeyPem(keys) });
-
-/** Undefined when there is none, or none that can be read: then it is made anew. */
-async function readPair(directory: string, name: string): Promise<Held | undefined> {
-  const [cert, key] = await Promise.all([readText(join(directory, `${name}.crt`)), readText(join(directory, `${name}.key`))]);
-  if (cert === undefined || key === undefined) return undefined;
-  const privateKey = parsedKey(cert, key);
-  return privateKey === undefined ? undefined : { cert, keys: { privateKey, publicKey: createPublicKey(privateKey) } };
-}
-
-function parsedKey(cert: string, key: string): KeyObject | undefined {
-  try {
-    const privateKey = createPrivateKey(key);
-    return new X509Certificate(cert).checkPrivateKey(privateKey) ? privateKey : undefined;
-  } catch {
-    // A damaged file is like a missing one.
-    return undefined;
-  }
-}
-
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if (errnoCode(error) === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
-/** The key first: a certificate without its key is made anew, a key without its certificate is of no use to anybody. */
-async function writePair(directory: string, name: string, held: Held): Promise<void> {
-  const { cert, key } = exported(held);
-  await writeWhole(join(directory, `${name}.key`), key);
-  await writeWhole(join(directory, `${name}.crt`), cert);
-}
-
-/** Mode 0600, and never half written. */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.new`, text, { mode: 0o600 });
-  await rename(`${path}.new`, path);
-}

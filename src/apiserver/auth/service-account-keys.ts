@@ -4,7 +4,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoCode, errorMessage, FairleadError } from "../../lib/errors.ts";
 import { signingKey, type SigningKey } from "./jwt.ts";
-import { writeWhole } from "./certificates.ts";
+import { writeWhole } from "../../lib/x509/held.ts";
 
 /**
  * The key in the directory, made if it is not there; without a directory one in memory. Throws FL_CONFIG when the file holds no

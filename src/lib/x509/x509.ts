@@ -3,7 +3,7 @@
  * what it lacks is the DER around the signature, which is this file. Reading them back is node:crypto's (`X509Certificate`).
  */
 import { generateKeyPairSync, randomBytes, sign, type KeyObject } from "node:crypto";
-import { parseIp } from "../ip.ts";
+import { familyBits, parseCidr, parseIp } from "../ip.ts";
 
 export interface KeyPair {
   readonly publicKey: KeyObject;
@@ -23,6 +23,8 @@ export interface CertificateRequest {
   /** DNS names and IP addresses that a server answers for. */
   readonly names?: readonly string[];
   readonly usage: "ca" | "server" | "client";
+  /** Of a CA: the only DNS domains (with what is below them) and address ranges that it can vouch for (RFC 5280 4.2.1.10). */
+  readonly permitted?: { readonly domains: readonly string[]; readonly ranges: readonly string[] };
   /** Milliseconds since the epoch. */
   readonly notBefore: number;
   readonly notAfter: number;
@@ -45,7 +47,8 @@ export function privateKeyPem({ privateKey }: KeyPair): string {
   return privateKey.export({ type: "pkcs8", format: "pem" }) as string;
 }
 
-function toBeSigned({ subject, issuer, keys, names = [], usage, notBefore, notAfter }: CertificateRequest, signer: KeyPair): Buffer {
+function toBeSigned(request: CertificateRequest, signer: KeyPair): Buffer {
+  const { subject, issuer, keys, notBefore, notAfter } = request;
   return sequence(
     explicit(0, integer(Buffer.from([2]))), // version 3
     integer(serialNumber()),
@@ -54,11 +57,11 @@ function toBeSigned({ subject, issuer, keys, names = [], usage, notBefore, notAf
     sequence(time(notBefore), time(notAfter)),
     name(subject),
     publicKeyInfo(keys),
-    explicit(3, sequence(...extensions(usage, names, keyId(keys), keyId(signer)))),
+    explicit(3, sequence(...extensions(request, keyId(keys), keyId(signer)))),
   );
 }
 
-function extensions(usage: CertificateRequest["usage"], names: readonly string[], own: Buffer, signer: Buffer): readonly Buffer[] {
+function extensions({ usage, names = [], permitted }: CertificateRequest, own: Buffer, signer: Buffer): readonly Buffer[] {
   const ca = usage === "ca";
   // keyUsage bits: digitalSignature 0, keyEncipherment 2, keyCertSign 5, cRLSign 6 (RFC 5280 4.2.1.3)
   const keyUsage = ca ? Buffer.from([1, 0b1000_0110]) : Buffer.from([5, 0b1010_0000]);
@@ -70,7 +73,26 @@ function extensions(usage: CertificateRequest["usage"], names: readonly string[]
     extension(oid("2.5.29.35"), false, sequence(tag(0x80, signer))),
     ...(extended.length === 0 ? [] : [extension(oid("2.5.29.37"), false, sequence(...extended))]),
     ...(names.length === 0 ? [] : [extension(oid("2.5.29.17"), false, sequence(...names.map(alternativeName)))]),
+    ...(permitted === undefined ? [] : [extension(oid("2.5.29.30"), true, nameConstraints(permitted))]),
   ];
+}
+
+function nameConstraints({ domains, ranges }: NonNullable<CertificateRequest["permitted"]>): Buffer {
+  const subtrees = [...domains.map((domain) => tag(0x82, Buffer.from(domain, "ascii"))), ...ranges.map(addressRange)];
+  return sequence(explicit(0, Buffer.concat(subtrees.map((base) => sequence(base)))));
+}
+
+/** iPAddress [7] of a constraint: the address and its mask. */
+function addressRange(text: string): Buffer {
+  const range = parseCidr(text);
+  if (range === undefined) throw new TypeError(`${text} is no address range`);
+  const width = familyBits(range.family);
+  const mask = ((1n << BigInt(range.bits)) - 1n) << BigInt(width - range.bits);
+  return tag(0x87, Buffer.concat([addressBytes(range.base, width), addressBytes(mask, width)]));
+}
+
+function addressBytes(value: bigint, width: number): Buffer {
+  return Buffer.from(value.toString(16).padStart(width / 4, "0"), "hex");
 }
 
 function extension(id: Buffer, critical: boolean, value: Buffer): Buffer {
@@ -81,7 +103,7 @@ function extension(id: Buffer, critical: boolean, value: Buffer): Buffer {
 function alternativeName(text: string): Buffer {
   const ip = parseIp(text);
   if (ip === undefined) return tag(0x82, Buffer.from(text, "ascii"));
-  return tag(0x87, Buffer.from(ip.value.toString(16).padStart(ip.family === 4 ? 8 : 32, "0"), "hex"));
+  return tag(0x87, addressBytes(ip.value, familyBits(ip.family)));
 }
 
 function name({ commonName, organizations = [] }: Subject): Buffer {
