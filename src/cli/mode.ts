@@ -10,6 +10,7 @@ import type { Terminal } from "./terminal.ts";
  */
 export async function takeMode(choice: ModeChoice, before: () => void, _terminal: Terminal): Promise<ClusterMode> {
   before();
+  if (choice === "namespaces" && process.env["FAIRLEAD_INSIDE"] !== undefined) return "namespaces";
   if (choice === "namespaces") throw new FairleadError("FL_UNSUPPORTED", "namespaces mode is not built into this version");
   return "loopback";
 }

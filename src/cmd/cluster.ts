@@ -63,6 +63,8 @@ export interface ClusterOptions {
   readonly disable: readonly string[];
   /** In-process clients exchange bytes instead of objects. */
   readonly encode?: boolean;
+  /** Something without which the cluster cannot go on has failed: whoever owns it should stop it. */
+  readonly onFailure?: (error: Error) => void;
 }
 
 export interface Cluster {
@@ -96,7 +98,14 @@ const parts = ["dns", "proxy", "forward-proxy", "kubelet"];
 export async function createCluster(options: ClusterOptions): Promise<Cluster> {
   refuseUnknownParts(options.disable);
   const manager = new Manager({ log: options.log });
-  const network = await createNetwork({ ...options, wantsPods: !options.disable.includes("kubelet") });
+  const network = await createNetwork({
+    ...options,
+    wantsPods: !options.disable.includes("kubelet"),
+    onFailure: (error) => {
+      options.log.error("the nodes' namespaces are lost; the cluster cannot go on", { error: error.message });
+      options.onFailure?.(error);
+    },
+  });
   const release = async () => {
     await manager.stop();
     await network.release();

@@ -102,7 +102,7 @@ async function startApiServer(options: ControlPlaneOptions): Promise<ApiServer> 
     allowLoopbackEndpoints: network.allowLoopbackEndpoints,
     nodeAgent: options.nodeAgent,
     checks: () => manager.readiness(),
-    ...(network.apiAddress === undefined ? {} : { serverAddresses: [network.apiAddress] }),
+    ...(network.apiAddress === undefined ? {} : { serverAddresses: [network.apiAddress.host], publishedAddress: network.apiAddress }),
     version: { git: `v${kubernetesVersion}+fairlead.${version}`, major: "1", minor: kubernetesVersion.split(".")[1] as string },
     clock,
     log,

@@ -11,6 +11,9 @@ export interface NetworkOptions {
   readonly mode?: ClusterMode;
   readonly runtime: ClusterRuntime;
   readonly nodes?: number;
+  readonly nodeCIDRMaskSize?: number;
+  /** What the cluster stands on is lost: it cannot go on. */
+  readonly onFailure: (error: Error) => void;
   readonly paths: ClusterPaths;
   readonly log: Logger;
   /** Whether nodes run pods at all. */
@@ -19,6 +22,11 @@ export interface NetworkOptions {
 
 /** Throws FL_UNSUPPORTED for what the mode cannot do, FL_LISTEN where its addresses are taken. */
 export async function createNetwork(options: NetworkOptions): Promise<ClusterNetwork> {
+  if (options.mode === "namespaces") {
+    if (options.runtime.kind === "function") throw new FairleadError("FL_USAGE", "pods that are functions live in this process: loopback mode");
+    const { createNamespacedNetwork } = await import("./namespaced.ts");
+    return await createNamespacedNetwork(options);
+  }
   if ((options.nodes ?? 1) > 1)
     throw new FairleadError("FL_UNSUPPORTED", `--nodes ${options.nodes}: in loopback mode a cluster has one node`, {
       hint: "Several nodes need namespaces mode: 'fairlead doctor' says what this machine lacks for it.",

@@ -44,7 +44,7 @@ export interface ClusterNetwork {
   /** Whether Endpoints may name addresses in 127.0.0.0/8. */
   readonly allowLoopbackEndpoints: boolean;
   /** Where pods reach the API server, if not where the host does. */
-  readonly apiAddress?: string;
+  readonly apiAddress?: { readonly host: string; readonly port: number };
   /** Opens the API server's listener there; the API server is started. */
   openApi?(server: ApiServer): Promise<void>;
   /** From which the LoadBalancer controller gives addresses. */

@@ -1,0 +1,173 @@
+/**
+ * Nodes and pods as network namespaces. The kernel carries their traffic (nftables), each pod has an address and a network of
+ * its own, and this process is the router to the world: the way out for pods, the way in for the host's programs.
+ */
+import type { NodeAddress } from "../../api/types.ts";
+import type { ApiServer } from "../../apiserver/server.ts";
+import type { ClusterPaths } from "../../cli/paths.ts";
+import { kubernetesVersion, version } from "../../cli/version.ts";
+import { type Namespaces, type NodeNetwork } from "../../host/namespaces/namespaces.ts";
+import { createNamespaces } from "../../host/namespaces/create-namespaces.ts";
+import { createKubelet, type Kubelet } from "../../kubelet/kubelet.ts";
+import { createNamespacedRuntime } from "../../kubelet/runtime/process/namespaced-runtime.ts";
+import { FairleadError } from "../../lib/errors.ts";
+import { parseIp } from "../../lib/ip.ts";
+import type { Logger } from "../../lib/log.ts";
+import { type Proxy } from "../../proxy/proxy.ts";
+import { builtInImages } from "../images.ts";
+import { createLoadBalancerWayIn, createNodeWayIn, type WayIn, type WayInContext } from "../way-in.ts";
+import { claimLoopbackNetwork, type LoopbackNetwork } from "./loopback-slots.ts";
+import type { ClusterNetwork, NodeContext, RunningNode, SharedContext } from "./network.ts";
+import { nodePodCIDRs } from "./pod-ranges.ts";
+import { renamed } from "./renamed.ts";
+import { resolveAsPod } from "./resolve-name.ts";
+import { readSlot, writeSlot } from "./slot-file.ts";
+
+export interface NamespacedOptions {
+  readonly paths: ClusterPaths;
+  /** Of each node's IPv4 range; default 24. */
+  readonly nodeCIDRMaskSize?: number;
+  readonly log: Logger;
+  /** The namespaces are lost: the cluster cannot go on. */
+  readonly onFailure: (error: Error) => void;
+}
+
+const apiPort = 6443;
+const serviceCIDRs: Readonly<Record<4 | 6, string>> = { 4: "10.96.0.0/12", 6: "fd00:10:96::/112" };
+const podCIDRs: Readonly<Record<4 | 6, string>> = { 4: "10.244.0.0/16", 6: "fd00:10:244::/56" };
+
+/** Throws FL_UNSUPPORTED where the kernel refuses. */
+export async function createNamespacedNetwork(options: NamespacedOptions): Promise<ClusterNetwork> {
+  const { network: loopback, release } = await claimLoopbackNetwork(readSlot(options.paths.root));
+  try {
+    writeSlot(options.paths.root, loopback.slot);
+    const namespaces = await createNamespaces({ onFailure: options.onFailure });
+    return namespacedNetwork(options, loopback, namespaces, async () => {
+      await namespaces.stop();
+      await release();
+    });
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+interface StartedNode {
+  readonly network: NodeNetwork;
+  readonly cidrs: readonly string[];
+}
+
+function namespacedNetwork(
+  options: NamespacedOptions,
+  loopback: LoopbackNetwork,
+  namespaces: Namespaces,
+  release: () => Promise<void>,
+): ClusterNetwork {
+  const { fabric, families } = namespaces;
+  const [systemAddress = ""] = fabric.systemAddresses;
+  const apiAddress = { host: systemAddress, port: apiPort };
+  const nodes: StartedNode[] = [];
+  let balancers: WayIn | undefined;
+  return {
+    mode: "namespaces",
+    defaults: { serviceCIDRs: families.map((family) => serviceCIDRs[family]), podCIDRs: families.map((family) => podCIDRs[family]) },
+    dns: { host: systemAddress, sockets: { tcp: (host, port) => fabric.listen(host, port), udp: (host, port) => fabric.bindUdp(host, port) } },
+    hosts: { "host.fairlead.internal": fabric.addresses },
+    allowLoopbackEndpoints: false,
+    apiAddress,
+    async openApi(server: ApiServer) {
+      const { fd } = await fabric.listen(apiAddress.host, apiAddress.port);
+      await server.listenAlso({ fd, address: apiAddress });
+    },
+    loadBalancerCIDR: loopback.loadBalancerCIDR,
+    ignoredFields: () => [],
+    async startShared(context) {
+      balancers = createLoadBalancerWayIn({ cidr: loopback.loadBalancerCIDR, nodes: () => nodes }, wayInContext(context, namespaces));
+      await context.manager.start(balancers);
+    },
+    async startNode(index, context) {
+      const name = `node-${index}`;
+      const cidrs = nodePodCIDRs(context.plan.podCIDRs, index, options.nodeCIDRMaskSize);
+      const network = await namespaces.createNode({ name, index, podCIDRs: cidrs });
+      nodes.push({ network, cidrs: [...cidrs, ...network.addresses] });
+      return await startNode({ name, index, network, podCIDRs: cidrs, hostAddress: loopback.nodeAddress(index) }, context, namespaces, balancers);
+    },
+    release,
+  };
+}
+
+function wayInContext({ informers, plan, recorder, clock, log, metrics }: SharedContext, { fabric }: Namespaces): WayInContext {
+  return { informers, clusterCIDRs: plan.podCIDRs, fabric, recorder: recorder("way-in"), clock, log, metrics };
+}
+
+interface NodePlace {
+  readonly name: string;
+  readonly index: number;
+  readonly network: NodeNetwork;
+  readonly podCIDRs: readonly string[];
+  /** By which the host reaches it. */
+  readonly hostAddress: string;
+}
+
+async function startNode(place: NodePlace, context: NodeContext, namespaces: Namespaces, balancers: WayIn | undefined): Promise<RunningNode> {
+  const { name, network, hostAddress } = place;
+  const { manager, wants, plan, dns } = context;
+  const proxy = undefined as Proxy | undefined;
+  const wayIn = wants("proxy")
+    ? createNodeWayIn({ name, labels: context.labels, network, hostAddress }, wayInContext(context, namespaces))
+    : undefined;
+  if (wayIn !== undefined) await manager.start(wayIn);
+  const kubelet = wants("kubelet") ? kubeletOf(place, context) : undefined;
+  if (kubelet !== undefined) await manager.start(renamed(kubelet, `kubelet ${name}`));
+  const doors = [wayIn, balancers].flatMap((door) => door ?? []);
+  const doorAt = (address: string) => (address === hostAddress ? wayIn : balancers);
+  return {
+    name,
+    agent: kubelet,
+    async connect(host, port) {
+      const addresses = parseIp(host) === undefined ? await resolveAsPod(dns, host, "default", plan.clusterDomain) : [host];
+      if (addresses.length === 0) throw new FairleadError("FL_CONNECT", `${host}: no such name in the cluster`);
+      return await network.connect({ host: addresses[Math.floor(Math.random() * addresses.length)] as string, port });
+    },
+    listensAt: (address, port) => doorAt(address)?.listensAt(address, port),
+    limits: () => doors.flatMap((door) => door.limits()),
+    settled: async () => {
+      await Promise.all([proxy?.settled(), ...doors.map((door) => door.settled())]);
+    },
+  };
+}
+
+function kubeletOf({ name, network, podCIDRs: ranges, hostAddress }: NodePlace, context: NodeContext): Kubelet {
+  const { plan, client, informers, recorder, paths, labels, clock, log, metrics } = context;
+  const dataDir = `${paths.pods}/${name}`;
+  return createKubelet({
+    nodeName: name,
+    nodeAddresses: [
+      ...network.addresses.map((address): NodeAddress => ({ type: "InternalIP", address })),
+      { type: "ExternalIP", address: hostAddress },
+      { type: "Hostname", address: name },
+    ],
+    podCIDRs: ranges,
+    clusterDomain: plan.clusterDomain,
+    labels,
+    client,
+    informers,
+    recorder: recorder("kubelet"),
+    runtime: createNamespacedRuntime({
+      directory: `${dataDir}/pods`,
+      images: builtInImages(),
+      version,
+      log,
+      network,
+      nodeName: name,
+      dns: { servers: [plan.clusterDNS], clusterDomain: plan.clusterDomain, hostResolvConf: "/etc/resolv.conf" },
+      hidden: [paths.root, paths.kubeconfig],
+    }),
+    dataDir,
+    version: `v${kubernetesVersion}`,
+    ...(context.maxPods === undefined ? {} : { maxPods: context.maxPods }),
+    clock,
+    log,
+    metrics,
+  });
+}
