@@ -1,6 +1,6 @@
 /** StatefulSets, DaemonSets, Jobs and CronJobs with all other controllers against the real API server. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { controllerRevisions, events, persistentVolumeClaims, pods, statefulSets } from "../api/resources.ts";
+import { controllerRevisions, daemonSets, events, nodes, persistentVolumeClaims, pods, statefulSets } from "../api/resources.ts";
 import type { StatefulSet } from "../api/types.ts";
 import { startPretendCluster, until, type PretendCluster } from "./pretend-cluster.cases.ts";
 import { webTemplate } from "./testing.ts";
@@ -107,5 +107,53 @@ describe("a StatefulSet", { timeout: 60_000 }, () => {
     });
     await settled(2);
     await until(async () => (await reasons()).includes("RecreatingFailedPod"));
+  });
+});
+
+describe("a DaemonSet", { timeout: 60_000 }, () => {
+  const runsOn = async (): Promise<string> =>
+    (await cluster.list(pods))
+      .filter((pod) => pod.metadata.deletionTimestamp === undefined && pod.status?.phase === "Running")
+      .map(({ spec }) => `${spec?.nodeName}:${spec?.containers[0]?.image}`)
+      .sort()
+      .join(" ");
+  const start = () => cluster.client.create(daemonSets, { metadata, spec: { selector, template: webTemplate() } });
+  const everywhere = (version: string) => ["node-1", "node-2", "node-3"].map((node) => `${node}:web:${version}`).join(" ");
+
+  test("runs on each node, also on those that come later, and leaves those that no longer fit", async () => {
+    await start();
+    await until(async () => (await runsOn()) === everywhere("1"));
+    await cluster.node.register("node-4");
+    await until(async () => (await runsOn()) === `${everywhere("1")} node-4:web:1`);
+    await cluster.patch(nodes, "node-4", { spec: { taints: [{ key: "gpu", effect: "NoExecute" }] } });
+    await until(async () => (await runsOn()) === everywhere("1"));
+    const done = await until(async () => {
+      const { status } = await cluster.get(daemonSets, "web");
+      return status?.numberAvailable === 3 && status.desiredNumberScheduled === 3 && status.numberMisscheduled === 0 && status;
+    });
+    expect(done).toMatchObject({ currentNumberScheduled: 3, updatedNumberScheduled: 3 });
+  });
+
+  test("rolls out node by node", async () => {
+    await start();
+    await until(async () => (await runsOn()) === everywhere("1"));
+    await cluster.patch(daemonSets, "web", { spec: { template: webTemplate("2") } });
+    await until(async () => (await runsOn()) === everywhere("2"));
+    await until(async () => (await cluster.get(daemonSets, "web")).status?.updatedNumberScheduled === 3);
+    expect((await cluster.list(controllerRevisions)).map(({ revision }) => revision).sort()).toEqual([1, 2]);
+    await cluster.client.delete(daemonSets, metadata);
+    await until(async () => (await names()) === "" && (await cluster.list(controllerRevisions)).length === 0);
+  });
+
+  test("with OnDelete, each pod when it is deleted", async () => {
+    const spec = { selector, template: webTemplate(), updateStrategy: { type: "OnDelete" } };
+    await cluster.client.create(daemonSets, { metadata, spec });
+    await until(async () => (await runsOn()) === everywhere("1"));
+    await cluster.patch(daemonSets, "web", { spec: { template: webTemplate("2") } });
+    await until(async () => (await cluster.get(daemonSets, "web")).status?.observedGeneration === 2);
+    expect(await runsOn()).toBe(everywhere("1"));
+    const [victim] = (await cluster.list(pods)).filter(({ spec: { nodeName } = {} }) => nodeName === "node-2");
+    await cluster.client.delete(pods, { namespace: "default", name: victim?.metadata.name ?? "" });
+    await until(async () => (await runsOn()) === "node-1:web:1 node-2:web:2 node-3:web:1");
   });
 });

@@ -6,13 +6,14 @@ import type { Pod, ReplicaSet } from "../../api/types.ts";
 import type { Component } from "../../component/component.ts";
 import { controllerOf, controllerReference } from "../claim.ts";
 import type { ControllerContext, ControllerEntry } from "../controller.ts";
+import { nextAvailable } from "../counts.ts";
 import { addControllerIndex } from "../indexes.ts";
 import { createKeyController, type KeyQueue } from "../key-controller.ts";
 import { OwnWrites } from "../own-writes.ts";
 import { claimPods, createPods, deletePods, podFromTemplate } from "../pod-control.ts";
 import { watchPodsOf } from "../watch-pods.ts";
 import { writeStatus, type ReplicaSetWriter } from "./finalize.ts";
-import { nextAvailable, planReplicaSet, replicaSetStatus } from "./reconcile.ts";
+import { planReplicaSet, replicaSetStatus } from "./reconcile.ts";
 import { replicaSetKind, replicationControllerKind, type Replicated, type ReplicatedKind } from "./replicated.ts";
 
 export const replicaSetController: ControllerEntry = {
@@ -64,7 +65,7 @@ function create<T extends Replicated>(context: ControllerContext, kind: Replicat
     const failure = plan.create > 0 ? await createPods(writer, object, wanted) : await deletePods(writer, object, plan.remove);
     await writeStatus(writer, object, kind.status(replicaSetStatus(set, plan, failure, now)));
     if (failure !== undefined) throw new Error(failure.message);
-    const wait = nextAvailable(set, plan.active, now);
+    const wait = nextAvailable(set.spec?.minReadySeconds ?? 0, plan.active, now);
     if (wait !== undefined) queue.addAfter(key, wait);
   }
 

@@ -3,7 +3,8 @@ import type { Pod, ReplicaSet } from "../../api/types.ts";
 import { replicaPod, testReplicaSet, type ReplicaFacts } from "../testing.ts";
 import { choosePodsToDelete, deletionCostAnnotation } from "./rank.ts";
 import { podFromTemplate } from "../pod-control.ts";
-import { nextAvailable, planReplicaSet, replicaSetStatus } from "./reconcile.ts";
+import { nextAvailable } from "../counts.ts";
+import { planReplicaSet, replicaSetStatus } from "./reconcile.ts";
 import { replicationControllerKind } from "./replicated.ts";
 
 const now = Date.parse("2026-01-01T01:00:00Z");
@@ -91,7 +92,7 @@ describe("status", () => {
       terminatingReplicas: 1,
       observedGeneration: 1,
     });
-    expect(nextAvailable(set, plan(set, pods).active, now)).toBe(5000);
+    expect(nextAvailable(10, plan(set, pods).active, now)).toBe(5000);
   });
 
   test("a failure is a condition, and is gone with its cause", () => {

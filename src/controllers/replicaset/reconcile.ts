@@ -1,9 +1,10 @@
 /** What a ReplicaSet lacks or has too much of (upstream `pkg/controller/replicaset/replica_set.go`). Pure. */
 import { matchesLabels, selectorOf, type LabelSelector } from "../../api/selectors.ts";
 import type { Pod, ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from "../../api/types.ts";
-import { isPodAvailable, isPodFinished, isPodReady, isPodTerminating, podCondition } from "../../decide/endpoints/pod-state.ts";
+import { isPodAvailable, isPodFinished, isPodReady, isPodTerminating } from "../../decide/endpoints/pod-state.ts";
 import { rfc3339 } from "../../lib/clock.ts";
 import { claim } from "../claim.ts";
+import { positive } from "../counts.ts";
 import type { ReplicaFailure } from "../pod-control.ts";
 import { choosePodsToDelete } from "./rank.ts";
 
@@ -92,20 +93,4 @@ function conditionsWith(
     ...others,
     { type: "ReplicaFailure", status: "True", lastTransitionTime: rfc3339(now), reason: failure.reason, message: failure.message },
   ];
-}
-
-/** Go omits zeros from these fields. */
-function positive<Key extends string>(key: Key, value: number): { readonly [K in Key]?: number } {
-  return value === 0 ? {} : ({ [key]: value } as { readonly [K in Key]?: number });
-}
-
-/** Milliseconds until the next pod has been ready for `minReadySeconds`; undefined when none waits for it. */
-export function nextAvailable(set: ReplicaSet, active: readonly Pod[], now: number): number | undefined {
-  const minReady = (set.spec?.minReadySeconds ?? 0) * 1000;
-  if (minReady === 0) return undefined;
-  const waits = active
-    .filter((pod) => isPodReady(pod))
-    .map((pod) => Date.parse(podCondition(pod, "Ready")?.lastTransitionTime ?? "") + minReady - now)
-    .filter((wait) => wait > 0);
-  return waits.length === 0 ? undefined : Math.min(...waits);
 }

@@ -2,7 +2,8 @@
  * Whether a node can take a pod, and if not, why: upstream's filter plugins with upstream's words, since people and
  * tools know them (`pkg/scheduler/framework/plugins`).
  */
-import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, Taint, Toleration } from "../../api/types.ts";
+import type { Node, Pod, Taint } from "../../api/types.ts";
+import { tolerates, wantsNode } from "./node-affinity.ts";
 import { insufficient } from "./resources.ts";
 
 /** The reasons against this node; none: it fits. `placed`: pods that are on it. */
@@ -34,50 +35,8 @@ function taintToleration(pod: Pod, node: Node): readonly string[] {
   return taint === undefined ? [] : [`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ""}}`];
 }
 
-function tolerates(pod: Pod, taint: Taint): boolean {
-  return (pod.spec?.tolerations ?? []).some((toleration) => tolerationMatches(toleration, taint));
-}
-
-function tolerationMatches({ key = "", effect = "", operator = "Equal", value = "" }: Toleration, taint: Taint): boolean {
-  if (effect !== "" && effect !== taint.effect) return false;
-  if (key !== "" && key !== taint.key) return false;
-  return operator === "Exists" || (key !== "" && value === (taint.value ?? ""));
-}
-
 function nodeAffinity(pod: Pod, node: Node): readonly string[] {
-  const labels = node.metadata.labels ?? {};
-  const selected = Object.entries(pod.spec?.nodeSelector ?? {}).every(([key, value]) => labels[key] === value);
-  const terms = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
-  const fits = selected && (terms === undefined || terms.some((term) => termMatches(term, node)));
-  return fits ? [] : ["node(s) didn't match Pod's node affinity/selector"];
-}
-
-/** A term without requirements matches nothing. */
-function termMatches({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, { metadata }: Node): boolean {
-  if (matchExpressions.length + matchFields.length === 0) return false;
-  return (
-    matchExpressions.every((requirement) => requirementMatches(requirement, metadata.labels?.[requirement.key])) &&
-    matchFields.every((requirement) => requirementMatches(requirement, requirement.key === "metadata.name" ? metadata.name : undefined))
-  );
-}
-
-function requirementMatches({ operator, values = [] }: NodeSelectorRequirement, actual: string | undefined): boolean {
-  switch (operator) {
-    case "In":
-      return actual !== undefined && values.includes(actual);
-    case "NotIn":
-      return actual === undefined || !values.includes(actual);
-    case "Exists":
-      return actual !== undefined;
-    case "DoesNotExist":
-      return actual === undefined;
-    case "Gt":
-      return actual !== undefined && Number(actual) > Number(values[0]);
-    case "Lt":
-      return actual !== undefined && Number(actual) < Number(values[0]);
-    default:
-      return false;
-  }
+  return wantsNode(pod, node) ? [] : ["node(s) didn't match Pod's node affinity/selector"];
 }
 
 function nodePorts(pod: Pod, _node: Node, placed: readonly Pod[]): readonly string[] {

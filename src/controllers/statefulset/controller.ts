@@ -6,6 +6,7 @@ import type { ControllerRevision, Pod, StatefulSet } from "../../api/types.ts";
 import type { Component } from "../../component/component.ts";
 import { claim, controllerOf } from "../claim.ts";
 import type { ControllerContext, ControllerEntry } from "../controller.ts";
+import { nextAvailable } from "../counts.ts";
 import { addControllerIndex } from "../indexes.ts";
 import { createKeyController, type KeyQueue } from "../key-controller.ts";
 import { OwnWrites } from "../own-writes.ts";
@@ -16,7 +17,6 @@ import { watchPodsOf } from "../watch-pods.ts";
 import { takeStep, writeClaimOwners, writeStatus, type StatefulSetWriter } from "./finalize.ts";
 import { ordinalOf, revisionOf } from "./identity.ts";
 import { planStatefulSet } from "./reconcile.ts";
-import { nextAvailable } from "./status.ts";
 
 export const statefulSetController: ControllerEntry = { name: "statefulset", create };
 
