@@ -12,8 +12,9 @@ import { sleep, type Clock } from "../lib/clock.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
-import type { AddressProblem, Backend, DialResult, DialTarget } from "./backends/backend.ts";
+import type { AddressProblem, Applied, Backend, DialResult, DialTarget, ServiceChange } from "./backends/backend.ts";
 import { createBackend, type BackendMode } from "./backends/index.ts";
+import type { KernelOptions } from "./backends/nftables/apply.ts";
 import { proxyMetrics, type ProxyMetrics } from "./metrics.ts";
 import { Problems } from "./problems.ts";
 import { BoundedFrequencyRunner } from "./runner.ts";
@@ -35,6 +36,8 @@ export interface ProxyOptions {
   readonly planner?: (service: Service, slices: readonly EndpointSlice[]) => ServicePlan;
   /** How user space gets to endpoints. Default: from this host's network. */
   readonly transport?: Transport;
+  /** Mode `nftables`: the sockets into the node's namespace. The proxy closes them when it stops. */
+  readonly kernel?: KernelOptions;
   /** Least time between two syncs (`--iptables-min-sync-period` and its like). Default 0. */
   readonly minSyncPeriodMs?: number;
 }
@@ -102,6 +105,7 @@ class MetaProxier implements Proxy {
       classify: sourceClassifier(node),
       hostAddresses: node.addresses,
       ...(options.transport === undefined ? {} : { transport: options.transport }),
+      ...(options.kernel === undefined ? {} : { nftables: { ...options.kernel, node } }),
     });
   }
 
@@ -189,8 +193,12 @@ class MetaProxier implements Proxy {
     this.#syncing = true;
     const changes = this.#tracker.take();
     let pause = started + sliceMs;
-    for (const change of changes) {
-      await this.#syncService(change);
+    let planned: ServiceChange[] = [];
+    for (const [i, { key }] of changes.entries()) {
+      planned.push(...this.#plan(key));
+      if (clock.monotonic() < pause && i < changes.length - 1) continue;
+      await this.#apply(planned);
+      planned = [];
       if (clock.monotonic() < pause) continue;
       await sleep(clock, 0);
       pause = clock.monotonic() + sliceMs;
@@ -203,17 +211,29 @@ class MetaProxier implements Proxy {
   }
 
   /** Fails only for itself. */
-  async #syncService({ key }: PendingChange): Promise<void> {
-    if (this.#stopping.signal.aborted) return;
+  #plan(key: string): readonly ServiceChange[] {
+    if (this.#stopping.signal.aborted) return [];
     const service = this.#tracker.service(key);
     try {
       const plan = service === undefined ? undefined : this.#planner(service, this.#tracker.slices(key));
       if (plan === undefined) this.#plans.delete(key);
       else this.#plans.set(key, plan);
-      this.#problems.set(key, await this.#backend.apply(key, plan), service);
-      this.#failures.delete(key);
+      return [{ key, plan }];
     } catch (error) {
       this.#failed(key, error);
+      return [];
+    }
+  }
+
+  async #apply(changes: readonly ServiceChange[]): Promise<void> {
+    if (this.#stopping.signal.aborted || changes.length === 0) return;
+    for (const result of await applyAll(this.#backend, changes)) {
+      if (result.kind === "failed") {
+        this.#failed(result.key, result.error);
+        continue;
+      }
+      this.#problems.set(result.key, result.problems, this.#tracker.service(result.key));
+      this.#failures.delete(result.key);
     }
   }
 
@@ -249,4 +269,17 @@ class MetaProxier implements Proxy {
     for (const waiter of this.#waiters) waiter();
     this.#waiters.clear();
   }
+}
+
+async function applyAll(backend: Backend, changes: readonly ServiceChange[]): Promise<readonly Applied[]> {
+  if (backend.applyAll !== undefined) return await backend.applyAll(changes);
+  const results: Applied[] = [];
+  for (const { key, plan } of changes) {
+    try {
+      results.push({ key, kind: "applied", problems: await backend.apply(key, plan) });
+    } catch (error) {
+      results.push({ key, kind: "failed", error });
+    }
+  }
+  return results;
 }

@@ -44,6 +44,17 @@ export type DialResult =
   /** The address belongs to no Service. */
   | { readonly kind: "unknown" };
 
+/** A Service and its plan; undefined: the Service is gone. */
+export interface ServiceChange {
+  readonly key: string;
+  readonly plan: ServicePlan | undefined;
+}
+
+/** What came of it. An error is of that Service alone, which stands as before. */
+export type Applied =
+  | { readonly key: string; readonly kind: "applied"; readonly problems: readonly AddressProblem[] }
+  | { readonly key: string; readonly kind: "failed"; readonly error: unknown };
+
 export interface Backend {
   readonly mode: string;
   /**
@@ -51,6 +62,8 @@ export interface Backend {
    * stands already and stays is not touched. Never throws for an address that cannot be served: that is in the answer.
    */
   apply(key: string, plan: ServicePlan | undefined): Promise<readonly AddressProblem[]>;
+  /** The same for many at once, where that is cheaper. One answer for each, in order. */
+  applyAll?(changes: readonly ServiceChange[]): Promise<readonly Applied[]>;
   /** A connection to a virtual address from inside this process, by the same plan. */
   dial(target: DialTarget): Promise<DialResult>;
   /** Services whose address another one held and has given up since the last call: `apply` them again. */

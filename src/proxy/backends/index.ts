@@ -1,11 +1,20 @@
 /** The proxy's modes. A new backend adds its folder and one line here. */
+import { FairleadError } from "../../lib/errors.ts";
 import type { Backend } from "./backend.ts";
+import { NftablesBackend, type NftablesBackendOptions } from "./nftables/apply.ts";
 import { UserspaceBackend, type UserspaceOptions } from "./userspace/apply.ts";
 
-export type BackendOptions = UserspaceOptions;
+export interface BackendOptions extends UserspaceOptions {
+  /** Mode `nftables` needs it. */
+  readonly nftables?: NftablesBackendOptions;
+}
 
 const backends = {
   userspace: (options: BackendOptions): Backend => new UserspaceBackend(options),
+  nftables: ({ nftables }: BackendOptions): Backend => {
+    if (nftables === undefined) throw new FairleadError("FL_INTERNAL", "proxy mode nftables without a netlink socket");
+    return new NftablesBackend(nftables);
+  },
 } as const;
 
 export type BackendMode = keyof typeof backends;

@@ -35,6 +35,10 @@ export class ClaimTable {
     return present === undefined || present.owner === owner ? { kind: "own" } : { kind: "won", from: present.owner };
   }
 
+  owner(key: string): string | undefined {
+    return this.#claims.get(key)?.owner;
+  }
+
   /** The Services that have waited for it. */
   release(key: string, owner: string): readonly string[] {
     if (this.#claims.get(key)?.owner !== owner) return [];

@@ -84,6 +84,13 @@ export class NftablesRenderer {
     return count;
   }
 
+  /** `ns/name:port` of the Service at an address. */
+  servicePortAt({ protocol, address, port }: Pick<VirtualAddress, "address" | "port"> & Pick<PortPlan, "protocol">): string | undefined {
+    const claim = claimKey(protocol, { address, port });
+    const owner = this.#claims.owner(claim);
+    return owner === undefined ? undefined : this.#services.get(owner)?.addresses.get(claim)?.comment;
+  }
+
   /** The tables without a Service. To be sent before anything else; takes away what was there under their names. */
   base(): readonly Operation[] {
     const { node, serviceCIDRs } = this.#options;

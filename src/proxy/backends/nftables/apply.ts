@@ -1,0 +1,223 @@
+/**
+ * The nftables backend: what the renderer says, sent to the kernel of a node's network namespace. See README.md beside this file.
+ * Holds in memory what the kernel holds and never asks it: a change costs that change.
+ */
+import type { Socket } from "node:net";
+import {
+  changedAddresses,
+  staleFlows,
+  type PlanNode,
+  type Protocol,
+  type ServicePlan,
+  type VirtualAddress,
+} from "../../../decide/proxy/index.ts";
+import { NftablesRenderer, type ServiceChange as Rendered, type TakenAddress } from "../../../decide/proxy/render/nftables.ts";
+import { OperationBuilder } from "../../../decide/proxy/render/operations.ts";
+import { splitOperations } from "../../../decide/proxy/render/split.ts";
+import type { Conntrack } from "../../../host/conntrack/conntrack.ts";
+import type { Nftables } from "../../../host/nftables/nftables.ts";
+import { errnoCode, errorMessage } from "../../../lib/errors.ts";
+import { joinHostPort } from "../../../lib/ip.ts";
+import type { Logger } from "../../../lib/log.ts";
+import type { AddressProblem, Applied, Backend, DialResult, DialTarget, ServiceChange } from "../backend.ts";
+
+/** The kernel of one network namespace. */
+export interface KernelOptions {
+  readonly nftables: Nftables;
+  /** Absent: UDP clients of an endpoint that has left stay with it until they pause. */
+  readonly conntrack?: Conntrack;
+  /** Where Services may get addresses: those that none has are dropped. */
+  readonly serviceCIDRs: readonly string[];
+  /** Connects from inside the namespace, where the rules are. Absent: `dial` is refused. */
+  readonly connect?: (target: { readonly host: string; readonly port: number }) => Promise<Socket>;
+  /** False for addresses that are not of this network. Default: all but 127.0.0.0/8 and ::1. */
+  readonly serves?: (address: VirtualAddress) => boolean;
+  readonly log?: Logger;
+}
+
+export interface NftablesBackendOptions extends KernelOptions {
+  readonly node: PlanNode;
+}
+
+/** Of one transaction: the kernel works it off in one go, in some 4 ms, while nothing else runs on this thread. */
+const transactionElements = 800;
+/** Flows of these are forgotten when their endpoint goes; a TCP client notices by itself. */
+const statelessProtocols = ["UDP"] as const satisfies readonly Protocol[];
+
+/** The kernel lacks what we put there, or has what we did not: somebody else was at it. */
+const driftCodes: ReadonlySet<string> = new Set(["ENOENT", "EEXIST"]);
+
+interface Pending {
+  readonly change: ServiceChange;
+  readonly rendered: Rendered;
+}
+
+export class NftablesBackend implements Backend {
+  readonly mode = "nftables";
+  readonly #options: NftablesBackendOptions;
+  #renderer: NftablesRenderer;
+  /** Whether the kernel holds what the renderer believes. Not at first, and not after somebody else has changed the table. */
+  #ready = false;
+  /** What the kernel does now. */
+  readonly #plans = new Map<string, ServicePlan>();
+  readonly #released = new Set<string>();
+
+  constructor(options: NftablesBackendOptions) {
+    this.#options = options;
+    this.#renderer = this.#makeRenderer();
+  }
+
+  get served(): number {
+    return this.#renderer.served;
+  }
+
+  async apply(key: string, plan: ServicePlan | undefined): Promise<readonly AddressProblem[]> {
+    const [result] = await this.applyAll([{ key, plan }]);
+    if (result?.kind === "failed") throw result.error;
+    return result?.problems ?? [];
+  }
+
+  async applyAll(changes: readonly ServiceChange[]): Promise<readonly Applied[]> {
+    const results: Applied[] = [];
+    if (!this.#ready) await this.#rebuild();
+    let builder = new OperationBuilder();
+    let pending: Pending[] = [];
+    for (const change of changes) {
+      pending.push({ change, rendered: this.#renderer.change(change.key, change.plan, builder) });
+      if (builder.elements < transactionElements) continue;
+      results.push(...(await this.#send(pending, builder)));
+      await nextTurn();
+      builder = new OperationBuilder();
+      pending = [];
+    }
+    if (pending.length > 0) results.push(...(await this.#send(pending, builder)));
+    return results;
+  }
+
+  /** Several Services in one transaction; where the kernel refuses it, each in one of its own. */
+  async #send(pending: readonly Pending[], builder: OperationBuilder): Promise<readonly Applied[]> {
+    try {
+      await this.#commit(builder);
+    } catch (error) {
+      // Of a table that is not as we think, no part can be right: all are tried again, on a new one.
+      if (this.#ready && pending.length > 1) return await this.#sendEach(pending);
+      return pending.map(({ change }) => ({ key: change.key, kind: "failed", error }));
+    }
+    this.#forgetStale(pending.map(({ change }) => change));
+    return pending.map(({ change, rendered }) => this.#applied(change, rendered));
+  }
+
+  async #sendEach(pending: readonly Pending[]): Promise<readonly Applied[]> {
+    const results: Applied[] = [];
+    for (const { change } of pending) {
+      const builder = new OperationBuilder();
+      const rendered = this.#renderer.change(change.key, change.plan, builder);
+      results.push(...(await this.#send([{ change, rendered }], builder)));
+    }
+    return results;
+  }
+
+  async #commit(builder: OperationBuilder): Promise<void> {
+    const { nftables } = this.#options;
+    let sent = 0;
+    try {
+      for (const part of splitOperations(builder.finish(), transactionElements * 2)) {
+        if (sent > 0) await nextTurn();
+        nftables.commit(part);
+        sent += 1;
+      }
+      this.#renderer.committed();
+    } catch (error) {
+      this.#renderer.refused();
+      if (sent > 0 || driftCodes.has(errnoCode(error) ?? "")) this.#ready = false;
+      throw error;
+    }
+  }
+
+  /** The tables anew, with every Service that was in them. */
+  async #rebuild(): Promise<void> {
+    this.#renderer = this.#makeRenderer();
+    this.#options.nftables.commit(this.#renderer.base());
+    this.#ready = true;
+    for (const changes of chunks(
+      [...this.#plans].map(([key, plan]) => ({ key, plan })),
+      64,
+    )) {
+      const builder = new OperationBuilder();
+      for (const { key, plan } of changes) this.#renderer.change(key, plan, builder);
+      await this.#commit(builder);
+      await nextTurn();
+    }
+  }
+
+  #applied({ key, plan }: ServiceChange, { taken, again }: Rendered): Applied {
+    if (plan === undefined) this.#plans.delete(key);
+    else this.#plans.set(key, plan);
+    for (const service of again) this.#released.add(service);
+    return { key, kind: "applied", problems: taken.map(takenProblem) };
+  }
+
+  /** After the rules are in force, so that the next packet of such a flow meets the new ones. */
+  #forgetStale(changes: readonly ServiceChange[]): void {
+    const { conntrack, log } = this.#options;
+    if (conntrack === undefined) return;
+    for (const protocol of statelessProtocols) {
+      const changed = new Map(changes.flatMap(({ key, plan }) => [...changedAddresses(protocol, this.#plans.get(key), plan)]));
+      if (changed.size === 0) continue;
+      try {
+        conntrack.remove(staleFlows(conntrack.list(protocol.toLowerCase() as Lowercase<typeof protocol>), changed));
+      } catch (error) {
+        // The rules stand; the clients concerned come to them when they pause.
+        log?.warn("flows to endpoints that have left could not be removed", { error: errorMessage(error) });
+      }
+    }
+  }
+
+  async dial({ ip, port, protocol }: DialTarget): Promise<DialResult> {
+    const { connect } = this.#options;
+    const servicePort = this.#renderer.servicePortAt({ protocol, address: ip, port });
+    if (servicePort === undefined) return { kind: "unknown" };
+    const where = joinHostPort(ip, port);
+    try {
+      if (connect === undefined) throw new Error("there is no way into the node's network from here");
+      return { kind: "connected", socket: await connect({ host: ip, port }), servicePort, endpoint: where };
+    } catch (error) {
+      const reason = errnoCode(error) === "ECONNREFUSED" ? "NoEndpoints" : "AllEndpointsFailed";
+      return { kind: "refused", reason, message: `Service ${servicePort} at ${where}: ${errorMessage(error)}` };
+    }
+  }
+
+  takeReleased(): readonly string[] {
+    const released = [...this.#released];
+    this.#released.clear();
+    return released;
+  }
+
+  /** The rules stay: connections go on, and the next start takes over. `cleanup` removes them. */
+  async stop(): Promise<void> {
+    this.#options.nftables.close();
+    this.#options.conntrack?.close();
+  }
+
+  #makeRenderer(): NftablesRenderer {
+    const { node, serviceCIDRs, serves = notLoopback } = this.#options;
+    return new NftablesRenderer({ node, serviceCIDRs, serves });
+  }
+}
+
+function notLoopback({ address }: VirtualAddress): boolean {
+  return !address.startsWith("127.") && address !== "::1";
+}
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function takenProblem({ address: { address, port }, protocol, by }: TakenAddress): AddressProblem {
+  const message = `${protocol} ${joinHostPort(address, port)} belongs to Service ${by} already. It is taken over when that Service gives it up.`;
+  return { reason: "AddressTaken", severity: "warning", retry: false, protocol, address, port, message };
+}
