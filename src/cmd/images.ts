@@ -1,6 +1,7 @@
 /** The images that the process runtime knows from the start. */
 import { dirname } from "node:path";
 import type { ImageEntry } from "../kubelet/runtime/process/images.ts";
+import { standInImages } from "./stand-in-images.ts";
 
 /** The Node that runs Fairlead serves as image `node`; shells and tools are the host's. */
 export function builtInImages(nodePath: string = process.execPath): readonly ImageEntry[] {
@@ -13,6 +14,7 @@ export function builtInImages(nodePath: string = process.execPath): readonly Ima
       env: { NODE_VERSION: process.versions.node },
       path: node,
     },
+    ...standInImages(dirname(nodePath)),
     { repositories: ["busybox", "alpine", "debian", "ubuntu"], entrypoint: [], cmd: ["sh"], env: {}, path: [] },
     {
       repositories: ["registry.k8s.io/pause"],

@@ -23,7 +23,8 @@ export interface NetworkOptions {
 /** Throws FL_UNSUPPORTED for what the mode cannot do, FL_LISTEN where its addresses are taken. */
 export async function createNetwork(options: NetworkOptions): Promise<ClusterNetwork> {
   if (options.mode === "namespaces") {
-    if (options.runtime.kind === "function") throw new FairleadError("FL_USAGE", "pods that are functions live in this process: loopback mode");
+    if (options.runtime.kind === "function")
+      throw new FairleadError("FL_USAGE", "pods that are functions live in this process: loopback mode");
     const { createNamespacedNetwork } = await import("./namespaced.ts");
     return await createNamespacedNetwork(options);
   }

@@ -71,7 +71,10 @@ function namespacedNetwork(
   return {
     mode: "namespaces",
     defaults: { serviceCIDRs: families.map((family) => serviceCIDRs[family]), podCIDRs: families.map((family) => podCIDRs[family]) },
-    dns: { host: systemAddress, sockets: { tcp: (host, port) => fabric.listen(host, port), udp: (host, port) => fabric.bindUdp(host, port) } },
+    dns: {
+      host: systemAddress,
+      sockets: { tcp: (host, port) => fabric.listen(host, port), udp: (host, port) => fabric.bindUdp(host, port) },
+    },
     hosts: { "host.fairlead.internal": fabric.addresses },
     allowLoopbackEndpoints: false,
     apiAddress,
@@ -90,7 +93,12 @@ function namespacedNetwork(
       const cidrs = nodePodCIDRs(context.plan.podCIDRs, index, options.nodeCIDRMaskSize);
       const network = await namespaces.createNode({ name, index, podCIDRs: cidrs });
       nodes.push({ network, cidrs: [...cidrs, ...network.addresses] });
-      return await startNode({ name, index, network, podCIDRs: cidrs, hostAddress: loopback.nodeAddress(index) }, context, namespaces, balancers);
+      return await startNode(
+        { name, index, network, podCIDRs: cidrs, hostAddress: loopback.nodeAddress(index) },
+        context,
+        namespaces,
+        balancers,
+      );
     },
     release,
   };
@@ -109,7 +117,12 @@ interface NodePlace {
   readonly hostAddress: string;
 }
 
-async function startNode(place: NodePlace, context: NodeContext, namespaces: Namespaces, balancers: WayIn | undefined): Promise<RunningNode> {
+async function startNode(
+  place: NodePlace,
+  context: NodeContext,
+  namespaces: Namespaces,
+  balancers: WayIn | undefined,
+): Promise<RunningNode> {
   const { name, network, hostAddress } = place;
   const { manager, wants, plan, dns } = context;
   const proxy = undefined as Proxy | undefined;

@@ -13,6 +13,8 @@ export interface ImageEntry {
   readonly path: readonly string[];
   /** Files and directories of this machine that its programs need, beside the system's. */
   readonly needs?: readonly string[];
+  /** What the user should know of it, as a Warning. */
+  readonly note?: string;
 }
 
 /** Only holds a pod's surroundings, for `fairlead run` to join. */
@@ -37,7 +39,11 @@ export function findImage(images: readonly ImageEntry[], image: string): ImageEn
 
 export function answerImage(images: readonly ImageEntry[], container: Container): ImageAnswer {
   const image = container.image ?? "";
-  if (findImage(images, image) !== undefined) return { kind: "present", imageID: `host://${imageRepository(image)}` };
+  const entry = findImage(images, image);
+  if (entry !== undefined) {
+    const note = entry.note === undefined ? {} : { note: `container ${container.name}: ${entry.note}` };
+    return { kind: "present", imageID: `host://${imageRepository(image)}`, ...note };
+  }
   if ((container.command ?? []).length > 0) {
     const program = container.command?.[0] ?? "";
     const note = `container ${container.name}: image ${JSON.stringify(image)} is not used; the command ${JSON.stringify(program)} runs from this machine, for this node runs pods as plain processes`;
