@@ -43,7 +43,7 @@ export function decide(
   chooseBackend: (refs: readonly BackendRef[]) => BackendRef | undefined,
 ): Decision {
   if (listener === undefined)
-    return { kind: "refuse", route: undefined, status: 404, reason: "NoRoute", message: "no routes are known yet" };
+    return { kind: "refuse", route: undefined, status: 503, reason: "NotReady", message: "the gateway does not know its routes yet" };
   const asked = routeRequest(request);
   const found = match(listener, asked);
   if (found.kind === "none") {

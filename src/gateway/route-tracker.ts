@@ -1,0 +1,258 @@
+/**
+ * The route table as it follows the API: keeps what each Ingress says and what each host and backend came to, and works out
+ * again only what a change touches. The steps themselves are those of `processors`, which gives the same from scratch.
+ */
+import { objectKey } from "../api/object.ts";
+import type { EndpointSlice, Ingress, IngressClass, Service } from "../api/types.ts";
+import {
+  backendKey,
+  classVerdict,
+  datedCertificates,
+  ingressTable,
+  mergeCertificates,
+  mergeHost,
+  resolveBackend,
+  translateIngress,
+  type Backend,
+  type BackendRef,
+  type CertificateRef,
+  type ClassPolicy,
+  type ClassVerdict,
+  type HostRoute,
+  type MergedHost,
+  type ObjectStatus,
+  type RouteProblem,
+  type RouteTable,
+  type Translation,
+} from "../decide/routes/index.ts";
+
+export interface TrackerSources {
+  readonly policy: ClassPolicy;
+  readonly classes: () => readonly IngressClass[];
+  readonly service: (namespace: string, name: string) => Service | undefined;
+  readonly slices: (namespace: string, name: string) => readonly EndpointSlice[];
+}
+
+export interface TrackerChange {
+  /** Absent: as before. */
+  readonly routeTable?: RouteTable;
+  readonly backends: ReadonlyMap<string, Backend | null>;
+  /** Keys of Ingresses whose status may be another now. */
+  readonly ingresses: ReadonlySet<string>;
+}
+
+interface Tracked {
+  readonly ingress: Ingress;
+  readonly verdict: ClassVerdict;
+  readonly translation: Translation | undefined;
+}
+
+interface TrackedBackend {
+  readonly ref: BackendRef;
+  readonly users: Set<string>;
+  backend: Backend | undefined;
+}
+
+export class RouteTracker {
+  readonly #sources: TrackerSources;
+  readonly #ingresses = new Map<string, Tracked>();
+  /** host → Ingress → its routes there. */
+  readonly #routes = new Map<string, Map<string, readonly HostRoute[]>>();
+  readonly #hosts = new Map<string, MergedHost>();
+  readonly #backends = new Map<string, TrackedBackend>();
+  /** `namespace/name` of a Service → keys of its backends. */
+  readonly #ofService = new Map<string, Set<string>>();
+  #certificates: readonly CertificateRef[] = [];
+  #certificateProblems: readonly RouteProblem[] = [];
+  readonly #dirtyIngresses = new Map<string, Ingress | undefined>();
+  readonly #dirtyServices = new Set<string>();
+
+  constructor(sources: TrackerSources) {
+    this.#sources = sources;
+  }
+
+  setIngress(ingress: Ingress): void {
+    this.#dirtyIngresses.set(objectKey(ingress), ingress);
+  }
+
+  deleteIngress(ingress: Ingress): void {
+    this.#dirtyIngresses.set(objectKey(ingress), undefined);
+  }
+
+  classesChanged(): void {
+    for (const [key, { ingress }] of this.#ingresses) if (!this.#dirtyIngresses.has(key)) this.#dirtyIngresses.set(key, ingress);
+  }
+
+  /** The Service, or a slice of it. */
+  serviceChanged(namespace: string, name: string): void {
+    const key = `${namespace}/${name}`;
+    if (this.#ofService.has(key)) this.#dirtyServices.add(key);
+  }
+
+  usesSecret(namespace = "", name = ""): boolean {
+    const names = ({ certificate }: CertificateRef) =>
+      certificate.kind === "secret" && certificate.namespace === namespace && certificate.name === name;
+    return this.#certificates.some(names);
+  }
+
+  get certificates(): readonly CertificateRef[] {
+    return this.#certificates;
+  }
+
+  get hosts(): Iterable<string> {
+    return this.#hosts.keys();
+  }
+
+  /** Takes in every change since the last call. */
+  flush(): TrackerChange {
+    const touched = new Set(this.#dirtyIngresses.keys());
+    const hosts = new Set<string>();
+    const backends = new Set<string>();
+    let certificates = false;
+    for (const [key, ingress] of this.#dirtyIngresses) certificates = this.#replace(key, ingress, hosts, backends) || certificates;
+    for (const service of this.#dirtyServices) for (const key of this.#ofService.get(service) ?? []) backends.add(key);
+    this.#dirtyIngresses.clear();
+    this.#dirtyServices.clear();
+    for (const host of hosts) this.#merge(host, touched);
+    if (certificates) this.#mergeCertificates(touched);
+    const changed = this.#resolve(backends, touched);
+    const table = hosts.size > 0 || certificates ? { routeTable: this.table() } : {};
+    return { ...table, backends: changed, ingresses: touched };
+  }
+
+  table(): RouteTable {
+    return ingressTable(
+      [...this.#hosts.values()].map(({ virtualHost }) => virtualHost),
+      this.#certificates,
+    );
+  }
+
+  /** Whether certificates may be others now. */
+  #replace(key: string, ingress: Ingress | undefined, hosts: Set<string>, backends: Set<string>): boolean {
+    const old = this.#ingresses.get(key)?.translation;
+    for (const { host, route } of old?.routes ?? []) {
+      hosts.add(host);
+      this.#routes.get(host)?.delete(key);
+      for (const ref of route.backends) this.#release(key, ref, backends);
+    }
+    if (ingress === undefined) this.#ingresses.delete(key);
+    const next = ingress === undefined ? undefined : this.#translate(key, ingress);
+    for (const [host, routes] of Map.groupBy(next?.routes ?? [], (each) => each.host)) {
+      hosts.add(host);
+      entry(this.#routes, host, () => new Map<string, readonly HostRoute[]>()).set(key, routes);
+      for (const { route } of routes) for (const ref of route.backends) this.#use(key, ref, backends);
+    }
+    return (old?.certificates.length ?? 0) + (next?.certificates.length ?? 0) > 0;
+  }
+
+  #translate(key: string, ingress: Ingress): Translation | undefined {
+    const verdict = classVerdict(ingress, this.#sources.classes(), this.#sources.policy);
+    const translation = verdict.kind === "ours" ? translateIngress(ingress) : undefined;
+    this.#ingresses.set(key, { ingress, verdict, translation });
+    return translation;
+  }
+
+  #use(user: string, ref: BackendRef, backends: Set<string>): void {
+    const key = backendKey(ref);
+    entry(this.#backends, key, (): TrackedBackend => ({ ref, users: new Set(), backend: undefined })).users.add(user);
+    entry(this.#ofService, `${ref.namespace}/${ref.name}`, () => new Set<string>()).add(key);
+    backends.add(key);
+  }
+
+  #release(user: string, ref: BackendRef, backends: Set<string>): void {
+    const key = backendKey(ref);
+    this.#backends.get(key)?.users.delete(user);
+    backends.add(key);
+  }
+
+  #merge(host: string, touched: Set<string>): void {
+    const before = this.#hosts.get(host)?.problems ?? [];
+    const routes = this.#routes.get(host);
+    if (routes === undefined || routes.size === 0) {
+      this.#routes.delete(host);
+      this.#hosts.delete(host);
+    } else this.#hosts.set(host, mergeHost(host, [...routes.values()].flat()));
+    for (const { source } of [...before, ...(this.#hosts.get(host)?.problems ?? [])]) touched.add(`${source.namespace}/${source.name}`);
+  }
+
+  #mergeCertificates(touched: Set<string>): void {
+    const translations = [...this.#ingresses.values()].flatMap(({ translation }) => translation ?? []);
+    const { certificates, problems } = mergeCertificates(datedCertificates(translations));
+    for (const { source } of [...this.#certificateProblems, ...problems]) touched.add(`${source.namespace}/${source.name}`);
+    this.#certificates = certificates;
+    this.#certificateProblems = problems;
+  }
+
+  #resolve(keys: ReadonlySet<string>, touched: Set<string>): ReadonlyMap<string, Backend | null> {
+    const changed = new Map<string, Backend | null>();
+    for (const key of keys) {
+      const tracked = this.#backends.get(key);
+      if (tracked === undefined) continue;
+      const { ref, users } = tracked;
+      if (users.size === 0) {
+        this.#forget(key, ref);
+        changed.set(key, null);
+        continue;
+      }
+      const backend = resolveBackend(ref, this.#sources.service(ref.namespace, ref.name), this.#sources.slices(ref.namespace, ref.name));
+      if (JSON.stringify(backend) === JSON.stringify(tracked.backend)) continue;
+      tracked.backend = backend;
+      changed.set(key, backend);
+      for (const user of users) touched.add(user);
+    }
+    return changed;
+  }
+
+  #forget(key: string, { namespace, name }: BackendRef): void {
+    this.#backends.delete(key);
+    const service = `${namespace}/${name}`;
+    const keys = this.#ofService.get(service);
+    keys?.delete(key);
+    if (keys?.size === 0) this.#ofService.delete(service);
+  }
+
+  /** What was decided about an Ingress; undefined: there is none. Problems of certificates' contents are not in it. */
+  status(key: string): ObjectStatus | undefined {
+    const tracked = this.#ingresses.get(key);
+    if (tracked === undefined) return undefined;
+    const { ingress, verdict, translation } = tracked;
+    const { namespace = "", name = "" } = ingress.metadata;
+    const problems = translation === undefined ? [] : this.#problems(key, translation);
+    return { kind: "Ingress", namespace, name, verdict: verdict.kind === "ours" ? { kind: "served" } : verdict, problems };
+  }
+
+  #problems(key: string, { routes, problems }: Translation): readonly RouteProblem[] {
+    const mine = ({ source }: RouteProblem) => `${source.namespace}/${source.name}` === key;
+    const hosts = new Set(routes.map(({ host }) => host));
+    const conflicts = [...hosts].flatMap((host) => this.#hosts.get(host)?.problems.filter(mine) ?? []);
+    return [...problems, ...conflicts, ...this.#certificateProblems.filter(mine), ...this.#backendProblems(routes)];
+  }
+
+  #backendProblems(routes: readonly HostRoute[]): readonly RouteProblem[] {
+    const found = new Map<string, RouteProblem>();
+    for (const { route } of routes) {
+      for (const ref of route.backends) {
+        const key = backendKey(ref);
+        const backend = this.#backends.get(key)?.backend;
+        if (backend?.kind !== "unusable" || found.has(key)) continue;
+        const severity = backend.reason === "NoEndpoints" ? "warning" : "error";
+        found.set(key, { severity, reason: backend.reason, source: route.source, message: backend.message });
+      }
+    }
+    return [...found.values()];
+  }
+
+  keys(): Iterable<string> {
+    return this.#ingresses.keys();
+  }
+
+  ingress(key: string): Ingress | undefined {
+    return this.#ingresses.get(key)?.ingress;
+  }
+}
+
+function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, (value = make()));
+  return value;
+}
