@@ -54,7 +54,7 @@ export interface UpOptions extends Omit<ClusterOptions, "paths" | "clock" | "log
 /** Resolves with the exit code when the cluster has stopped and nothing is left. */
 export async function up(options: UpOptions, terminal: Terminal): Promise<number> {
   checkedName(options.name);
-  const mode = await takeMode(options.mode, () => refuseSecond(options), terminal);
+  const { mode, pid } = await takeMode(options.mode, () => refuseSecond(options), terminal);
   const sources = sourceFiles(options.files).map(readSource);
   const root = options.ephemeral ? mkdtempSync(join(tmpdir(), `fairlead-${options.name}-`)) : clusterRoot(options);
   const paths = clusterPaths(root);
@@ -78,7 +78,7 @@ export async function up(options: UpOptions, terminal: Terminal): Promise<number
       throw error;
     }
     starting.done(`API server, controllers, DNS, proxy and node started at ${cluster.server}`);
-    register(cluster, paths, options);
+    register(cluster, paths, options, pid);
     const result = await bringIn(cluster, sources, terminal);
     await rest(cluster, options.timeout, terminal, stop);
     const report = await makeReport(cluster, options, result, terminal);
@@ -159,10 +159,11 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function clusterFile(cluster: Cluster, paths: ClusterPaths, options: UpOptions): ClusterFile {
+/** `pid`: as the whole machine sees it; the time of its start is the same in every numbering. */
+function clusterFile(cluster: Cluster, paths: ClusterPaths, options: UpOptions, pid: number): ClusterFile {
   return {
     name: options.name,
-    pid: process.pid,
+    pid,
     processStart: processStart(process.pid) ?? "",
     startedAt: rfc3339(Date.now()),
     server: cluster.server,
@@ -173,8 +174,8 @@ function clusterFile(cluster: Cluster, paths: ClusterPaths, options: UpOptions):
   };
 }
 
-function register(cluster: Cluster, paths: ClusterPaths, options: UpOptions): void {
-  const file = clusterFile(cluster, paths, options);
+function register(cluster: Cluster, paths: ClusterPaths, options: UpOptions, pid: number): void {
+  const file = clusterFile(cluster, paths, options, pid);
   writeClusterFile(paths.clusterFile, file);
   if (options.ephemeral || options.dataDir !== undefined) writeClusterFile(registryPath(options.name), file);
 }

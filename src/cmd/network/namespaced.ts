@@ -2,18 +2,27 @@
  * Nodes and pods as network namespaces. The kernel carries their traffic (nftables), each pod has an address and a network of
  * its own, and this process is the router to the world: the way out for pods, the way in for the host's programs.
  */
+import { readFileSync } from "node:fs";
 import type { NodeAddress } from "../../api/types.ts";
 import type { ApiServer } from "../../apiserver/server.ts";
 import type { ClusterPaths } from "../../cli/paths.ts";
 import { kubernetesVersion, version } from "../../cli/version.ts";
-import { type Namespaces, type NodeNetwork } from "../../host/namespaces/namespaces.ts";
+import { defaultNodeCIDRs, type Namespaces, type NodeNetwork } from "../../host/namespaces/namespaces.ts";
+import { openConntrack } from "../../host/conntrack/conntrack.ts";
 import { createNamespaces } from "../../host/namespaces/create-namespaces.ts";
+import { adoptNetlink, NETLINK_NETFILTER } from "../../host/netlink/socket.ts";
+import { openNftables } from "../../host/nftables/nftables.ts";
+import { loadLibc, type Libc } from "../../host/syscalls/libc.ts";
 import { createKubelet, type Kubelet } from "../../kubelet/kubelet.ts";
+import { ignoredFields } from "../../kubelet/runtime/process/namespaced/ignored-fields.ts";
+import { isMachineRoot } from "../../kubelet/runtime/process/namespaced/process-user.ts";
 import { createNamespacedRuntime } from "../../kubelet/runtime/process/namespaced-runtime.ts";
 import { FairleadError } from "../../lib/errors.ts";
 import { parseIp } from "../../lib/ip.ts";
 import type { Logger } from "../../lib/log.ts";
-import { type Proxy } from "../../proxy/proxy.ts";
+import { createEgress } from "../../net/egress/egress.ts";
+import { createKernelNat } from "../../net/egress/kernel-nat.ts";
+import { createProxy, type Proxy } from "../../proxy/proxy.ts";
 import { builtInImages } from "../images.ts";
 import { createLoadBalancerWayIn, createNodeWayIn, type WayIn, type WayInContext } from "../way-in.ts";
 import { claimLoopbackNetwork, type LoopbackNetwork } from "./loopback-slots.ts";
@@ -41,8 +50,10 @@ export async function createNamespacedNetwork(options: NamespacedOptions): Promi
   const { network: loopback, release } = await claimLoopbackNetwork(readSlot(options.paths.root));
   try {
     writeSlot(options.paths.root, loopback.slot);
+    const libc = loadLibc();
+    if (libc === undefined) throw new FairleadError("FL_UNSUPPORTED", "namespaces mode needs FFI (the package koffi)");
     const namespaces = await createNamespaces({ onFailure: options.onFailure });
-    return namespacedNetwork(options, loopback, namespaces, async () => {
+    return namespacedNetwork(options, loopback, { namespaces, libc }, async () => {
       await namespaces.stop();
       await release();
     });
@@ -60,10 +71,11 @@ interface StartedNode {
 function namespacedNetwork(
   options: NamespacedOptions,
   loopback: LoopbackNetwork,
-  namespaces: Namespaces,
+  { namespaces, libc }: { readonly namespaces: Namespaces; readonly libc: Libc },
   release: () => Promise<void>,
 ): ClusterNetwork {
   const { fabric, families } = namespaces;
+  const isRoot = isMachineRoot(readFileSync("/proc/self/uid_map", "utf8"), process.getuid?.() ?? -1);
   const [systemAddress = ""] = fabric.systemAddresses;
   const apiAddress = { host: systemAddress, port: apiPort };
   const nodes: StartedNode[] = [];
@@ -83,8 +95,17 @@ function namespacedNetwork(
       await server.listenAlso({ fd, address: apiAddress });
     },
     loadBalancerCIDR: loopback.loadBalancerCIDR,
-    ignoredFields: () => [],
+    ignoredFields: (pod) => ignoredFields(pod, isRoot),
     async startShared(context) {
+      const egress = createEgress({
+        fabric,
+        nat: await createKernelNat(fabric),
+        clusterCIDRs: [...context.plan.podCIDRs, ...context.plan.serviceCIDRs, ...defaultNodeCIDRs],
+        clock: context.clock,
+        log: context.log,
+        metrics: context.metrics,
+      });
+      await context.manager.start(egress);
       balancers = createLoadBalancerWayIn({ cidr: loopback.loadBalancerCIDR, nodes: () => nodes }, wayInContext(context, namespaces));
       await context.manager.start(balancers);
     },
@@ -94,7 +115,7 @@ function namespacedNetwork(
       const network = await namespaces.createNode({ name, index, podCIDRs: cidrs });
       nodes.push({ network, cidrs: [...cidrs, ...network.addresses] });
       return await startNode(
-        { name, index, network, podCIDRs: cidrs, hostAddress: loopback.nodeAddress(index) },
+        { name, index, network, libc, podCIDRs: cidrs, hostAddress: loopback.nodeAddress(index) },
         context,
         namespaces,
         balancers,
@@ -112,6 +133,7 @@ interface NodePlace {
   readonly name: string;
   readonly index: number;
   readonly network: NodeNetwork;
+  readonly libc: Libc;
   readonly podCIDRs: readonly string[];
   /** By which the host reaches it. */
   readonly hostAddress: string;
@@ -125,7 +147,8 @@ async function startNode(
 ): Promise<RunningNode> {
   const { name, network, hostAddress } = place;
   const { manager, wants, plan, dns } = context;
-  const proxy = undefined as Proxy | undefined;
+  const proxy = wants("proxy") ? await proxyOf(place, context) : undefined;
+  if (proxy !== undefined) await manager.start(renamed(proxy, `proxy ${name}`));
   const wayIn = wants("proxy")
     ? createNodeWayIn({ name, labels: context.labels, network, hostAddress }, wayInContext(context, namespaces))
     : undefined;
@@ -148,6 +171,26 @@ async function startNode(
       await Promise.all([proxy?.settled(), ...doors.map((door) => door.settled())]);
     },
   };
+}
+
+async function proxyOf({ name, network, podCIDRs: cidrs, libc }: NodePlace, context: NodeContext): Promise<Proxy> {
+  const { informers, recorder, labels, plan, clock, log, metrics } = context;
+  const socket = async () => adoptNetlink(libc, await network.netlink(NETLINK_NETFILTER));
+  return createProxy({
+    informers,
+    node: { name, labels, addresses: network.addresses, nodePortAddresses: network.addresses, clusterCIDRs: cidrs },
+    mode: "nftables",
+    kernel: {
+      nftables: openNftables(await socket()),
+      conntrack: openConntrack(await socket()),
+      serviceCIDRs: plan.serviceCIDRs,
+      connect: (target) => network.connect(target),
+    },
+    recorder: recorder("kube-proxy"),
+    clock,
+    log,
+    metrics,
+  });
 }
 
 function kubeletOf({ name, network, podCIDRs: ranges, hostAddress }: NodePlace, context: NodeContext): Kubelet {
