@@ -79,7 +79,11 @@ export class NftablesBackend implements Backend {
 
   async applyAll(changes: readonly ServiceChange[]): Promise<readonly Applied[]> {
     const results: Applied[] = [];
-    if (!this.#ready) await this.#rebuild();
+    try {
+      if (!this.#ready) await this.#rebuild();
+    } catch (error) {
+      return changes.map(({ key }) => ({ key, kind: "failed", error }));
+    }
     let builder = new OperationBuilder();
     let pending: Pending[] = [];
     for (const change of changes) {

@@ -1,0 +1,236 @@
+/** Two nodes with pods in namespaces of their own, each with its proxy in mode nftables; Services and slices come from the test. */
+import { createSocket } from "node:dgram";
+import { createServer, type Socket } from "node:net";
+import type { KubeObject } from "../../src/api/object.ts";
+import type { EndpointSlice, Service, ServiceSpec } from "../../src/api/types.ts";
+import type { EventHandlers, Informer, InformerFactory } from "../../src/client/informer.ts";
+import { openConntrack } from "../../src/host/conntrack/conntrack.ts";
+import { createNamespaces } from "../../src/host/namespaces/create-namespaces.ts";
+import type { Namespaces, NetworkNamespace, NodeNetwork, PodNetwork } from "../../src/host/namespaces/namespaces.ts";
+import { adoptNetlink } from "../../src/host/netlink/socket.ts";
+import { openNftables } from "../../src/host/nftables/nftables.ts";
+import { loadLibc } from "../../src/host/syscalls/libc.ts";
+import { realClock } from "../../src/lib/clock.ts";
+import { errnoCode } from "../../src/lib/errors.ts";
+import { silentLogger } from "../../src/lib/log.ts";
+import { MetricsRegistry } from "../../src/lib/metrics.ts";
+import { createProxy, type Proxy } from "../../src/proxy/proxy.ts";
+
+export const serviceCIDRs = ["10.96.0.0/12", "fd00:10:96::/112"];
+export const podCIDRs = ["10.244.0.0/16", "fd00:10:244::/56"];
+export const tcpPort = 8080;
+export const udpPort = 5353;
+
+/** Why this machine cannot run the tests; empty: it can. */
+export function unsupported(): string {
+  if (process.getuid?.() !== 0) return "needs root: makes network namespaces";
+  return loadLibc() === undefined ? "needs FFI (the koffi package) for netlink" : "";
+}
+
+/** An informer that the test feeds. */
+class Feed<T extends KubeObject> {
+  readonly #handlers: EventHandlers<T>[] = [];
+  readonly #objects = new Map<string, T>();
+
+  set(object: T): void {
+    const name = object.metadata.name ?? "";
+    const old = this.#objects.get(name);
+    this.#objects.set(name, object);
+    for (const handler of this.#handlers) {
+      if (old === undefined) handler.added?.(object, false);
+      else handler.updated?.(object, old);
+    }
+  }
+
+  delete(name: string): void {
+    const old = this.#objects.get(name);
+    this.#objects.delete(name);
+    if (old !== undefined) for (const handler of this.#handlers) handler.deleted?.(old);
+  }
+
+  informer(): Informer<T> {
+    return {
+      waitForSync: async () => {},
+      addHandlers: (handlers: EventHandlers<T>) => {
+        this.#handlers.push(handlers);
+        return () => void this.#handlers.splice(this.#handlers.indexOf(handlers), 1);
+      },
+    } as unknown as Informer<T>;
+  }
+}
+
+export interface RigPod {
+  readonly name: string;
+  readonly node: string;
+  /** IPv4 first. */
+  readonly addresses: readonly string[];
+  readonly network: PodNetwork;
+}
+
+export interface Rig {
+  readonly nodes: readonly NodeNetwork[];
+  /** `a` and `b` on the first node, `c` on the second. Each answers `name client` on both ports. */
+  readonly pods: Readonly<Record<"a" | "b" | "c", RigPod>>;
+  /** A client outside of the cluster. */
+  readonly outside: NetworkNamespace & { readonly addresses: readonly string[] };
+  service(name: string, spec: Partial<ServiceSpec>, status?: Service["status"]): void;
+  endpoints(name: string, pods: readonly RigPod[], options?: { readonly protocol?: "TCP" | "UDP" }): void;
+  remove(name: string): void;
+  /** Every proxy has done what it has seen. */
+  settled(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startRig(): Promise<Rig> {
+  const closing: (() => unknown)[] = [];
+  const namespaces = await createNamespaces();
+  closing.push(() => namespaces.stop());
+  const services = new Feed<Service>();
+  const slices = new Feed<EndpointSlice>();
+  const informers = {
+    informer: ({ plural }: { plural: string }) => (plural === "services" ? services : slices).informer(),
+  } as unknown as InformerFactory;
+  const nodes = [await makeNode(namespaces, 1), await makeNode(namespaces, 2)] as const;
+  const proxies: Proxy[] = [];
+  for (const node of nodes) proxies.push(await startProxy(node, informers));
+  closing.push(() => Promise.all(proxies.map((proxy) => proxy.stop())));
+  const pods = {
+    a: await makePod(nodes[0], "a", 2, closing),
+    b: await makePod(nodes[0], "b", 3, closing),
+    c: await makePod(nodes[1], "c", 2, closing),
+  };
+  return {
+    nodes,
+    pods,
+    outside: namespaces.fabric,
+    service: (name, spec, status) => services.set(serviceOf(name, spec, status)),
+    endpoints(name, backends, options) {
+      for (const family of [4, 6] as const) slices.set(sliceOf(name, family, backends, options?.protocol ?? "TCP"));
+    },
+    remove(name) {
+      services.delete(name);
+      for (const family of [4, 6]) slices.delete(`${name}-${family}`);
+    },
+    settled: async () => void (await Promise.all(proxies.map((proxy) => proxy.settled()))),
+    stop: async () => {
+      for (const close of closing.reverse()) await close();
+    },
+  };
+}
+
+function makeNode(namespaces: Namespaces, index: number): Promise<NodeNetwork> {
+  return namespaces.createNode({ name: `node-${index}`, index, podCIDRs: [`10.244.${index}.0/24`, `fd00:10:244:${index}::/64`] });
+}
+
+async function startProxy(node: NodeNetwork, informers: InformerFactory): Promise<Proxy> {
+  const libc = loadLibc() as NonNullable<ReturnType<typeof loadLibc>>;
+  const proxy = createProxy({
+    informers,
+    clock: realClock,
+    log: silentLogger,
+    metrics: new MetricsRegistry(),
+    mode: "nftables",
+    node: { name: node.name, addresses: node.addresses, nodePortAddresses: node.addresses, clusterCIDRs: podCIDRs },
+    kernel: {
+      nftables: openNftables(adoptNetlink(libc, await node.netlink(12))),
+      conntrack: openConntrack(adoptNetlink(libc, await node.netlink(12))),
+      serviceCIDRs,
+      connect: (target) => node.connect(target),
+    },
+  });
+  await proxy.start();
+  return proxy;
+}
+
+async function makePod(node: NodeNetwork, name: string, host: number, closing: (() => unknown)[]): Promise<RigPod> {
+  const index = node.name.slice("node-".length);
+  const addresses = [`10.244.${index}.${host}`, `fd00:10:244:${index}::${host}`];
+  const network = await node.addPod({ id: name, addresses });
+  for (const any of ["0.0.0.0", "::"]) {
+    const server = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.end(`${name} ${socket.remoteAddress}`);
+    }).listen({ fd: (await network.listen(any, tcpPort)).fd });
+    const udp = createSocket(any === "::" ? "udp6" : "udp4");
+    udp.on("message", (message, from) => udp.send(`${name} ${from.address} ${message}`, from.port, from.address));
+    udp.bind({ fd: (await network.bindUdp(any, udpPort)).fd });
+    closing.push(
+      () => server.close(),
+      () => udp.close(),
+    );
+  }
+  return { name, node: node.name, addresses, network };
+}
+
+function serviceOf(name: string, spec: Partial<ServiceSpec>, status: Service["status"]): Service {
+  return {
+    metadata: { namespace: "default", name },
+    spec: { type: "ClusterIP", ...spec, clusterIP: spec.clusterIPs?.[0] ?? "" } as ServiceSpec,
+    ...(status === undefined ? {} : { status }),
+  };
+}
+
+function sliceOf(name: string, family: 4 | 6, pods: readonly RigPod[], protocol: "TCP" | "UDP"): EndpointSlice {
+  return {
+    metadata: { namespace: "default", name: `${name}-${family}`, labels: { "kubernetes.io/service-name": name } },
+    addressType: family === 4 ? "IPv4" : "IPv6",
+    endpoints: pods.map((pod) => ({
+      addresses: [pod.addresses[family === 4 ? 0 : 1] as string],
+      nodeName: pod.node,
+      conditions: { ready: true },
+    })),
+    ports: [{ name: "", port: protocol === "TCP" ? tcpPort : udpPort, protocol }],
+  };
+}
+
+/** `name client`, or the errno. */
+export async function askTcp(from: NetworkNamespace, host: string, port: number, timeoutMs = 20_000): Promise<string> {
+  let socket: Socket;
+  try {
+    socket = await from.connect({ host, port, timeoutMs });
+  } catch (error) {
+    return errnoCode(error) ?? String(error);
+  }
+  return await new Promise((resolve) => {
+    let answer = "";
+    socket.on("data", (chunk) => (answer += String(chunk)));
+    socket.on("error", (error) => resolve(errnoCode(error) ?? String(error)));
+    socket.on("end", () => {
+      socket.end();
+      resolve(answer);
+    });
+  });
+}
+
+/** A UDP client with one port. */
+export async function udpClient(
+  from: NetworkNamespace,
+  address: string,
+  port = 0,
+): Promise<{ ask(host: string, port: number): Promise<string>; close(): void }> {
+  const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
+  await new Promise<void>((ready, fail) => {
+    socket.once("listening", ready).once("error", fail);
+    from.bindUdp(address, port).then(({ fd }) => socket.bind({ fd }), fail);
+  });
+  let count = 0;
+  return {
+    async ask(host, to) {
+      const text = `question-${++count}`;
+      return await new Promise((resolve, reject) => {
+        const listener = (message: Buffer) => {
+          if (!String(message).endsWith(text)) return;
+          clearInterval(again);
+          socket.off("message", listener);
+          resolve(String(message).slice(0, -text.length - 1));
+        };
+        socket.on("message", listener).once("error", reject);
+        const send = () => socket.send(text, to, host);
+        // A datagram may be lost while its flow is being forgotten.
+        const again = setInterval(send, 1000);
+        send();
+      });
+    },
+    close: () => socket.close(),
+  };
+}
