@@ -63,13 +63,16 @@ export function joinCommand(
   const asOwner = ["nsenter", `--user=/proc/${surroundings.ownerPid}/ns/user`, "--preserve-credentials", "--"];
   const backInto = users.target === users.owner ? [] : ["--user", "--preserve-credentials"];
   const enter = ["nsenter", `--target=${surroundings.pid}`, "--mount", "--uts", "--net", "--pid", "--no-fork", ...backInto, "--"];
+  // Not before the shell: only its child is in the PID namespace, and so in the /proc there, through which ids are mapped.
   const backToUser = ["unshare", "--user", `--map-user=${ids.uid}`, `--map-group=${ids.gid}`, "--"];
   return [
     ...(users.owner === users.own ? [] : asOwner),
     ...enter,
-    ...(users.target === users.owner && users.owner !== users.own ? backToUser : []),
     ...bound,
-    ...["/bin/sh", "-c", waiter, "fairlead-run", directory, program, ...args],
+    ...["/bin/sh", "-c", waiter, "fairlead-run", directory],
+    ...(users.target === users.owner && users.owner !== users.own ? backToUser : []),
+    program,
+    ...args,
   ];
 }
 
