@@ -172,9 +172,9 @@ export class Networks {
   }
 
   /** A new namespace, entered and set up as far as files do it. */
-  #create(forwarding: boolean): number {
+  #create(router: boolean): number {
     const fd = this.#place.createNetwork();
-    const settings = topology.namespaceSettings({ forwarding, ipv6: this.families.includes(6), root: this.#root });
+    const settings = topology.namespaceSettings({ router, ipv6: this.families.includes(6), root: this.#root });
     for (const [name, value] of settings) setKernel(name, value);
     return fd;
   }

@@ -26,28 +26,42 @@ export const maxNodes = systemOffset - 1;
 
 /** What a namespace of ours is set to before it has any link but loopback. Names below /proc/sys. */
 export function namespaceSettings(options: {
-  readonly forwarding: boolean;
+  readonly router: boolean;
   readonly ipv6: boolean;
   readonly root: boolean;
 }): readonly (readonly [string, string])[] {
-  const forwarding = options.forwarding ? "1" : "0";
+  const { router, ipv6, root } = options;
   return [
     ["net/ipv4/ip_unprivileged_port_start", "0"],
     // Unprivileged ping. Rootless, group 0 is the only one that exists in our user namespace.
-    ["net/ipv4/ping_group_range", options.root ? "0 2147483647" : "0 0"],
-    ["net/ipv4/conf/all/rp_filter", "0"],
-    ["net/ipv4/conf/default/rp_filter", "0"],
-    ["net/ipv4/ip_forward", forwarding],
-    ...(options.ipv6
-      ? ([
-          ["net/ipv6/conf/all/forwarding", forwarding],
-          ["net/ipv6/conf/default/accept_ra", "0"],
-          // No link-local addresses: they would cost a second of duplicate address detection, and nobody uses them.
-          ["net/ipv6/conf/default/addr_gen_mode", "1"],
-        ] as const)
-      : []),
+    ["net/ipv4/ping_group_range", root ? "0 2147483647" : "0 0"],
+    ...(router ? routerSettings.ipv4 : []),
+    ...(ipv6 ? memberSettings.ipv6 : []),
+    ...(ipv6 && router ? routerSettings.ipv6 : []),
   ];
 }
+
+const memberSettings = {
+  ipv6: [
+    ["net/ipv6/conf/default/accept_ra", "0"],
+    // No link-local addresses: they would cost a second of duplicate address detection, and nobody uses them.
+    ["net/ipv6/conf/default/addr_gen_mode", "1"],
+  ],
+} as const;
+
+const routerSettings = {
+  ipv4: [
+    ["net/ipv4/ip_forward", "1"],
+    ["net/ipv4/conf/all/rp_filter", "0"],
+    ["net/ipv4/conf/default/rp_filter", "0"],
+    // A router that has told one client that there is no way tells the next one too.
+    ["net/ipv4/icmp_ratelimit", "0"],
+  ],
+  ipv6: [
+    ["net/ipv6/conf/all/forwarding", "1"],
+    ["net/ipv6/icmp/ratelimit", "0"],
+  ],
+} as const;
 
 export interface FabricPlan {
   readonly hostAddresses: readonly string[];
