@@ -76,6 +76,10 @@ export const NFT_META_L4PROTO = 16;
 export const NFT_CT_MARK = 3;
 export const NFT_CMP_EQ = 0;
 export const NFT_CMP_NEQ = 1;
+export const NFT_FIB_RESULT_OIF = 1;
+export const NFTA_FIB_F_DADDR = 2;
+/** The result is whether there is one. */
+export const NFTA_FIB_F_PRESENT = 32;
 export const NFT_LOOKUP_F_INV = 1;
 export const NFT_NG_RANDOM = 1;
 export const NFT_NAT_DNAT = 1;

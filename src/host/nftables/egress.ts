@@ -4,7 +4,7 @@
  * By DNAT to a given address, not REDIRECT: that takes an address of the interface on which the packet comes, and links between
  * namespaces have none.
  */
-import type { Operation, Statement, TableFamily } from "../../lib/nftables/ruleset.ts";
+import type { BaseHook, Operation, Statement, TableFamily } from "../../lib/nftables/ruleset.ts";
 import type { Nftables } from "./nftables.ts";
 
 export interface EgressListener {
@@ -60,23 +60,40 @@ function familyOperations(family: TableFamily, { tcp, udp, hostAddresses, cluste
     ...then,
   ];
   const { refuse, drop, pass } = neverOut[family];
+  const refused: Statement = { kind: "verdict", verdict: { kind: "goto", chain: refuseChain } };
+  const accepted: Statement = { kind: "verdict", verdict: { kind: "accept" } };
   const rules: Statement[][] = [
     ...hostAddresses.filter(isOf).flatMap((address) => listeners.map((statements) => to(address, ...statements))),
-    ...[...pass, ...clusterCIDRs.filter(isOf)].map((cidr) => to(cidr, { kind: "verdict", verdict: { kind: "accept" } })),
+    ...pass.map((cidr) => to(cidr, accepted)),
+    // An address of the cluster's that nobody has: its packets come here because no better route leads to it.
+    ...clusterCIDRs.filter(isOf).flatMap((cidr) => [to(cidr, { kind: "noRoute" }, refused), to(cidr, accepted)]),
     ...drop.map((cidr) => to(cidr, { kind: "verdict", verdict: { kind: "drop" } })),
-    ...refuse.map((cidr) => to(cidr, { kind: "reject", with: "admin-prohibited" })),
+    ...refuse.map((cidr) => to(cidr, refused)),
     ...listeners,
     // Ping and the rest are not carried: say so at once.
-    [{ kind: "reject", with: "admin-prohibited" }],
+    [refused],
   ];
-  const chain = "nat-prerouting";
   return [
     ...renew,
     { kind: "addTable", table },
-    { kind: "addChain", table, chain, base: { type: "nat", hook: "prerouting", priority: -100 } },
-    ...rules.map((statements): Operation => ({ kind: "addRule", table, chain, statements })),
+    ...chainOperations(refuseChain, refuseRules),
+    ...chainOperations("nat-prerouting", rules, { type: "nat", hook: "prerouting", priority: -100 }),
   ];
+
+  function chainOperations(chain: string, statements: readonly (readonly Statement[])[], base?: BaseHook): Operation[] {
+    return [
+      { kind: "addChain", table, chain, ...(base === undefined ? {} : { base }) },
+      ...statements.map((rule): Operation => ({ kind: "addRule", table, chain, statements: rule })),
+    ];
+  }
 }
+
+const refuseChain = "refuse";
+/** A reset for TCP: a client on the same machine takes an ICMP error for a passing one, and tries again for a second. */
+const refuseRules: readonly (readonly Statement[])[] = [
+  [{ kind: "reject", with: "tcp reset" }],
+  [{ kind: "reject", with: "admin-prohibited" }],
+];
 
 function outwards(protocol: "tcp" | "udp", { address, port }: EgressListener): Statement[] {
   return [

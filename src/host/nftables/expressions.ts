@@ -81,6 +81,12 @@ export function dnat(writer: NetlinkWriter, family: number, address: number, por
   });
 }
 
+/** Whether a route leads to the destination, as one byte. */
+export function routeExists(writer: NetlinkWriter, register: number): void {
+  const flags = c.NFTA_FIB_F_DADDR | c.NFTA_FIB_F_PRESENT;
+  expression(writer, "fib", (w) => w.attributeU32be(1, register).attributeU32be(2, c.NFT_FIB_RESULT_OIF).attributeU32be(3, flags));
+}
+
 /** The source port anew as well, so that two clients do not get the same one by chance. */
 export function masquerade(writer: NetlinkWriter): void {
   expression(writer, "masq", (w) => w.attributeU32be(1, c.NF_NAT_RANGE_PROTO_RANDOM_FULLY));

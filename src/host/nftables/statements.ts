@@ -53,6 +53,10 @@ function writeStatement(writer: NetlinkWriter, family: TableFamily, statement: S
     case "inSet":
       load(writer, statement.key);
       return expression.lookup(writer, statement.set, first, undefined, statement.negated === true);
+    case "noRoute":
+      expression.routeExists(writer, first);
+      // A whole word, else nft prints it as the prefix of an interface index.
+      return expression.compare(writer, first, c.NFT_CMP_EQ, new Uint8Array(4));
     case "setBits": {
       load(writer, [statement.field]);
       const keep = Uint8Array.from(encodeAtoms([~statement.bits], ["mark"]));

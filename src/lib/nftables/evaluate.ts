@@ -24,6 +24,8 @@ export interface EvaluateOptions {
   readonly now: number;
   /** Whether dynamic maps keep what the packet writes. */
   readonly keep: boolean;
+  /** Whether a route leads to the address. Default: to each. */
+  readonly routed?: (address: string) => boolean;
 }
 
 export type Outcome =
@@ -108,6 +110,8 @@ function runStatement(state: TableState, statement: Statement, flow: Flow): Step
       return when((flow.ctMark & statement.bits) === statement.bits);
     case "inSet":
       return when((find(state, statement.set, statement.key, flow) !== undefined) !== (statement.negated === true));
+    case "noRoute":
+      return when(flow.options.routed?.(flow.address) === false);
     case "setBits":
       flow.ctMark |= statement.bits;
       return "continue";

@@ -62,6 +62,8 @@ export type Statement =
   /** Whether all `bits` of the field are set. */
   | { readonly kind: "bitsSet"; readonly field: "ct mark"; readonly bits: number }
   | { readonly kind: "inSet"; readonly key: readonly Field[]; readonly set: string; readonly negated?: boolean }
+  /** Whether no route leads to the destination. */
+  | { readonly kind: "noRoute" }
   | { readonly kind: "setMark"; readonly to: MarkSource }
   | { readonly kind: "setBits"; readonly field: "ct mark"; readonly bits: number }
   /** To where the map says; no element: the next rule. */
@@ -156,6 +158,7 @@ export function fieldsOf(statement: Statement): readonly Field[] {
       return statement.key;
     case "setMark":
       return statement.to.kind === "map" ? statement.to.key : [];
+    case "noRoute":
     case "dnat":
     case "masquerade":
     case "reject":

@@ -69,6 +69,8 @@ function statementText(statement: Statement, family: TableFamily): string {
       return `${statement.field} & ${hex(statement.bits)} == ${hex(statement.bits)}`;
     case "inSet":
       return `${keyText(statement.key)} ${statement.negated === true ? "!= " : ""}@${statement.set}`;
+    case "noRoute":
+      return "fib daddr oif missing";
     case "setMark":
       return `meta mark set ${markText(statement.to)}`;
     case "setBits":
