@@ -1,6 +1,7 @@
 import { assert, property, string } from "fast-check";
 import { expect, test } from "vitest";
 import type { Container, Pod, PodSpec } from "../../../../api/types.ts";
+import { FakeClock } from "../../../../lib/clock.ts";
 import { hostsFile } from "./hosts-file.ts";
 import { ignoredFields } from "./ignored-fields.ts";
 import { heeds, namespacedProcess } from "./namespaced-process.ts";
@@ -153,10 +154,29 @@ test.each([
       exit(name);
     },
   };
-  const started = namespacedProcess({ spawned, streams: {} as OpenStreams, first: true, readStatus: () => status });
+  const started = namespacedProcess({
+    spawned,
+    streams: {} as OpenStreams,
+    first: true,
+    clock: new FakeClock(0),
+    readStatus: () => status,
+  });
   started.signal("SIGTERM");
   expect(signals).toEqual(sent);
   expect(await started.exited).toEqual({ exitCode });
+});
+
+test("a handler that only tidies up and raises the signal again ends process 1 all the same", async () => {
+  const clock = new FakeClock(0);
+  const signals: string[] = [];
+  const caught = [statusOf(termBit, 0n), statusOf(termBit, 0n)];
+  const spawned = { pid: 7, exited: new Promise<never>(() => undefined), signal: (name: NodeJS.Signals) => void signals.push(name) };
+  const readStatus = () => caught.shift() ?? statusOf(0n, 0n);
+  namespacedProcess({ spawned, streams: {} as OpenStreams, first: true, clock, readStatus }).signal("SIGTERM");
+  await clock.advanceAsync(5);
+  expect(signals).toEqual(["SIGTERM"]);
+  await clock.advanceAsync(25);
+  expect(signals).toEqual(["SIGTERM", "SIGKILL"]);
 });
 
 test("the signal masks are read by field", () => {

@@ -4,6 +4,7 @@ import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Mount, PodNetwork, ProcessUser, SpawnOptions } from "../../../../host/namespaces/namespaces.ts";
 import type { Libc } from "../../../../host/syscalls/libc.ts";
+import { realClock } from "../../../../lib/clock.ts";
 import { errorMessage } from "../../../../lib/errors.ts";
 import { ContainerStartError, type ContainerSpec } from "../../runtime.ts";
 import { findCommand } from "../find-command.ts";
@@ -17,6 +18,7 @@ import type { PodFiles } from "./pod-files.ts";
 import { processUser } from "./process-user.ts";
 import type { RootPlan } from "./root-plan.ts";
 import { openStreams } from "./streams.ts";
+import { underWay } from "./under-way.ts";
 
 export interface PlaceInput {
   readonly spec: ContainerSpec;
@@ -85,7 +87,7 @@ export async function namespacedPlace(input: NamespacedPlaceInput): Promise<Cont
 
 /**
  * The surroundings that `fairlead run` joins: the pod's network and names over the machine's own files. The process is
- * ours and only waits, so it keeps our user: whoever joins it brings their own.
+ * ours and only waits, so it keeps our user: whoever joins it brings their own. With it ends all that joined its PID namespace.
  */
 export async function runPlace(
   input: PlaceInput & { readonly podDirectory: string; readonly hostPid: ((pid: number) => number | undefined) | undefined },
@@ -93,7 +95,10 @@ export async function runPlace(
   const { spec, network, libc, files, directory, podDirectory, hostPid } = input;
   const messageFile = await emptyMessageFile(directory);
   const user: ProcessUser = { kind: "root" };
-  const mounts = Object.entries(files.paths).flatMap(([path, source]) => bindOver(path, source));
+  const mounts: readonly Mount[] = [
+    { kind: "proc", target: "/proc" },
+    ...Object.entries(files.paths).flatMap(([path, source]) => bindOver(path, source)),
+  ];
   const words = (given: readonly string[]) => {
     const path = spec.env["PATH"] ?? "";
     return {
@@ -105,7 +110,8 @@ export async function runPlace(
   return {
     messageFile,
     async start(given, streams) {
-      const started = await launch(network, libc, streams, false, { ...words(given), ...around, mounts, hostname: files.hostname });
+      const own = { mounts, hostname: files.hostname, pidNamespace: true };
+      const started = await launch(network, libc, streams, true, { ...words(given), ...around, ...own });
       await publishRun({ podDirectory, env: spec.env, pid: started.pid, hasNamespaces: true, hostPid: hostPid?.(started.pid) });
       return started;
     },
@@ -134,7 +140,8 @@ async function launch(
   try {
     const spawned = await network.spawn({ ...options, stdio: streams.stdio, terminal: wanted.terminal });
     streams.closeTheirs();
-    return namespacedProcess({ spawned, streams, first });
+    if (options.inside === undefined) await underWay(spawned.pid, realClock);
+    return namespacedProcess({ spawned, streams, first, clock: realClock });
   } catch (error) {
     streams.abandon();
     throw new ContainerStartError(`unable to start container process: ${errorMessage(error)}`, { cause: error });
