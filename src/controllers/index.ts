@@ -6,6 +6,7 @@ import { endpointsController } from "./endpoints/controller.ts";
 import { endpointSliceController } from "./endpointslice/controller.ts";
 import { endpointSliceMirroringController } from "./endpointslicemirroring/controller.ts";
 import { garbageCollector } from "./garbagecollector/controller.ts";
+import { jobController } from "./job/controller.ts";
 import { loadBalancerController } from "./loadbalancer/controller.ts";
 import { namespaceController } from "./namespace/controller.ts";
 import { podGcController } from "./pod-gc/controller.ts";
@@ -25,6 +26,7 @@ export const controllers: readonly ControllerEntry[] = [
   replicationController,
   statefulSetController,
   daemonSetController,
+  jobController,
   schedulerController,
   endpointSliceController,
   endpointsController,

@@ -1,7 +1,7 @@
 /** StatefulSets, DaemonSets, Jobs and CronJobs with all other controllers against the real API server. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { controllerRevisions, daemonSets, events, nodes, persistentVolumeClaims, pods, statefulSets } from "../api/resources.ts";
-import type { StatefulSet } from "../api/types.ts";
+import { controllerRevisions, daemonSets, events, jobs, nodes, persistentVolumeClaims, pods, statefulSets } from "../api/resources.ts";
+import type { Job, StatefulSet } from "../api/types.ts";
 import { startPretendCluster, until, type PretendCluster } from "./pretend-cluster.cases.ts";
 import { webTemplate } from "./testing.ts";
 
@@ -155,5 +155,86 @@ describe("a DaemonSet", { timeout: 60_000 }, () => {
     const [victim] = (await cluster.list(pods)).filter(({ spec: { nodeName } = {} }) => nodeName === "node-2");
     await cluster.client.delete(pods, { namespace: "default", name: victim?.metadata.name ?? "" });
     await until(async () => (await runsOn()) === "node-1:web:1 node-2:web:2 node-3:web:1");
+  });
+});
+
+describe("a Job", { timeout: 60_000 }, () => {
+  const start = (play: string, spec: Partial<NonNullable<Job["spec"]>> = {}) =>
+    cluster.client.create(jobs, {
+      metadata,
+      spec: { template: { spec: { restartPolicy: "Never", containers: [{ name: "c", image: "x", command: [play] }] } }, ...spec },
+    });
+  const statusOf = async () => (await cluster.get(jobs, "web")).status ?? {};
+  const has = async (type: string) => (await statusOf()).conditions?.some((one) => one.type === type && one.status === "True");
+
+  test("runs as often as asked, and lets its pods go", async () => {
+    await start("succeed", { completions: 5, parallelism: 2 });
+    await until(() => has("Complete"));
+    expect(await statusOf()).toMatchObject({ succeeded: 5, ready: 0, terminating: 0, uncountedTerminatedPods: {} });
+    expect((await cluster.list(pods)).map((pod) => pod.metadata.finalizers ?? [])).toEqual([[], [], [], [], []]);
+    await until(async () => (await reasons()).includes("Completed"));
+    await cluster.client.delete(jobs, metadata, { propagationPolicy: "Background" });
+    await until(async () => (await cluster.list(pods)).length === 0);
+  });
+
+  test("of indexes: each once", async () => {
+    await start("succeed", { completions: 4, parallelism: 4, completionMode: "Indexed" });
+    await until(() => has("Complete"));
+    expect(await statusOf()).toMatchObject({ succeeded: 4, completedIndexes: "0-3" });
+    const hosts = (await cluster.list(pods)).map(({ spec }) => spec?.hostname).sort();
+    expect(hosts).toEqual(["web-0", "web-1", "web-2", "web-3"]);
+  });
+
+  test("gives up after its last try", async () => {
+    await start("fail", { backoffLimit: 0 });
+    await until(() => has("Failed"));
+    expect(await statusOf()).toMatchObject({
+      failed: 1,
+      conditions: [{ reason: "BackoffLimitExceeded" }, { reason: "BackoffLimitExceeded" }],
+    });
+    await until(async () => (await reasons()).includes("BackoffLimitExceeded"));
+  });
+
+  test("rests and goes on", async () => {
+    await start("hang", { parallelism: 2, completions: 2 });
+    await until(
+      async () => (await statusOf()).active === 2 && (await cluster.list(pods)).every(({ status }) => status?.phase === "Running"),
+    );
+    await cluster.patch(jobs, "web", { spec: { suspend: true } });
+    await until(async () => (await has("Suspended")) && (await cluster.list(pods)).length === 0);
+    expect((await statusOf()).failed).toBeUndefined();
+    await cluster.patch(jobs, "web", { spec: { suspend: false } });
+    const again = await until(async () => {
+      const all = await cluster.list(pods);
+      return all.length === 2 && all.every(({ status }) => status?.phase === "Running") && all;
+    });
+    for (const pod of again) await cluster.node.let(pod.metadata.name ?? "", "succeed");
+    await until(() => has("Complete"));
+  });
+
+  test("a pod that somebody deletes counts as failed, and another is made", async () => {
+    await start("hang");
+    const [first] = await until(async () => {
+      const all = await cluster.list(pods);
+      return all[0]?.status?.phase === "Running" && all;
+    });
+    await cluster.client.delete(pods, { namespace: "default", name: first?.metadata.name ?? "" });
+    await until(
+      async () => (await statusOf()).failed === 1 && (await cluster.list(pods)).some((pod) => pod.metadata.uid !== first?.metadata.uid),
+    );
+  });
+
+  test("goes by itself when its time to live is over", async () => {
+    await start("succeed", { ttlSecondsAfterFinished: 0 });
+    await until(() => cluster.isGone(jobs, "web"));
+    await until(async () => (await cluster.list(pods)).length === 0);
+  });
+
+  test("deleted by a client that does not say more, it leaves its pods behind", async () => {
+    await start("succeed");
+    await until(() => has("Complete"));
+    await cluster.client.delete(jobs, metadata);
+    await until(() => cluster.isGone(jobs, "web"));
+    expect((await cluster.list(pods)).map((pod) => pod.metadata.ownerReferences ?? [])).toEqual([[]]);
   });
 });
