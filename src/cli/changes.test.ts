@@ -3,7 +3,7 @@ import type { EndpointSlice, Pod, Service } from "../api/types.ts";
 import { changesBetween } from "./changes.ts";
 import type { Reading } from "./collect.ts";
 
-const empty: Reading = { nodes: [], pods: [], services: [], slices: [], events: [] };
+const empty: Reading = { nodes: [], pods: [], services: [], slices: [], events: [], ingresses: [] };
 
 function pod(name: string, phase: string, ready: boolean): Pod {
   return {

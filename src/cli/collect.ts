@@ -1,6 +1,6 @@
 /** Reads the cluster through its API and puts together what a report says of it. */
-import { endpointSlices, events, nodes, pods, services } from "../api/resources.ts";
-import type { EndpointSlice, Event, Node, Pod, Service } from "../api/types.ts";
+import { endpointSlices, events, ingresses, nodes, pods, services } from "../api/resources.ts";
+import type { EndpointSlice, Event, Ingress, Node, Pod, Service } from "../api/types.ts";
 import { objectKey, type KubeObject } from "../api/object.ts";
 import { joinHostPort } from "../lib/ip.ts";
 import { tableOf } from "../api/table.ts";
@@ -15,17 +15,26 @@ export interface Reading {
   readonly services: readonly Service[];
   readonly slices: readonly EndpointSlice[];
   readonly events: readonly Event[];
+  readonly ingresses: readonly Ingress[];
 }
 
 export async function read(client: Client): Promise<Reading> {
-  const [nodeList, podList, serviceList, sliceList, eventList] = await Promise.all([
+  const [nodeList, podList, serviceList, sliceList, eventList, ingressList] = await Promise.all([
     client.list(nodes),
     client.list(pods),
     client.list(services),
     client.list(endpointSlices),
     client.list(events),
+    client.list(ingresses),
   ]);
-  return { nodes: nodeList.items, pods: podList.items, services: serviceList.items, slices: sliceList.items, events: eventList.items };
+  return {
+    nodes: nodeList.items,
+    pods: podList.items,
+    services: serviceList.items,
+    slices: sliceList.items,
+    events: eventList.items,
+    ingresses: ingressList.items,
+  };
 }
 
 /** Namespaces that belong to the system and are left out of a report unless asked for. */
@@ -145,6 +154,26 @@ export function openRows(reading: Reading, listensAt: ListensAt): readonly OpenR
   });
 }
 
+/**
+ * What a browser on this machine may open: a row for each host and path of an Ingress that our gateway serves (it writes its two ports,
+ * HTTP and HTTPS, into the status). `*.localhost` is this machine without any set-up (RFC 6761 6.3).
+ */
+export function ingressRows({ ingresses: list }: Pick<Reading, "ingresses">): readonly OpenRow[] {
+  return sorted(list).flatMap((ingress) => {
+    const [address] = ingress.status?.loadBalancer?.ingress ?? [];
+    const [http, https] = address?.ports ?? [];
+    if (address === undefined || http === undefined || https === undefined) return [];
+    const secure = new Set((ingress.spec?.tls ?? []).flatMap(({ hosts }) => hosts ?? []));
+    return (ingress.spec?.rules ?? []).flatMap(({ host = address.ip ?? "", http: rule }) => {
+      const [scheme, { port }, usual] = secure.has(host) ? (["https", https, 443] as const) : (["http", http, 80] as const);
+      return (rule?.paths ?? []).map(({ path = "/" }) => ({
+        service: `${objectKey(ingress)} (Ingress)`,
+        url: `${scheme}://${host}${port === usual ? "" : `:${port}`}${path}`,
+      }));
+    });
+  });
+}
+
 /** The address by which the host reaches a node. */
 function hostAddress({ status }: Node): string | undefined {
   const of = (type: string) => status?.addresses?.find((address) => address.type === type)?.address;
@@ -239,7 +268,7 @@ export function reportOf(
     services: serviceRows(reading),
     requests: inside.requests,
     names: inside.names,
-    open: openRows(reading, inside.listensAt),
+    open: [...ingressRows(reading), ...openRows(reading, inside.listensAt)],
     problems: [...inside.manifests, ...empty, ...waitingLines(reading), ...inside.limits, ...warningLines(reading)],
   };
 }

@@ -75,6 +75,7 @@ Examples:
   addKubeconfig(program, terminal, report);
   addExplain(program, terminal, report);
   addRun(program, terminal, report);
+  addDoctor(program, terminal, report);
   addDebug(program, terminal, report);
   addCompletion(program, terminal);
   return program;
@@ -347,6 +348,15 @@ function addRun(program: Command, terminal: Terminal, report: Report): void {
     .action(async (command: readonly string[], flags: { name: string; dataDir?: string; namespace: string }) => {
       const { run: runCommand } = await import("./run.ts");
       report(await runCommand({ ...flags, command }, terminal));
+    });
+}
+
+function addDoctor(program: Command, terminal: Terminal, report: Report): void {
+  withOutput(program.command("doctor"))
+    .description("what this machine lets clusters do, and what to run to have more; exit code 1 when none can run")
+    .action(async (flags: { output: Output }) => {
+      const { doctor } = await import("./doctor.ts");
+      report(await doctor(flags, terminal));
     });
 }
 

@@ -2,7 +2,7 @@
  * The cluster as it changes: the whole report redrawn in a terminal, a line per change elsewhere. Driven by watches, drawn at
  * most a few times a second.
  */
-import { endpointSlices, events, nodes, pods, services } from "../api/resources.ts";
+import { endpointSlices, events, ingresses, nodes, pods, services } from "../api/resources.ts";
 import type { InformerFactory } from "../client/informer.ts";
 import type { Clock } from "../lib/clock.ts";
 import { changesBetween, type Change } from "./changes.ts";
@@ -22,13 +22,14 @@ export interface FollowOptions {
 
 /** Resolves when the signal aborts. The informers are started and synced by whoever owns them. */
 export async function followCluster({ informers, clock, signal, onReading }: FollowOptions): Promise<void> {
-  const watched = [nodes, pods, services, endpointSlices, events].map((resource) => informers.informer(resource as typeof pods));
+  const watched = [nodes, pods, services, endpointSlices, events, ingresses].map((resource) => informers.informer(resource as typeof pods));
   const now = (): Reading => ({
     nodes: informers.informer(nodes).lister.list(),
     pods: informers.informer(pods).lister.list(),
     services: informers.informer(services).lister.list(),
     slices: informers.informer(endpointSlices).lister.list(),
     events: informers.informer(events).lister.list(),
+    ingresses: informers.informer(ingresses).lister.list(),
   });
   let last: Reading | undefined;
   let waiting: { cancel(): void } | undefined;

@@ -54,7 +54,7 @@ export interface UpOptions extends Omit<ClusterOptions, "paths" | "clock" | "log
 /** Resolves with the exit code when the cluster has stopped and nothing is left. */
 export async function up(options: UpOptions, terminal: Terminal): Promise<number> {
   checkedName(options.name);
-  const { mode, pid } = await takeMode(options.mode, () => refuseSecond(options), terminal);
+  const { mode, pid, why } = await takeMode(options.mode, () => refuseSecond(options));
   const sources = sourceFiles(options.files).map(readSource);
   const root = options.ephemeral ? mkdtempSync(join(tmpdir(), `fairlead-${options.name}-`)) : clusterRoot(options);
   const paths = clusterPaths(root);
@@ -81,7 +81,7 @@ export async function up(options: UpOptions, terminal: Terminal): Promise<number
     register(cluster, paths, options, pid);
     const result = await bringIn(cluster, sources, terminal);
     await rest(cluster, options.timeout, terminal, stop);
-    const report = await makeReport(cluster, options, result, terminal);
+    const report = await makeReport(cluster, options, result, terminal, why);
     publish(report, options, terminal);
     if (options.reportFile !== undefined) writeWhole(options.reportFile, JSON.stringify(report));
     if (options.watch) watchManifests({ cluster, files: options.files, terminal, signal: stop });
@@ -206,6 +206,7 @@ async function makeReport(
   options: Pick<UpOptions, "name" | "check">,
   result: ApplyResult,
   terminal: Terminal,
+  whyLoopback: string | undefined,
 ): Promise<ClusterReport> {
   await cluster.settled();
   const reading = await read(cluster.client);
@@ -226,7 +227,10 @@ async function makeReport(
     names,
     listensAt: (address, port) => cluster.listensAt(address, port),
     manifests: [...result.problems.map(problemText), ...result.warnings],
-    limits: cluster.limits(),
+    limits: [
+      ...(whyLoopback === undefined ? [] : [`Loopback mode: ${whyLoopback}. 'fairlead doctor' says what to enable for namespaces.`]),
+      ...cluster.limits(),
+    ],
   });
 }
 

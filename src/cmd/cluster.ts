@@ -18,6 +18,8 @@ import { cidrAddress, formatIp, parseCidr, parseIp } from "../lib/ip.ts";
 import type { Logger } from "../lib/log.ts";
 import { MetricsRegistry } from "../lib/metrics.ts";
 import { createClusterDns, type ClusterDns, type DnsQueryResult } from "./cluster-dns.ts";
+import type { Gateway } from "../gateway/gateway.ts";
+import { createClusterGateway, type ClusterGateway } from "./cluster-gateway.ts";
 import { startControlPlane, type ControlPlane } from "./control-plane.ts";
 import { createNetwork } from "./network/index.ts";
 import type { AddressPlan, ClusterMode, ClusterNetwork, RunningNode } from "./network/network.ts";
@@ -59,7 +61,7 @@ export interface ClusterOptions {
   readonly podNetworkCIDR?: string;
   readonly clusterDNS?: string;
   readonly clusterDomain?: string;
-  /** Names of controllers, or `dns`, `proxy`, `forward-proxy`, `kubelet`. */
+  /** Names of controllers, or `dns`, `proxy`, `forward-proxy`, `kubelet`, `gateway`. */
   readonly disable: readonly string[];
   /** In-process clients exchange bytes instead of objects. */
   readonly encode?: boolean;
@@ -77,6 +79,8 @@ export interface Cluster {
   readonly server: string;
   readonly kubeconfig: string;
   readonly clusterDomain: string;
+  /** Undefined until there is an Ingress. */
+  readonly gateway: Gateway | undefined;
   /** The built-in DNS server; port 0: there is none. */
   readonly dnsServer: { readonly host: string; readonly port: number };
   /** The port at which the host finds this virtual address: that port, a stand-in for it, or undefined when nothing listens. */
@@ -93,7 +97,7 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
-const parts = ["dns", "proxy", "forward-proxy", "kubelet"];
+const parts = ["dns", "proxy", "forward-proxy", "kubelet", "gateway"];
 
 export async function createCluster(options: ClusterOptions): Promise<Cluster> {
   refuseUnknownParts(options.disable);
@@ -200,9 +204,25 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
       }),
     );
   }
+
+  // 4. The edge.
+  const gateway = wants("gateway")
+    ? createClusterGateway({
+        client: control.clientOf("system:serviceaccount:kube-system:fairlead-gateway", ["system:masters"]),
+        informers,
+        recorder: recorder("fairlead-gateway"),
+        clock,
+        log,
+        metrics,
+        anyPort: options.apiPort === 0,
+        ...(options.storage === "memory" ? {} : { authorityDirectory: paths.pki }),
+        ...(network.connectEndpoint === undefined ? {} : { connect: network.connectEndpoint }),
+      })
+    : undefined;
+  if (gateway !== undefined) await manager.start(gateway);
   informers.start();
   await informers.waitForSync();
-  return await new RunningCluster({ options, plan, network, control, dns, nodes, release }).listening();
+  return await new RunningCluster({ options, plan, network, control, dns, nodes, gateway, release }).listening();
 }
 
 interface Composed {
@@ -212,6 +232,7 @@ interface Composed {
   readonly control: ControlPlane;
   readonly dns: ClusterDns | undefined;
   readonly nodes: readonly RunningNode[];
+  readonly gateway: ClusterGateway | undefined;
   readonly release: () => Promise<void>;
 }
 
@@ -261,6 +282,10 @@ class RunningCluster implements Cluster {
     return agent;
   }
 
+  get gateway(): Gateway | undefined {
+    return this.#parts.gateway?.gateway;
+  }
+
   get dnsServer(): { readonly host: string; readonly port: number } {
     return this.#parts.dns?.address ?? { host: "", port: 0 };
   }
@@ -302,7 +327,7 @@ class RunningCluster implements Cluster {
   }
 
   async settled(): Promise<void> {
-    await Promise.all(this.#parts.nodes.map((node) => node.settled()));
+    await Promise.all([...this.#parts.nodes.map((node) => node.settled()), this.#parts.gateway?.settled()]);
   }
 
   stop(): Promise<void> {

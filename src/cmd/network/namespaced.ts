@@ -3,6 +3,7 @@
  * its own, and this process is the router to the world: the way out for pods, the way in for the host's programs.
  */
 import { readFileSync } from "node:fs";
+import type { Socket } from "node:net";
 import type { NodeAddress } from "../../api/types.ts";
 import type { ApiServer } from "../../apiserver/server.ts";
 import type { ClusterPaths } from "../../cli/paths.ts";
@@ -18,8 +19,9 @@ import { ignoredFields } from "../../kubelet/runtime/process/namespaced/ignored-
 import { isMachineRoot } from "../../kubelet/runtime/process/namespaced/process-user.ts";
 import { createNamespacedRuntime } from "../../kubelet/runtime/process/namespaced-runtime.ts";
 import { FairleadError } from "../../lib/errors.ts";
-import { parseIp } from "../../lib/ip.ts";
+import { cidrContains, joinHostPort, parseCidr, parseIp, type Cidr } from "../../lib/ip.ts";
 import type { Logger } from "../../lib/log.ts";
+import { connectTcp } from "../../net/connect.ts";
 import { createEgress } from "../../net/egress/egress.ts";
 import { createKernelNat } from "../../net/egress/kernel-nat.ts";
 import { createProxy, type Proxy } from "../../proxy/proxy.ts";
@@ -80,6 +82,8 @@ function namespacedNetwork(
   const apiAddress = { host: systemAddress, port: apiPort };
   const nodes: StartedNode[] = [];
   let balancers: WayIn | undefined;
+  /** Of pods and nodes. */
+  let inside: readonly Cidr[] = [];
   return {
     mode: "namespaces",
     defaults: { serviceCIDRs: families.map((family) => serviceCIDRs[family]), podCIDRs: families.map((family) => podCIDRs[family]) },
@@ -94,9 +98,16 @@ function namespacedNetwork(
       const { fd } = await fabric.listen(apiAddress.host, apiAddress.port);
       await server.listenAlso({ fd, address: apiAddress });
     },
+    async connectEndpoint(ip, port, timeoutMs) {
+      if (fabric.addresses.includes(ip)) return await connectFromHost(ip.includes(":") ? "::1" : "127.0.0.1", port, timeoutMs);
+      const address = parseIp(ip);
+      const isInside = address !== undefined && inside.some((cidr) => cidrContains(cidr, address));
+      return isInside ? await fabric.connect({ host: ip, port, timeoutMs }) : await connectFromHost(ip, port, timeoutMs);
+    },
     loadBalancerCIDR: loopback.loadBalancerCIDR,
     ignoredFields: (pod) => ignoredFields(pod, isRoot),
     async startShared(context) {
+      inside = [...context.plan.podCIDRs, ...defaultNodeCIDRs].flatMap((text) => parseCidr(text) ?? []);
       const egress = createEgress({
         fabric,
         nat: await createKernelNat(fabric),
@@ -225,5 +236,14 @@ function kubeletOf({ name, network, podCIDRs: ranges, hostAddress }: NodePlace, 
     clock,
     log,
     metrics,
+  });
+}
+
+function connectFromHost(host: string, port: number, timeoutMs: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    connectTcp({ host, port, timeoutMs }, (result) => {
+      if ("failed" in result) reject(Object.assign(new Error(`${joinHostPort(host, port)}: ${result.failed}`), { code: result.failed }));
+      else resolve(result);
+    });
   });
 }

@@ -3,6 +3,7 @@
  * works everywhere) and *namespaces* (each node and pod is a network namespace; Linux with user namespaces, or root). The
  * rest of the program does not know which it is.
  */
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { NodeAgent } from "../../api/node-agent.ts";
 import type { Client } from "../../client/client.ts";
@@ -49,6 +50,8 @@ export interface ClusterNetwork {
   openApi?(server: ApiServer): Promise<void>;
   /** From which the LoadBalancer controller gives addresses. */
   readonly loadBalancerCIDR: string;
+  /** Reaches an endpoint (a pod, a node, the host, or anything beyond), if not from the host's own network. */
+  readonly connectEndpoint?: (ip: string, port: number, timeoutMs: number) => Promise<Socket>;
   /** A pod's fields that have no effect in this mode. */
   ignoredFields(pod: Pod): readonly IgnoredField[];
   /** Starts what all nodes share, before the first. */
