@@ -47,14 +47,14 @@ const weights: Readonly<Record<CapabilityId, Weight>> = {
   "open-files": ["feature", "fewer pods and connections at once"],
   sctp: ["feature", "Services with protocol SCTP carry nothing"],
   ipvs: ["feature", "the proxy mode ipvs is not available"],
-  tun: ["feature", "nothing: no part of this program needs it"],
+  tun: ["feature", ""],
 };
 
 const machineWeights: Readonly<Record<string, Weight>> = {
   node: ["needed", "nothing runs"],
   "loopback-addresses": ["needed", "no cluster has addresses that this machine reaches"],
   disk: ["needed", "no cluster can keep its objects"],
-  kubectl: ["feature", "clusters run all the same; 'fairlead status', 'logs' and 'explain' show them"],
+  kubectl: ["feature", ""],
 };
 
 /** Exit code 0: a cluster can run here. */
@@ -69,9 +69,11 @@ export async function doctor({ output }: { readonly output: Output }, terminal: 
 /** Pure. */
 export function doctorReport({ capabilities, mode }: Findings, machine: readonly Check[]): DoctorReport {
   const weighed = (check: Check, [weight, without]: Weight): DoctorCheck => ({ ...check, weight, without });
+  // No part of this program needs a TUN device: that it is missing would only worry people.
+  const kernel = capabilities.filter(({ id }) => id !== "tun");
   const checks = [
     ...machine.map((check) => weighed(check, machineWeights[check.id] ?? ["feature", ""])),
-    ...capabilities.map((capability) => weighed(capability, weights[capability.id])),
+    ...kernel.map((capability) => weighed(capability, weights[capability.id])),
   ];
   const { userNamespace: _, ...chosen } = mode;
   return {
