@@ -1,5 +1,6 @@
 /** The controllers of a cluster, in the order in which they start. `--disable` takes their names. */
 import type { ControllerEntry } from "./controller.ts";
+import { cronJobController } from "./cronjob/controller.ts";
 import { daemonSetController } from "./daemonset/controller.ts";
 import { deploymentController } from "./deployment/controller.ts";
 import { endpointsController } from "./endpoints/controller.ts";
@@ -27,6 +28,7 @@ export const controllers: readonly ControllerEntry[] = [
   statefulSetController,
   daemonSetController,
   jobController,
+  cronJobController,
   schedulerController,
   endpointSliceController,
   endpointsController,

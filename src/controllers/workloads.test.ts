@@ -1,6 +1,16 @@
 /** StatefulSets, DaemonSets, Jobs and CronJobs with all other controllers against the real API server. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { controllerRevisions, daemonSets, events, jobs, nodes, persistentVolumeClaims, pods, statefulSets } from "../api/resources.ts";
+import {
+  controllerRevisions,
+  cronJobs,
+  daemonSets,
+  events,
+  jobs,
+  nodes,
+  persistentVolumeClaims,
+  pods,
+  statefulSets,
+} from "../api/resources.ts";
 import type { Job, StatefulSet } from "../api/types.ts";
 import { startPretendCluster, until, type PretendCluster } from "./pretend-cluster.cases.ts";
 import { webTemplate } from "./testing.ts";
@@ -237,4 +247,19 @@ describe("a Job", { timeout: 60_000 }, () => {
     await until(() => cluster.isGone(jobs, "web"));
     expect((await cluster.list(pods)).map((pod) => pod.metadata.ownerReferences ?? [])).toEqual([[]]);
   });
+});
+
+test("a CronJob makes Jobs by the clock, and keeps as many as it is told", { timeout: 60_000 }, async () => {
+  const template = { spec: { restartPolicy: "Never", containers: [{ name: "c", image: "x", command: ["succeed"] }] } };
+  const spec = { schedule: "@every 1s", successfulJobsHistoryLimit: 1, jobTemplate: { spec: { template } } };
+  await cluster.client.create(cronJobs, { metadata, spec });
+  const done = async () => (await cluster.get(cronJobs, "web")).status?.lastSuccessfulTime !== undefined;
+  await until(done);
+  const [job] = await cluster.list(jobs);
+  expect(job?.metadata).toMatchObject({
+    name: expect.stringMatching(/^web-\d+$/),
+    ownerReferences: [{ kind: "CronJob", controller: true }],
+  });
+  await cluster.client.delete(cronJobs, metadata, { propagationPolicy: "Background" });
+  await until(async () => (await cluster.list(jobs)).length === 0 && (await cluster.list(pods)).length === 0);
 });
