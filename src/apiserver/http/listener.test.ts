@@ -258,8 +258,10 @@ describe("exec", () => {
 
   test("refuses with a reason what it cannot do", async () => {
     const upgrade = (headers: Record<string, string>) => send(path, { headers: { connection: "Upgrade", ...headers } });
+    const other = JSON.parse((await upgrade({ upgrade: "h2c" })).text);
+    expect(other).toMatchObject({ code: 400, message: expect.stringContaining("this server speaks websocket and SPDY/3.1") });
     const spdy = JSON.parse((await upgrade({ upgrade: "SPDY/3.1" })).text);
-    expect(spdy).toMatchObject({ code: 400, message: expect.stringContaining("this server speaks WebSocket") });
+    expect(spdy).toMatchObject({ code: 400, message: expect.stringContaining("none of the offered protocols") });
     expect((await send(path)).status).toBe(400);
     const refused = await new Promise<number>((resolve) => {
       const socket = open(["v9.channel.k8s.io"]);

@@ -202,7 +202,15 @@ class Shell implements Listener {
         this.#options.tokens,
       );
       const { upgrade } = await import("./upgrade.ts");
-      await upgrade({ request, socket, head, api: { ...fields, user }, pods: this.#options.pods, log: this.#options.log });
+      await upgrade({
+        request,
+        socket,
+        head,
+        api: { ...fields, user },
+        pods: this.#options.pods,
+        clock: this.#options.clock,
+        log: this.#options.log,
+      });
     } catch (error) {
       if (!(error instanceof StatusError)) this.#options.log.error("an upgrade failed", { path: request.url, error: errorMessage(error) });
       refuseUpgrade(socket, error instanceof StatusError ? error : internalError("a fault of the server; its log says more"));

@@ -1,17 +1,20 @@
-/** Requests that take over their connection: `pods/exec` over a WebSocket. */
+/** Requests that take over their connection: exec, attach and port-forward, over WebSocket or SPDY/3.1. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import type { ExecOptions, NodeAgent } from "../../api/node-agent.ts";
 import type { ApiRequest } from "../../api/request.ts";
 import { pods, type Resource } from "../../api/resources.ts";
-import { badRequestError, noPathError, type StatusError } from "../../api/status.ts";
+import { badRequestError, noPathError } from "../../api/status.ts";
 import type { Pod } from "../../api/types.ts";
+import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { authorize, type Authorizer } from "../auth/authorizer.ts";
 import { requestInfo, type ResourceRequest } from "../request-info.ts";
 import type { Registry } from "../registry/registry.ts";
-import { execQuery } from "../subresources/exec-query.ts";
+import { acceptSpdy, offeredVersions } from "../streams/spdy-upgrade.ts";
+import { offeredProtocols } from "../streams/websocket.ts";
+import { attachQuery, execQuery } from "../subresources/exec-query.ts";
 import { agentOf, containerOf, podRef, type NodeAgentLookup } from "../subresources/pod-target.ts";
-import { channelProtocols, serveExec } from "./exec-channels.ts";
 
 /** Where pods are found and who runs them. */
 export interface PodStreams {
@@ -26,39 +29,84 @@ export interface UpgradeCall {
   readonly head: Buffer;
   readonly api: Omit<ApiRequest, "body" | "signal">;
   readonly pods: PodStreams;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
 /** Throws a StatusError for what is refused: nothing was written to the socket then. */
 export async function upgrade(call: UpgradeCall): Promise<void> {
+  // A POST has a body, empty as it is; the connection is ours when that is read.
+  call.request.resume();
   const info = requestInfo(call.api);
   authorize(call.pods.authorizer, call.api.user, info);
   if (info.kind !== "resource" || info.plural !== pods.plural || info.group !== "" || info.name === undefined) throw noPathError();
+  // A WebSocket begins with a GET; whoever may only read must not get in by it (feature gate `AuthorizePodWebsocketUpgradeCreatePermission`).
+  authorize(call.pods.authorizer, call.api.user, { ...info, verb: "create" });
   const pod = call.pods.registry(pods).get(info.namespace, info.name).object() as Pod;
-  if (info.subresource !== "exec") throw unsupported(info);
-  const protocol = protocolOf(call.api.headers);
-  const options = execQuery(call.api.query, info.name);
-  const container = containerOf(pod, options.container);
-  if ((pod.spec?.nodeName ?? "") === "") throw badRequestError(`pod ${info.name} does not have a host assigned`);
-  const session = await agentOf(pod, call.pods.nodeAgent).exec(podRef(pod), { ...options, container });
-  await serveExec({ ...call, protocol, session });
-}
-
-function unsupported({ subresource = "" }: ResourceRequest): StatusError {
-  const what = subresource === "portforward" ? "port-forward" : subresource;
-  const instead = subresource === "portforward" ? "; in loopback mode a pod's address can be reached directly" : "";
-  return badRequestError(`${what} is not supported by this server yet${instead}`);
-}
-
-function protocolOf(headers: ApiRequest["headers"]): string {
-  if (headers["upgrade"]?.toLowerCase() !== "websocket") {
-    throw badRequestError(
-      `unable to upgrade to ${headers["upgrade"] ?? "nothing"}: this server speaks WebSocket (v5.channel.k8s.io) only, as kubectl 1.30 and newer do (1.29: set KUBECTL_REMOTE_COMMAND_WEBSOCKETS=true)`,
-    );
+  switch (info.subresource) {
+    case "exec":
+    case "attach":
+      return command(call, info, pod);
+    case "portforward":
+      return portForward(call, pod);
+    default:
+      throw noPathError();
   }
-  const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((text) => text.trim());
-  const protocol = channelProtocols.find((one) => offered.includes(one));
-  if (protocol === undefined)
-    throw badRequestError(`unable to upgrade: none of the offered protocols is supported; this server has ${channelProtocols.join(", ")}`);
-  return protocol;
+}
+
+async function command(call: UpgradeCall, info: ResourceRequest, pod: Pod): Promise<void> {
+  const { api } = call;
+  const name = info.name ?? "";
+  const options = info.subresource === "exec" ? execQuery(api.query, name) : { ...attachQuery(api.query, name), command: [] };
+  const wanted: ExecOptions = { ...options, container: containerOf(pod, options.container) };
+  const agent = agentFor(call, pod);
+  const start = () => (info.subresource === "exec" ? agent.exec(podRef(pod), wanted) : agent.attach(podRef(pod), wanted));
+  if (isSpdy(api)) {
+    const { serveOverSpdy, spdyCommandProtocols } = await import("../streams/remote-command-spdy.ts");
+    const protocol = chosen(offeredVersions(api.headers), spdyCommandProtocols);
+    const session = await start();
+    const transport = acceptSpdy(call.socket, call.head, protocol);
+    return serveOverSpdy({ transport, wanted, session, clock: call.clock, log: call.log });
+  }
+  const { channelProtocols, serveOverWebSocket } = await import("../streams/remote-command-websocket.ts");
+  const protocol = chosen(offeredProtocols(api.headers), channelProtocols);
+  await serveOverWebSocket(call, protocol, await start(), call.log);
+}
+
+async function portForward(call: UpgradeCall, pod: Pod): Promise<void> {
+  const { api, log } = call;
+  const agent = agentFor(call, pod);
+  if (pod.status?.phase !== "Running")
+    throw badRequestError(`unable to forward port because pod is not running. Current status=${pod.status?.phase ?? "Unknown"}`);
+  const dial = (port: number) => agent.dial(podRef(pod), port);
+  if (isSpdy(api)) {
+    const { forwardOverSpdy, portForwardProtocol } = await import("../streams/port-forward-spdy.ts");
+    const protocol = chosen(offeredVersions(api.headers), [portForwardProtocol]);
+    return forwardOverSpdy({ transport: acceptSpdy(call.socket, call.head, protocol), dial, log });
+  }
+  const forwarding = await import("../streams/port-forward-websocket.ts");
+  const protocol = chosen(offeredProtocols(api.headers), [forwarding.tunnelProtocol, ...forwarding.portChannelProtocols]);
+  if (protocol === forwarding.tunnelProtocol) return forwarding.forwardThroughTunnel(call, dial, log);
+  return forwarding.forwardOverChannels(call, protocol, forwarding.portsOf(api.query), dial, log);
+}
+
+function agentFor(call: UpgradeCall, pod: Pod): NodeAgent {
+  if ((pod.spec?.nodeName ?? "") === "") throw badRequestError(`pod ${pod.metadata.name} does not have a host assigned`);
+  return agentOf(pod, call.pods.nodeAgent);
+}
+
+/** Throws 400 for what is neither. */
+function isSpdy({ headers }: UpgradeCall["api"]): boolean {
+  const wanted = headers["upgrade"]?.toLowerCase() ?? "";
+  if (wanted === "websocket") return false;
+  if (wanted === "spdy/3.1") return true;
+  throw badRequestError(`unable to upgrade to ${JSON.stringify(wanted)}: this server speaks websocket and SPDY/3.1`);
+}
+
+function chosen(offered: readonly string[], known: readonly string[]): string {
+  const protocol = known.find((one) => offered.includes(one));
+  if (protocol !== undefined) return protocol;
+  throw badRequestError(
+    `unable to upgrade: none of the offered protocols [${offered.join(", ")}] is supported; this server has ${known.join(", ")}`,
+  );
 }
