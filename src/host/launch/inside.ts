@@ -2,7 +2,8 @@
 import { readlinkSync } from "node:fs";
 import { errorMessage, FairleadError } from "../../lib/errors.ts";
 import { MS_NODEV, MS_NOEXEC, MS_NOSUID } from "../syscalls/constants.ts";
-import { loadLibc } from "../syscalls/libc.ts";
+import { loadLibc, type Libc } from "../syscalls/libc.ts";
+import { SystemError } from "../syscalls/system-error.ts";
 import { insideMarker } from "./enter.ts";
 
 export interface Inside {
@@ -20,6 +21,7 @@ export function settleInside(env: Record<string, string | undefined> = process.e
   const libc = loadLibc();
   if (libc === undefined)
     throw new FairleadError("FL_UNSUPPORTED", "no FFI on this machine (package koffi), without which there are no namespaces");
+  keepDescriptors(libc);
   // Still the host's `/proc`, in whose numbering `self` is. Once ours lies over it there is no way to know.
   const hostPid = Number(readlinkSync("/proc/self"));
   try {
@@ -30,4 +32,13 @@ export function settleInside(env: Record<string, string | undefined> = process.e
     });
   }
   return { hostPid };
+}
+
+/** What whoever started us left open is not for pods. */
+function keepDescriptors(libc: Libc): void {
+  try {
+    libc.closeOnExecFrom(3);
+  } catch (error) {
+    if (!(error instanceof SystemError) || !["ENOSYS", "EINVAL"].includes(error.code)) throw error; // before Linux 5.11
+  }
 }

@@ -22,6 +22,8 @@ export const AT_FDCWD = -100;
 export const AT_RECURSIVE = 0x8000;
 export const MOUNT_ATTR_RDONLY = 1;
 
+export const CLOSE_RANGE_CLOEXEC = 4;
+
 export const P_ALL = 0;
 export const P_PID = 1;
 export const WNOHANG = 1;

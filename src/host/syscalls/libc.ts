@@ -108,6 +108,7 @@ function bindLibc(koffi: Koffi) {
     epoll_create1: lazily<[number]>("int epoll_create1(int)"),
     epoll_ctl: lazily<[number, number, number, Uint8Array]>("int epoll_ctl(int, int, int, void*)"),
     epoll_wait: lazily<[number, Uint8Array, number, number]>("int epoll_wait(int, void*, int, int)"),
+    closeRange: lazily<[number, number, number, number]>("int64_t syscall(int64_t, unsigned int, unsigned int, unsigned int)"),
     waitid: lazily<[number, number, Uint8Array, number]>("int waitid(int, uint32_t, void*, int)"),
     close: lazily<[number]>("int close(int)"),
   };
@@ -228,6 +229,8 @@ function bindLibc(koffi: Koffi) {
       const room = Math.floor(events.byteLength / this.epollEvent.bytes);
       return outcome(() => native.epoll_wait(epoll, events, room, milliseconds));
     },
+    /** Descriptors from `first` on stay open here and are closed in every program that is started (Linux 5.11). */
+    closeOnExecFrom: (first: number): void => void must(native.closeRange(436, first, 0xffff_ffff, c.CLOSE_RANGE_CLOEXEC), "close_range"),
     /** The pid of a child that has ended, undefined when there is none. Never waits; WNOWAIT in `flags` leaves it in place. */
     endedChild(which: { readonly pid: number } | "any", flags: number): number | undefined {
       const information = new Uint8Array(128);

@@ -1,6 +1,6 @@
 /** Pseudo-terminals without a native module: /dev/ptmx and ioctls (pty(7), TIOCGPTPEER: Linux 4.13). */
 import { closeSync, constants, openSync } from "node:fs";
-import { TIOCGPTPEER, TIOCSPTLCK, TIOCSWINSZ } from "./constants.ts";
+import { O_CLOEXEC, TIOCGPTPEER, TIOCSPTLCK, TIOCSWINSZ } from "./constants.ts";
 import type { Libc } from "./libc.ts";
 
 export interface Pty {
@@ -15,7 +15,7 @@ export function openPty(libc: Libc): Pty {
   const master = openSync("/dev/ptmx", constants.O_RDWR | constants.O_NOCTTY);
   try {
     libc.ioctl(master, TIOCSPTLCK, new Uint8Array(4));
-    const slave = libc.ioctlNumber(master, TIOCGPTPEER, constants.O_RDWR | constants.O_NOCTTY);
+    const slave = libc.ioctlNumber(master, TIOCGPTPEER, constants.O_RDWR | constants.O_NOCTTY | O_CLOEXEC);
     return { master, slave };
   } catch (error) {
     closeSync(master);
