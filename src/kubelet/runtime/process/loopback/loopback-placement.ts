@@ -28,7 +28,7 @@ import { killMarked, podVariable, Sweeper } from "./leftovers.ts";
 import { listenersOn } from "./listeners.ts";
 import { makeRoot, relocate } from "./root-directory.ts";
 import { spawnProgram } from "./spawn.ts";
-import { resizeTerminal, terminalCommand } from "./terminal.ts";
+import { startInTerminal } from "./terminal.ts";
 
 export interface LoopbackOptions {
   /** Where pods get their directories. */
@@ -145,15 +145,12 @@ async function startProcess(words: readonly string[], streams: ProcessStreams, p
     path: env["PATH"] ?? "",
     lookIn: (file) => [join(root, file), file].map((at) => ({ file: at, program: at })),
   });
-  const run = streams.terminal ? terminalCommand([program, ...words.slice(1)], env) : { program, args: words.slice(1), env };
-  if (run === undefined)
-    throw new ContainerStartError("a terminal needs the program 'script' (util-linux), which this machine lacks; leave out the terminal");
+  const run = { program, args: words.slice(1), env, directory };
   try {
-    const child = await spawnProgram({ ...run, directory, stdin: streams.stdin || streams.terminal });
-    return containerProcess(child, (columns, rows) => {
-      if (streams.terminal && child.pid !== undefined) void resizeTerminal(child.pid, columns, rows);
-    });
+    if (streams.terminal) return await startInTerminal(run);
+    return containerProcess(await spawnProgram({ ...run, stdio: [streams.stdin ? "pipe" : "ignore", "pipe", "pipe"] }));
   } catch (error) {
+    if (error instanceof ContainerStartError) throw error;
     throw new ContainerStartError(`unable to start container process: ${errorMessage(error)}`, { cause: error });
   }
 }

@@ -1,5 +1,5 @@
 /** Starts programs of containers: no shell, a session of their own, and an end with this program whatever happens to it. */
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 
 export interface SpawnOptions {
@@ -7,18 +7,27 @@ export interface SpawnOptions {
   readonly args: readonly string[];
   readonly directory: string;
   readonly env: Readonly<Record<string, string>>;
-  readonly stdin: boolean;
+  readonly stdio: StdioOptions;
+  /** Default true: it leads a session. `setsid` makes one itself. */
+  readonly detached?: boolean;
 }
 
-const setprivPaths = ["/usr/bin/setpriv", "/bin/setpriv"];
-let setpriv: string | undefined | "unknown" = "unknown";
+const toolFolders = ["/usr/bin", "/bin"];
+const tools = new Map<string, string | undefined>();
+
+/** A program of util-linux; undefined where this machine lacks it. */
+export function findTool(name: string): string | undefined {
+  if (!tools.has(name))
+    tools.set(name, process.platform === "linux" ? toolFolders.map((folder) => `${folder}/${name}`).find(runs) : undefined);
+  return tools.get(name);
+}
 
 /**
  * `setpriv --pdeathsig KILL` (util-linux) has the kernel kill the process when this program dies, kill -9 included. Where it
  * is missing, the next start finds what was left.
  */
 function deathSignal(): readonly string[] {
-  if (setpriv === "unknown") setpriv = process.platform === "linux" ? setprivPaths.find(runs) : undefined;
+  const setpriv = findTool("setpriv");
   return setpriv === undefined ? [] : [setpriv, "--pdeathsig", "KILL", "--"];
 }
 
@@ -38,8 +47,8 @@ export function spawnProgram(options: SpawnOptions): Promise<ChildProcess> {
   const child = spawn(file as string, args, {
     cwd: options.directory,
     env: options.env as NodeJS.ProcessEnv,
-    detached: true,
-    stdio: [options.stdin ? "pipe" : "ignore", "pipe", "pipe"],
+    detached: options.detached ?? true,
+    stdio: options.stdio,
   });
   return new Promise((resolve, reject) => {
     child.once("spawn", () => resolve(child));

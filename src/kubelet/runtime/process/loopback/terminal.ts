@@ -1,10 +1,17 @@
 /**
- * A pseudo-terminal for `exec --tty` by means of `script` (util-linux), which starts its command through a shell: that
- * shell runs one fixed text that takes the words of the command out of variables, so no input is ever read as shell.
+ * Programs in a pseudo-terminal. Where there is FFI it is ours, and `setsid` (util-linux) makes it the program's; elsewhere
+ * `script` holds one, which starts its command through a shell: that shell runs one fixed text that takes the words of the
+ * command out of variables, so no input is ever read as shell.
  */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readFile, readlink } from "node:fs/promises";
+import { loadLibc, type Libc } from "../../../../host/syscalls/libc.ts";
+import { ContainerStartError } from "../../runtime.ts";
+import type { ContainerProcess } from "../placement.ts";
+import { openStreams } from "../streams.ts";
+import { containerProcess } from "./child.ts";
+import { findTool, spawnProgram } from "./spawn.ts";
 
 const scriptPaths = ["/usr/bin/script", "/bin/script"];
 
@@ -16,14 +23,58 @@ const fixedText = [
   'exec "$@"',
 ].join("; ");
 
-export interface TerminalCommand {
+export interface TerminalRun {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly directory: string;
+}
+
+/** Throws ContainerStartError where this machine has neither way. */
+export async function startInTerminal(run: TerminalRun): Promise<ContainerProcess> {
+  const libc = loadLibc();
+  const setsid = findTool("setsid");
+  return libc === undefined || setsid === undefined ? startByScript(run) : startByFfi(run, libc, setsid);
+}
+
+async function startByFfi({ program, args, env, directory }: TerminalRun, libc: Libc, setsid: string): Promise<ContainerProcess> {
+  const streams = openStreams(libc, { stdin: true, terminal: true });
+  try {
+    const words = ["--ctty", "--", program, ...args];
+    const child = await spawnProgram({
+      program: setsid,
+      args: words,
+      env: { TERM: "xterm", ...env },
+      directory,
+      stdio: [...streams.stdio],
+      detached: false,
+    });
+    streams.closeTheirs();
+    return { ...containerProcess(child, streams.resize), stdin: streams.stdin, stdout: streams.stdout, stderr: streams.stderr };
+  } catch (error) {
+    streams.abandon();
+    throw error;
+  }
+}
+
+async function startByScript({ program, args, env, directory }: TerminalRun): Promise<ContainerProcess> {
+  const command = terminalCommand([program, ...args], env);
+  if (command === undefined)
+    throw new ContainerStartError("a terminal needs the program 'script' (util-linux), which this machine lacks; leave out the terminal");
+  const child = await spawnProgram({ ...command, directory, stdio: ["pipe", "pipe", "pipe"] });
+  return containerProcess(child, (columns, rows) => {
+    if (child.pid !== undefined) void resizeTerminal(child.pid, columns, rows);
+  });
+}
+
+interface TerminalCommand {
   readonly program: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
 
 /** Undefined where the machine has no `script`. */
-export function terminalCommand(words: readonly string[], env: Readonly<Record<string, string>>): TerminalCommand | undefined {
+function terminalCommand(words: readonly string[], env: Readonly<Record<string, string>>): TerminalCommand | undefined {
   const program = scriptPaths.find((path) => existsSync(path));
   if (program === undefined) return undefined;
   const variables = Object.fromEntries(words.map((word, i) => [`FAIRLEAD_WORD_${i}`, word]));
@@ -35,7 +86,7 @@ export function terminalCommand(words: readonly string[], env: Readonly<Record<s
 }
 
 /** Sets the size of the terminal of the command that `script`, process `pid`, runs. Best effort: it may have ended. */
-export async function resizeTerminal(pid: number, columns: number, rows: number): Promise<void> {
+async function resizeTerminal(pid: number, columns: number, rows: number): Promise<void> {
   try {
     const child = (await readFile(`/proc/${pid}/task/${pid}/children`, "utf8")).trim().split(" ")[0];
     const terminal = await readlink(`/proc/${child}/fd/0`);

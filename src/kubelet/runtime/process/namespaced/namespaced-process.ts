@@ -4,7 +4,7 @@ import { constants } from "node:os";
 import type { SpawnedProcess } from "../../../../host/namespaces/namespaces.ts";
 import type { Clock, Timer } from "../../../../lib/clock.ts";
 import type { ContainerProcess } from "../placement.ts";
-import type { OpenStreams } from "./streams.ts";
+import type { OpenStreams } from "../streams.ts";
 
 /** Signals that end a process which neither handles nor ignores them, and that somebody may mean as "stop" (signal(7)). */
 const endingSignals: ReadonlySet<string> = new Set(["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM"]);

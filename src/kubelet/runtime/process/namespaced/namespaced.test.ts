@@ -7,7 +7,7 @@ import { ignoredFields } from "./ignored-fields.ts";
 import { heeds, namespacedProcess } from "./namespaced-process.ts";
 import { isMachineRoot, processUser } from "./process-user.ts";
 import { formatResolvConf, parseResolvConf, podResolver } from "./resolv-conf.ts";
-import type { OpenStreams } from "./streams.ts";
+import type { OpenStreams } from "../streams.ts";
 
 const pod = (spec: Partial<PodSpec> = {}): Pod => ({ metadata: { name: "web", namespace: "shop" }, spec: { containers: [], ...spec } });
 const cluster = { servers: ["10.96.0.10", "fd00:10:96::a"], clusterDomain: "cluster.local" };

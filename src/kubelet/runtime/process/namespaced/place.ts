@@ -17,7 +17,7 @@ import { namespacedProcess } from "./namespaced-process.ts";
 import type { PodFiles } from "./pod-files.ts";
 import { processUser } from "./process-user.ts";
 import type { RootPlan } from "./root-plan.ts";
-import { openStreams } from "./streams.ts";
+import { openStreams } from "../streams.ts";
 import { underWay } from "./under-way.ts";
 
 export interface PlaceInput {
@@ -138,7 +138,8 @@ async function launch(
 ): Promise<ContainerProcess> {
   const streams = openStreams(libc, wanted);
   try {
-    const spawned = await network.spawn({ ...options, stdio: streams.stdio, terminal: wanted.terminal });
+    const env = wanted.terminal ? { TERM: "xterm", ...options.env } : options.env;
+    const spawned = await network.spawn({ ...options, env, stdio: streams.stdio, terminal: wanted.terminal });
     streams.closeTheirs();
     if (options.inside === undefined) await underWay(spawned.pid, realClock);
     return namespacedProcess({ spawned, streams, first, clock: realClock });

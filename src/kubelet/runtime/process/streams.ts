@@ -4,9 +4,9 @@ import { Socket } from "node:net";
 import type { Duplex, Readable } from "node:stream";
 import { Writable } from "node:stream";
 import { ReadStream } from "node:tty";
-import type { Libc } from "../../../../host/syscalls/libc.ts";
-import { openPty, setWindowSize } from "../../../../host/syscalls/pty.ts";
-import type { ProcessStreams } from "../placement.ts";
+import type { Libc } from "../../../host/syscalls/libc.ts";
+import { openPty, setWindowSize } from "../../../host/syscalls/pty.ts";
+import type { ProcessStreams } from "./placement.ts";
 
 export interface OpenStreams {
   /** For `spawn`. */

@@ -1,0 +1,41 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, test } from "vitest";
+import { createProcessRuntime } from "./process/process-runtime.ts";
+import { runtimeCases, type RuntimeRig } from "./runtime.cases.ts";
+
+const base = mkdtempSync(join(tmpdir(), "fairlead-runtime-"));
+const directory = join(base, "pods");
+// Each test process takes addresses of its own, so that runs side by side do not meet.
+const network = `127.${150 + (process.pid % 40)}.${Math.floor(process.pid / 40) % 250}`;
+
+const images = [
+  { repositories: ["busybox"], entrypoint: [], cmd: ["sh"], env: {}, path: [] },
+  { repositories: ["node"], entrypoint: [], cmd: ["node"], env: {}, path: [dirname(process.execPath)] },
+];
+
+const rig: RuntimeRig = {
+  runtime: createProcessRuntime({ directory, images, version: "0" }),
+  directory,
+  scratch: base,
+  addresses: (n) => [`${network}.${n}`],
+  traits: { isolated: false, root: process.getuid?.() === 0 },
+};
+
+describe("loopback", () => {
+  beforeAll(async () => {
+    mkdirSync(directory, { recursive: true });
+    await rig.runtime.start();
+  });
+  afterAll(async () => {
+    await rig.runtime.stop();
+    rmSync(base, { recursive: true, force: true });
+  });
+  for (const one of runtimeCases) {
+    test(one.name, { timeout: 60_000 }, async (ctx) => {
+      if (one.needs === "isolated") ctx.skip("loopback mode: pods share the machine's network and files");
+      await one.run(rig);
+    });
+  }
+});
