@@ -48,7 +48,10 @@ export interface AnswerHead {
   readonly lines: string;
 }
 
-/** What an exchange may ask of the client's side. After `end`, `tunnel` or `abort` it is not called again. */
+/**
+ * What an exchange may ask of the client's side. After `tunnel` or `abort` it is not called again, nor after `end`, except that
+ * an answer may end before its request: then the rest of the request still goes to the endpoint, and `abort` may follow.
+ */
 export interface ClientSide {
   /** It takes streamed bodies as chunks. */
   readonly framed: boolean;
@@ -62,7 +65,7 @@ export interface ClientSide {
   end(trailers: readonly Field[]): void;
   /** The endpoint changed protocols: its socket belongs to the client's side now. `early`: what came after the head. */
   tunnel(head: ResponseHead, upstream: Socket, early: Buffer): void;
-  /** The answer broke off in the middle: the client must not take it for whole. */
+  /** The answer broke off: the client must not take it for whole. After `end`: what still comes of the request is of no use. */
   abort(): void;
   /** The request's body may go on coming, after `write` of the exchange gave false. */
   resumeBody(): void;

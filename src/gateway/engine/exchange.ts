@@ -131,7 +131,11 @@ export class HttpExchange implements Exchange, UpstreamUser {
   end(trailers: readonly Field[]): void {
     this.#requestDone = true;
     this.#trailers = trailers;
-    if (this.#connection !== undefined && !this.#over) this.#sendEnd();
+    if (this.#connection === undefined || this.#over) return;
+    this.#sendEnd();
+    if (!this.#answerDone) return;
+    this.#leave(true);
+    this.#finish(this.#status);
   }
 
   #sendEnd(): void {
@@ -150,6 +154,7 @@ export class HttpExchange implements Exchange, UpstreamUser {
 
   onData(bytes: Buffer): void {
     if (this.#head === undefined) this.#readHead(bytes);
+    else if (this.#answerDone) this.#fail(502, "BadAnswer", "the endpoint says more than its answer");
     else this.#readBody(bytes);
     if (!this.#over) this.#options.client.flush();
   }
@@ -243,15 +248,23 @@ export class HttpExchange implements Exchange, UpstreamUser {
   #answerEnds(trailers: readonly Field[], rest: Buffer): void {
     if (this.#over) return;
     this.#answerDone = true;
-    const connection = this.#connection as UpstreamConnection;
-    const head = this.#head as ResponseHead;
+    const { client } = this.#options;
+    // An endpoint that says more than its answer is not asked again on this connection.
+    const intact = (this.#head as ResponseHead).keepAlive && rest.length === 0;
+    if (intact && !this.#requestDone) return client.end(trailers);
+    const unread = !this.#requestDone;
+    this.#leave(intact);
+    client.end(trailers);
+    if (unread) client.abort();
+    this.#finish(this.#status);
+  }
+
+  #leave(intact: boolean): void {
+    const connection = this.#connection;
     this.#connection = undefined;
     this.#over = true;
-    // An endpoint that answers before it has read the request, or says more than its answer, is not asked again on this connection.
-    if (head.keepAlive && this.#requestDone && rest.length === 0) connection.release(head.keepAliveTimeout);
-    else connection.destroy();
-    this.#options.client.end(trailers);
-    this.#finish(head.status);
+    if (intact) connection?.release(this.#head?.keepAliveTimeout);
+    else connection?.destroy();
   }
 
   onEnd(): void {

@@ -57,6 +57,8 @@ export class Http1Client implements ClientSide, Expiring {
   #headOut = "";
   /** The head of the answer is out, its end not. */
   #answering = false;
+  /** The answer is out whole, the request still comes. */
+  #answered = false;
   #keep = true;
   #draining = false;
   #processing = false;
@@ -189,10 +191,7 @@ export class Http1Client implements ClientSide, Expiring {
     const data = (bytes: Buffer) => {
       if (!exchange.write(bytes)) this.#socket.pause();
     };
-    const end = (trailers: readonly Field[]) => {
-      this.#bodyEnds();
-      exchange.end(trailers);
-    };
+    const end = (trailers: readonly Field[]) => this.#bodyEnds(exchange, trailers);
     return new ChunkedReader({ data, end }, true);
   }
 
@@ -212,16 +211,16 @@ export class Http1Client implements ClientSide, Expiring {
     const exchange = this.#exchange;
     const room = exchange?.write(take === bytes.length ? bytes : bytes.subarray(0, take)) ?? true;
     if (!room) this.#socket.pause();
-    if (this.#left === 0) {
-      this.#bodyEnds();
-      exchange?.end([]);
-    }
+    if (this.#left === 0) this.#bodyEnds(exchange, []);
     return take === bytes.length ? emptyBytes : bytes.subarray(take);
   }
 
-  #bodyEnds(): void {
-    if (this.#state === "body") this.#state = "answer";
+  #bodyEnds(exchange: Exchange | undefined, trailers: readonly Field[]): void {
+    if (this.#state !== "body") return;
+    this.#state = "answer";
     this.deadline = Number.POSITIVE_INFINITY;
+    exchange?.end(trailers);
+    if (this.#answered) this.#complete();
   }
 
   #malformedBody(status: number, why: string): Buffer {
@@ -243,6 +242,7 @@ export class Http1Client implements ClientSide, Expiring {
 
   /** The gateway's own answer in the place of an endpoint's. */
   ownAnswer({ status, lines, body }: OwnAnswer): void {
+    this.#exchange = undefined;
     const text = this.#request?.method === "HEAD" ? "" : body;
     this.respond({ status, reason: reasonPhrase(status), lines, body: { kind: "none", contentLength: String(body.length) } });
     this.#headOut += text;
@@ -258,7 +258,8 @@ export class Http1Client implements ClientSide, Expiring {
   respond({ status, reason, body, lines }: AnswerHead): void {
     this.#answering = true;
     this.#chunked = body.kind === "stream" && this.framed;
-    if (this.#state === "body" || this.#draining || (body.kind === "stream" && !this.#chunked)) this.#keep = false;
+    const unread = this.#state === "body" && this.#exchange === undefined;
+    if (unread || this.#draining || (body.kind === "stream" && !this.#chunked)) this.#keep = false;
     const asks = this.#request?.minorVersion === 0 && this.#keep ? "Connection: keep-alive\r\n" : "";
     this.#headOut = `HTTP/1.1 ${status} ${reason}\r\n${lines}${framingLine(body, this.#chunked)}${this.#keep ? asks : "Connection: close\r\n"}\r\n`;
   }
@@ -290,8 +291,15 @@ export class Http1Client implements ClientSide, Expiring {
   end(trailers: readonly Field[]): void {
     if (this.#chunked) this.#headOut += `0\r\n${trailers.map(({ name, value }) => `${name}: ${value}\r\n`).join("")}\r\n`;
     this.flush();
-    this.#exchange = undefined;
     this.#answering = false;
+    if (this.#state === "body" && this.#exchange !== undefined) this.#answered = true;
+    else this.#complete();
+  }
+
+  /** Request and answer are whole. */
+  #complete(): void {
+    this.#exchange = undefined;
+    this.#answered = false;
     if (!this.#keep) return this.#close();
     this.#state = "head";
     this.#request = undefined;
@@ -317,6 +325,7 @@ export class Http1Client implements ClientSide, Expiring {
 
   abort(): void {
     this.#exchange = undefined;
+    if (this.#answered) return this.#close();
     this.#state = "closed";
     // A reset, or at least no proper end: the client sees that the answer is not whole.
     this.#socket.destroy();

@@ -80,6 +80,9 @@ export class Http2Client implements ClientSide {
     this.respond({ status, reason: "", lines, body: { kind: "length", length: body.length } });
     if (!empty) this.write(Buffer.from(body, "latin1"));
     this.end([]);
+    // Nobody takes the request's body any more.
+    this.#exchange = undefined;
+    this.#stream.resume();
   }
 
   interim(status: number, _reason: string, lines: string): void {
@@ -105,11 +108,8 @@ export class Http2Client implements ClientSide {
 
   end(trailers: readonly Field[]): void {
     this.#ended = true;
-    this.#exchange = undefined;
     this.#trailers = trailers;
     if (this.#writable()) this.#stream.end();
-    // A request whose end nobody waits for any more.
-    this.#stream.resume();
   }
 
   tunnel(): void {
@@ -119,7 +119,8 @@ export class Http2Client implements ClientSide {
 
   abort(): void {
     this.#exchange = undefined;
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    // After a whole answer: no error, only no use for the rest of the request (RFC 9113 8.1).
+    this.#stream.close(this.#ended ? constants.NGHTTP2_NO_ERROR : constants.NGHTTP2_INTERNAL_ERROR);
   }
 
   resumeBody(): void {
@@ -133,7 +134,8 @@ export class Http2Client implements ClientSide {
   #gone(): void {
     const exchange = this.#exchange;
     this.#exchange = undefined;
-    if (!this.#ended) exchange?.abort();
+    // Nothing happens to an exchange that is over.
+    exchange?.abort();
   }
 }
 
