@@ -19,6 +19,8 @@ export interface EgressOptions {
   readonly udp: readonly EgressListener[];
   /** Addresses that stand for the machine: led to the listeners although they are in the cluster's ranges. */
   readonly hostAddresses: readonly string[];
+  /** Of servers in this very namespace: left alone. (No route leads to them: they are here.) */
+  readonly ownAddresses?: readonly string[];
   /** Pods, Services, nodes: left to routing. */
   readonly clusterCIDRs: readonly string[];
 }
@@ -43,7 +45,7 @@ const neverOut: Readonly<
   ip6: { refuse: ["::/128", "::1/128", "::ffff:0:0/96"], drop: ["ff00::/8"], pass: ["fe80::/10"] },
 };
 
-function familyOperations(family: TableFamily, { tcp, udp, hostAddresses, clusterCIDRs }: EgressOptions): Operation[] {
+function familyOperations(family: TableFamily, { tcp, udp, hostAddresses, ownAddresses = [], clusterCIDRs }: EgressOptions): Operation[] {
   const isOf = (address: string) => address.includes(":") === (family === "ip6");
   const table = { family, name: egressTableName };
   const renew: Operation[] = [
@@ -64,7 +66,7 @@ function familyOperations(family: TableFamily, { tcp, udp, hostAddresses, cluste
   const accepted: Statement = { kind: "verdict", verdict: { kind: "accept" } };
   const rules: Statement[][] = [
     ...hostAddresses.filter(isOf).flatMap((address) => listeners.map((statements) => to(address, ...statements))),
-    ...pass.map((cidr) => to(cidr, accepted)),
+    ...[...ownAddresses.filter(isOf), ...pass].map((destination) => to(destination, accepted)),
     // An address of the cluster's that nobody has: its packets come here because no better route leads to it.
     ...clusterCIDRs.filter(isOf).flatMap((cidr) => [to(cidr, { kind: "noRoute" }, refused), to(cidr, accepted)]),
     ...drop.map((cidr) => to(cidr, { kind: "verdict", verdict: { kind: "drop" } })),

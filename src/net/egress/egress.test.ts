@@ -47,6 +47,7 @@ async function start(ctx: TestContext, limits: Partial<EgressLimits> = {}): Prom
   };
   const fabric = {
     addresses: [address],
+    systemAddresses: [],
     listen: async (at: string) => descriptor(libc, SOCK_STREAM, at),
     bindUdp: async (at: string) => descriptor(libc, SOCK_DGRAM, at),
     sysctl: async () => {},
@@ -172,6 +173,7 @@ test("a start that fails leaves nothing behind", async (ctx) => {
   const egress = createEgress({
     fabric: {
       addresses: ["127.204.0.253"],
+      systemAddresses: [],
       listen: async (at) => {
         const made = descriptor(libc, SOCK_STREAM, at);
         port = made.port;

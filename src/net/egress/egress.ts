@@ -29,7 +29,7 @@ export interface EgressLimits {
 }
 
 export interface EgressOptions extends Pick<EgressRules, "clusterCIDRs"> {
-  readonly fabric: Pick<Fabric, "listen" | "bindUdp" | "sysctl" | "addresses">;
+  readonly fabric: Pick<Fabric, "listen" | "bindUdp" | "sysctl" | "addresses" | "systemAddresses">;
   readonly nat: EgressNat;
   readonly clock: Clock;
   readonly log: Logger;
@@ -82,7 +82,7 @@ class FabricEgress implements Egress {
         listeners.tcp[family] = await this.#listenTcp(address, family);
         listeners.udp[family] = await this.#listenUdp(address, idleMs);
       }
-      await nat.redirect(listeners, { hostAddresses: fabric.addresses, clusterCIDRs });
+      await nat.redirect(listeners, { hostAddresses: fabric.addresses, ownAddresses: fabric.systemAddresses, clusterCIDRs });
       this.#ready = true;
     } catch (error) {
       await this.stop();

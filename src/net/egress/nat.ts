@@ -14,9 +14,14 @@ export interface Endpoint {
 /** Where the listeners are, by family. */
 export type ListenerPair = Readonly<Partial<Record<IpFamily, Endpoint>>>;
 
+export interface NatRules extends EgressRules {
+  /** Of servers in the fabric's own namespace, for pods: left alone. */
+  readonly ownAddresses: readonly string[];
+}
+
 export interface EgressNat {
   /** From now on packets that leave the cluster come to the listeners. */
-  redirect(listeners: { readonly tcp: ListenerPair; readonly udp: ListenerPair }, rules: EgressRules): Promise<void>;
+  redirect(listeners: { readonly tcp: ListenerPair; readonly udp: ListenerPair }, rules: NatRules): Promise<void>;
   /** Of an accepted socket's descriptor. */
   tcpDestination(fd: number, family: IpFamily): Endpoint | undefined;
   /** Of a datagram from `client` that came to the listener `local`. */
