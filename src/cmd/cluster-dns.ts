@@ -186,8 +186,8 @@ class BuiltInDns implements ClusterDns {
   }
 
   async start(): Promise<void> {
-    const { client, informers, recorder, clock, log, metrics, host, clusterIP, clusterDomain } = this.#options;
-    const fallback = defaultCorefile(clusterDomain);
+    const { client, informers, recorder, clock, log, metrics, host, sockets, hosts, clusterIP, clusterDomain } = this.#options;
+    const fallback = defaultCorefile(clusterDomain, hosts);
     const current = await ensureCorefile(client, fallback);
     const make = (corefile: string) =>
       createDnsServer({
@@ -199,6 +199,7 @@ class BuiltInDns implements ClusterDns {
           { host, port: port === 53 ? highPort : port + highPort },
         ],
         httpHost: host,
+        ...(sockets === undefined ? {} : { sockets }),
         clock,
         log,
         metrics,
