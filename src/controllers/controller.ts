@@ -20,6 +20,8 @@ export interface ControllerOptions {
   readonly mirroringMaxEndpointsPerSubset?: number;
   /** The cluster's CA in PEM; with it every namespace gets the ConfigMap `kube-root-ca.crt`. */
   readonly rootCA?: string;
+  /** Milliseconds without a sign of life after which a node counts as gone. Default 50,000, as upstream's `--node-monitor-grace-period`. */
+  readonly nodeMonitorGracePeriod?: number;
   /** Finished pods kept at most. Default 12500, as upstream's `--terminated-pod-gc-threshold`. */
   readonly terminatedPodThreshold?: number;
   /** Where Services of type LoadBalancer get their addresses from. Absent: nowhere, they stay `<pending>`. */

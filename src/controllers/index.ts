@@ -10,6 +10,7 @@ import { garbageCollector } from "./garbagecollector/controller.ts";
 import { jobController } from "./job/controller.ts";
 import { loadBalancerController } from "./loadbalancer/controller.ts";
 import { namespaceController } from "./namespace/controller.ts";
+import { nodeLifecycleController } from "./nodelifecycle/controller.ts";
 import { podGcController } from "./pod-gc/controller.ts";
 import { replicaSetController, replicationController } from "./replicaset/controller.ts";
 import { rootCaController } from "./root-ca/controller.ts";
@@ -18,6 +19,7 @@ import { schedulerController } from "./scheduler/controller.ts";
 import { serviceSelectorController } from "./serviceselector/controller.ts";
 import { serviceAccountController } from "./serviceaccount/controller.ts";
 import { statefulSetController } from "./statefulset/controller.ts";
+import { taintEvictionController } from "./tainteviction/controller.ts";
 
 export type { ControllerContext, ControllerEntry, ControllerOptions } from "./controller.ts";
 
@@ -40,5 +42,7 @@ export const controllers: readonly ControllerEntry[] = [
   namespaceController,
   garbageCollector,
   podGcController,
+  nodeLifecycleController,
+  taintEvictionController,
   runPodsController,
 ];

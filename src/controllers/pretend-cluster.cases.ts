@@ -10,7 +10,7 @@ import { inProcessTransport } from "../client/in-process.ts";
 import { createInformerFactory } from "../client/informer-factory.ts";
 import type { InformerFactory } from "../client/informer.ts";
 import { createClient } from "../client/rest.ts";
-import { realClock, rfc3339 } from "../lib/clock.ts";
+import { realClock, rfc3339, type Clock } from "../lib/clock.ts";
 import { createLogger } from "../lib/log.ts";
 import { createMemoryBackend } from "../storage/memory/memory-backend.ts";
 import { controllers, type ControllerOptions } from "./index.ts";
@@ -32,6 +32,7 @@ const standard = "default";
 export async function startPretendCluster(
   nodeNames: readonly string[] = ["node-1"],
   options: ControllerOptions = {},
+  clock: Clock = realClock,
 ): Promise<PretendCluster> {
   const complaints: string[] = [];
   const log = createLogger({ level: "warn", write: (line) => complaints.push(line) });
@@ -45,7 +46,7 @@ export async function startPretendCluster(
   const informers = createInformerFactory(client, { clock: realClock, log });
   const recorder = (component: string) => createEventRecorder(client, component, { clock: realClock });
   const running = controllers.map((entry) =>
-    entry.create({ client, informers, recorder, clock: realClock, log, random: Math.random, options: { rootCA: "PEM", ...options } }),
+    entry.create({ client, informers, recorder, clock, log, random: Math.random, options: { rootCA: "PEM", ...options } }),
   );
   const node = new PretendNodes(client, informers, complaints);
   informers.start();

@@ -1,0 +1,69 @@
+/** Notices nodes that are not heard from, taints them, and takes their pods out of service (upstream `pkg/controller/nodelifecycle`). */
+import { leases, nodes, pods } from "../../api/resources.ts";
+import type { Lease, Node, Pod } from "../../api/types.ts";
+import type { Component } from "../../component/component.ts";
+import { isPodReady } from "../../decide/endpoints/pod-state.ts";
+import type { ControllerContext, ControllerEntry } from "../controller.ts";
+import { podNodeValues } from "../indexes.ts";
+import { createKeyController, type KeyQueue } from "../key-controller.ts";
+import { finalize, type NodeWriter } from "./finalize.ts";
+import { hear, silentIn, type Heard } from "./health.ts";
+import { planNode } from "./reconcile.ts";
+
+export const nodeLifecycleController: ControllerEntry = { name: "nodelifecycle", create };
+
+const leaseNamespace = "kube-node-lease";
+
+/** Upstream's `--node-monitor-grace-period` since 1.32. */
+export const defaultGraceMs = 50_000;
+
+function create(context: ControllerContext): Component {
+  const { client, clock } = context;
+  const nodeInformer = context.informers.informer(nodes);
+  const leaseInformer = context.informers.informer(leases);
+  const podInformer = context.informers.informer(pods);
+  podInformer.addIndex("controllers/node", podNodeValues);
+  const writer: NodeWriter = { client, recorder: context.recorder("node-controller"), now: () => clock.now() };
+  const graceMs = context.options.nodeMonitorGracePeriod ?? defaultGraceMs;
+  const heard = new Map<string, Heard>();
+
+  async function reconcile(name: string, queue: KeyQueue): Promise<void> {
+    const node = nodeInformer.lister.get(undefined, name);
+    if (node === undefined) return void heard.delete(name);
+    const monotonic = clock.monotonic();
+    const now = hear(heard.get(name), node, leaseInformer.lister.get(leaseNamespace, name), monotonic);
+    heard.set(name, now);
+    const left = silentIn(now, graceMs, monotonic);
+    const plan = planNode(node, left === 0, podInformer.lister.byIndex("controllers/node", name), clock.now());
+    await finalize(writer, node, plan);
+    if (left > 0) queue.addAfter(name, left);
+  }
+
+  return createKeyController({
+    name: "nodelifecycle",
+    context,
+    informers: [nodeInformer, leaseInformer, podInformer],
+    watch: (queue) => {
+      const ofNode = ({ metadata }: Node) => queue.add(metadata.name ?? "");
+      const ofLease = ({ metadata: { namespace, name = "" } }: Lease) => {
+        if (namespace === leaseNamespace) queue.add(name);
+      };
+      /** Bound to a node that is away, or reported ready by it in its last moment. */
+      const ofPod = (pod: Pod) => {
+        const { nodeName = "" } = pod.spec ?? {};
+        if (nodeName !== "" && isPodReady(pod) && isAway(nodeInformer.lister.get(undefined, nodeName))) queue.add(nodeName);
+      };
+      return [
+        nodeInformer.addHandlers({ added: ofNode, updated: ofNode, deleted: ofNode }),
+        leaseInformer.addHandlers({ added: ofLease, updated: ofLease }),
+        podInformer.addHandlers({ added: ofPod, updated: ofPod }),
+      ];
+    },
+    reconcile,
+  });
+}
+
+function isAway(node: Node | undefined): boolean {
+  const ready = node?.status?.conditions?.find(({ type }) => type === "Ready")?.status;
+  return ready !== undefined && ready !== "True";
+}
