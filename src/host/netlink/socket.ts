@@ -121,22 +121,20 @@ export function netlinkError(ack: NetlinkAck, writer: NetlinkWriter): SystemErro
   return new SystemError("netlink", ack.errno, ack.message === undefined ? what : `${what}: ${ack.message}`);
 }
 
-/** Runs one dump: `write` begins a message with NLM_F_DUMP. */
+/** Runs one dump: `write` begins a message with NLM_F_DUMP. Throws EINTR when the list changes faster than it can be read. */
 export function dump(socket: NetlinkSocket, writer: NetlinkWriter, write: (writer: NetlinkWriter) => void): NetlinkMessage[] {
-  for (let attempt = 1; ; attempt++) {
-    write(writer.reset());
-    const { messages, overrun } = pump(socket, writer);
-    const interrupted = overrun || messages.some(({ flags }) => flags & NLM_F_DUMP_INTR);
-    if (!interrupted || attempt === dumpAttempts) return messages.filter(({ type }) => type !== NLMSG_DONE);
+  try {
+    for (let attempt = 1; attempt <= dumpAttempts; attempt++) {
+      write(writer.reset());
+      const { failures, messages, overrun } = socket.exchange(writer.finish());
+      // The first part comes with `send`, each further one with a `recv`; the last one says how it went.
+      const ends = messages.filter(({ type, payload }) => type === NLMSG_DONE && payload.length >= 4).map(readAck);
+      const failed = [...failures, ...ends].find(({ errno }) => errno > 0);
+      if (failed !== undefined) throw netlinkError(failed, writer);
+      if (!overrun && !messages.some(({ flags }) => flags & NLM_F_DUMP_INTR)) return messages.filter(({ type }) => type !== NLMSG_DONE);
+    }
+    throw new SystemError("netlink", c.EINTR, writer.label(writer.sequence));
+  } finally {
+    writer.reset();
   }
-}
-
-/** A dump's first part comes with `send`, each further one with a `recv`, so the queue is never longer than one part. */
-function pump(socket: NetlinkSocket, writer: NetlinkWriter): Exchange {
-  const done = commit(socket, writer);
-  const failed = done.messages.find(
-    ({ type, payload }) => type === NLMSG_DONE && payload.length >= 4 && readAck({ type, flags: 0, sequence: 0, payload }).errno > 0,
-  );
-  if (failed !== undefined) throw netlinkError(readAck(failed), writer);
-  return done;
 }
