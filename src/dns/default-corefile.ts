@@ -1,5 +1,7 @@
-/** The Corefile of a new cluster: kubeadm's (cmd/kubeadm/app/phases/addons/dns/manifests.go, 1.36), for the given domain. */
-export function defaultCorefile(clusterDomain: string): string {
+/** The Corefile of a new cluster: kubeadm's (cmd/kubeadm/app/phases/addons/dns/manifests.go, 1.36), for the given domain, with further names if there are any. */
+export function defaultCorefile(clusterDomain: string, hosts: Readonly<Record<string, readonly string[]>> = {}): string {
+  const lines = Object.entries(hosts).flatMap(([name, addresses]) => addresses.map((address) => `       ${address} ${name}\n`));
+  const hostsBlock = lines.length === 0 ? "" : `    hosts {\n${lines.join("")}       fallthrough\n    }\n`;
   return `.:53 {
     errors
     health {
@@ -11,7 +13,7 @@ export function defaultCorefile(clusterDomain: string): string {
        fallthrough in-addr.arpa ip6.arpa
        ttl 30
     }
-    prometheus :9153
+${hostsBlock}    prometheus :9153
     forward . /etc/resolv.conf {
        max_concurrent 1000
     }

@@ -3,18 +3,26 @@
  * answers, or asks the next one, and may change what comes back on the way. Answers are values, so a handler that only looks
  * (`log`, `prometheus`) and one that only answers (`whoami`) have the same shape.
  */
-import type { ResourceRecord } from "../decide/dns/records.ts";
+import type { DnsIndex } from "../decide/dns/index.ts";
+import { rcodes, type ResourceRecord } from "../decide/dns/records.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import type { Cidr } from "../lib/ip.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
 import type { TokenReader } from "./corefile/reader.ts";
 import type { CorefileSources } from "./corefile/sources.ts";
+import type { Transport } from "./corefile/zones.ts";
+import type { ExtendedError } from "./wire/extended-error.ts";
 import type { Message, Question } from "./wire/message.ts";
 
 export interface ClientAddress {
   readonly address: string;
   readonly port: number;
   readonly protocol: "udp" | "tcp";
+  /** How the protocol was carried, where that is not the protocol itself. */
+  readonly transport?: "tls" | "https" | "grpc";
+  /** The address at which the server was asked, where that is known. */
+  readonly local?: { readonly address: string; readonly port: number };
 }
 
 export interface DnsRequest {
@@ -27,12 +35,18 @@ export interface DnsRequest {
   readonly server: string;
   /** Of the query, in bytes. */
   readonly size: number;
+  /** The `view` that took the query; empty without one. */
+  readonly view: string;
+  /** What plugins tell about the query (`metadata`), `plugin/label` → its value, worked out when it is read. */
+  readonly labels?: QueryLabels;
   /**
    * Asks this server as a client would, from the first plugin on; for what an answer needs and another zone or an upstream
    * holds (the target of a CNAME). Undefined when there is no answer, or this goes in a circle.
    */
   resolve(name: string, type: number): Awaitable<Message | undefined>;
 }
+
+export type QueryLabels = ReadonlyMap<string, () => string>;
 
 /** Values that are there at once stay synchronous: an answer from memory costs no turn of the event loop. */
 export type Awaitable<T> = T | Promise<T>;
@@ -46,10 +60,26 @@ export interface Reply {
   readonly message: Message;
   /** The plugin that answered. */
   readonly plugin: string;
+  /** The one at which this query ended, where that is another: `cache`, which keeps answers of others. */
+  readonly by?: string;
   /**
    * Shows what this program holds itself, and is out of date as soon as that changes: no plugin on the way may keep it.
    */
   readonly live?: boolean;
+  /** The client gets no more by UDP, though it could take it. */
+  readonly maxBytes?: number;
+  /** How long the server may repeat it: until a change of what it names, or for so many milliseconds. */
+  readonly holds?: Holds;
+}
+
+export type Holds =
+  | { readonly until: "change"; readonly tag: string; readonly source: ChangeSource }
+  | { readonly until: "time"; readonly ms: number };
+
+/** Tells which answers no longer hold. */
+export interface ChangeSource {
+  /** `tag`: of the answers that are out of date; undefined: all of them. Returns the function that ends it. */
+  onChange(listener: (tag: string | undefined) => void): () => void;
 }
 
 /** Nobody answered: the server does, with this code and nothing else. `error` says why, to the logs. */
@@ -57,6 +87,15 @@ export interface NoReply {
   readonly kind: "none";
   readonly rcode: number;
   readonly error?: Error;
+  /** What the client may know of the reason (RFC 8914). */
+  readonly reason?: ExtendedError;
+}
+
+/** A zone handed over, one message after the other; by TCP only. */
+export interface Transfer {
+  readonly kind: "transfer";
+  readonly messages: readonly Message[];
+  readonly plugin: string;
 }
 
 /** The client gets no answer at all. */
@@ -64,13 +103,20 @@ export interface Dropped {
   readonly kind: "drop";
 }
 
-export type Outcome = Reply | NoReply | Dropped;
+export type Outcome = Reply | NoReply | Dropped | Transfer;
 
 export type Next = (request: DnsRequest) => Awaitable<Outcome>;
 
 export interface Handler {
   /** The directive. */
   readonly name: string;
+  /**
+   * It does the same for the same question whoever asks and whenever, or only looks: an answer that came through nothing but
+   * such handlers may be sent again as it is while it holds (`Reply.holds`).
+   */
+  readonly repeatable?: boolean;
+  /** Of a repeatable handler that counts: called when an answer is kept; what it returns is called each time that is sent again. */
+  repeats?(request: DnsRequest, outcome: Reply): () => void;
   serveDNS(request: DnsRequest, next: Next): Awaitable<Outcome>;
 }
 
@@ -90,6 +136,44 @@ export interface PluginInstance {
   drain?(): Awaitable<void>;
   /** Only of a plugin that has to become ready. */
   ready?(): PluginReadiness;
+  /** What it offers to others of its block. */
+  readonly zones?: ZoneSource;
+  readonly labels?: (request: DnsRequest) => Iterable<readonly [string, () => string]>;
+  /** The search path of the client, the last entry empty; undefined: not known. For `autopath`. */
+  readonly searchPath?: (request: DnsRequest) => readonly string[] | undefined;
+  readonly external?: ExternalNames;
+  /** The servers that questions are passed on to. For `loop`. */
+  readonly upstreams?: () => readonly ForwardTarget[];
+  /** Whether a query is this block's at all; all its plugins must agree. For `view`. */
+  readonly view?: { readonly name: string; readonly accepts: (request: DnsRequest) => boolean };
+}
+
+/** Zones that can be handed over whole (AXFR). */
+export interface ZoneSource {
+  /** Folded. */
+  readonly origins: () => readonly string[];
+  /** All records, the SOA first and not again at the end; undefined when the zone is not here, or not yet. */
+  records(origin: string): readonly ResourceRecord[] | undefined;
+  /** Called when a zone has changed. */
+  onChange?(listener: (origin: string) => void): () => void;
+}
+
+/** A server that questions are passed on to. */
+export interface ForwardTarget {
+  readonly address: string;
+  /** Why it is not asked; undefined: it is. */
+  quarantined: string | undefined;
+  /** Sends a question and does not wait for the answer. */
+  probe(query: Message): void;
+}
+
+/** What `k8s_external` shows of a cluster. */
+export interface ExternalNames {
+  readonly index: DnsIndex;
+  readonly namespaces: ReadonlySet<string>;
+  readonly endpointPodNames: boolean;
+  readonly localAddresses: () => readonly string[];
+  readonly synced: () => boolean;
 }
 
 /** An entry of the ordered list: a directive and how it is set up. */
@@ -106,10 +190,56 @@ export interface BlockContext {
   readonly zones: readonly string[];
   /** Of the first key. */
   readonly port: number;
+  /** Of the first key. */
+  readonly transport: Transport;
+  /** Of all keys. */
+  readonly transports: readonly Transport[];
   /** The addresses to listen at; `bind` sets them. Empty: those of the server's options. */
   bind: readonly string[];
+  /** How to listen; plugins that stand beside the chain set it. */
+  readonly listening: ListenSettings;
+  /** Where relative paths begin (`root`); undefined: beside the Corefile. */
+  root: string | undefined;
+  /** The plugins of this block, complete once all are set up. */
+  readonly instances: () => readonly { readonly plugin: string; readonly instance: PluginInstance }[];
   readonly environment: PluginEnvironment;
   readonly configuration: ConfigurationContext;
+}
+
+/** What plugins say about the sockets of their block. Times in milliseconds. */
+export interface ListenSettings {
+  tls?: TlsSettings;
+  readMs?: number;
+  writeMs?: number;
+  idleMs?: number;
+  /** Questions on one TCP connection; -1: no limit. */
+  maxTcpQueries?: number;
+  /** UDP sockets that share the port. */
+  sockets?: number;
+  proxyProtocol?: ProxyProtocolSettings;
+  /** Of a gRPC server; 0: no limit. */
+  maxStreams?: number;
+  maxConnections?: number;
+  /** Queries that come while so many are under way are not answered. */
+  shedAbove?: number;
+}
+
+/** PEM texts. */
+export interface TlsSettings {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca?: string;
+  readonly clientAuth: "nocert" | "request" | "require" | "verify_if_given" | "require_and_verify";
+}
+
+export interface ProxyProtocolSettings {
+  /** Sources whose headers count; empty: all. */
+  readonly allow: readonly Cidr[];
+  /** What happens to headers of others. */
+  readonly others: "use" | "ignore" | "reject" | "skip";
+  /** For how long a UDP header without a query stands for those that follow, in ms; 0: not at all. */
+  readonly sessionMs: number;
+  readonly maxSessions: number;
 }
 
 /** What all blocks of one Corefile share. */
@@ -144,11 +274,13 @@ export interface HttpEndpoints {
 
 export interface HttpAnswer {
   readonly status: number;
-  readonly body: string;
+  readonly body: string | Uint8Array;
   readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
-export type HttpHandler = () => Awaitable<HttpAnswer>;
+/** `query`: of the URL. */
+export type HttpHandler = (query: URLSearchParams) => Awaitable<HttpAnswer>;
 
 export interface HttpLease {
   /** Ends this use; the server ends with its last. */
@@ -159,8 +291,16 @@ export interface HttpLease {
 export type Fallthrough = readonly string[];
 
 export const reply = (plugin: string, message: Message): Reply => ({ kind: "reply", message, plugin });
-export const failure = (rcode: number, error?: Error): NoReply =>
-  error === undefined ? { kind: "none", rcode } : { kind: "none", rcode, error };
+export const failure = (rcode: number, error?: Error, reason?: ExtendedError): NoReply => ({
+  kind: "none",
+  rcode,
+  ...(error === undefined ? {} : { error }),
+  ...(reason === undefined ? {} : { reason }),
+});
+
+/** The code that the client gets. */
+export const rcodeOf = (outcome: Outcome): number =>
+  outcome.kind === "reply" ? outcome.message.rcode : outcome.kind === "none" ? outcome.rcode : rcodes.NOERROR;
 
 /** The records of all sections, for plugins that change them alike. */
 export function mapRecords(message: Message, change: (records: readonly ResourceRecord[]) => readonly ResourceRecord[]): Message {

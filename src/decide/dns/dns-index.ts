@@ -5,6 +5,7 @@
 import { keyOf, objectKey } from "../../api/object.ts";
 import type { EndpointSlice, Pod, Service } from "../../api/types.ts";
 import { canonicalIp } from "../../lib/ip.ts";
+import { addressTag, anyChange, serviceTag } from "./change-tag.ts";
 
 export interface PortEntry {
   /** Folded; empty for a port without a name. */
@@ -24,6 +25,8 @@ export interface ServiceEntry {
   readonly ports: readonly PortEntry[];
   /** Empty unless the kind is `externalName`. */
   readonly externalName: string;
+  /** External IPs, and the addresses and names of load balancers. */
+  readonly externals: readonly string[];
 }
 
 export interface EndpointEntry {
@@ -52,11 +55,17 @@ export interface DnsIndex {
   readonly generation: number;
   /** Seconds since the epoch of the last change: the SOA's serial. */
   readonly serial: number;
+  /** `tag`: of `changeTag`; undefined: everything may have changed. Returns the function that ends it. */
+  onChange(listener: (tag: string | undefined) => void): () => void;
+  namespaces(): Iterable<string>;
+  allServices(): Iterable<ServiceEntry>;
   hasNamespace(name: string): boolean;
   service(namespace: string, name: string): ServiceEntry | undefined;
   /** In the order in which they came. */
   slices(namespace: string, service: string): Iterable<SliceEntry>;
   servicesAt(address: string): Iterable<ServiceEntry>;
+  /** By external address. */
+  externalsAt(address: string): Iterable<ServiceEntry>;
   slicesAt(address: string): Iterable<SliceEntry>;
   /** Namespaces of the pods with this address. */
   podsAt(address: string): Iterable<string>;
@@ -75,17 +84,32 @@ export class MutableDnsIndex implements DnsIndex {
   readonly #namespaces = new Set<string>();
   readonly #services = new Map<string, ServiceEntry>();
   readonly #servicesAt = new MultiMap<ServiceEntry>();
+  readonly #externalsAt = new MultiMap<ServiceEntry>();
   readonly #slices = new Map<string, SliceEntry>();
   readonly #slicesOf = new MultiMap<SliceEntry>();
   readonly #slicesAt = new MultiMap<SliceEntry>();
   readonly #podAddresses = new Map<string, readonly string[]>();
   readonly #podsAt = new MultiMap<string>();
+  readonly #listeners = new Set<(tag: string | undefined) => void>();
   generation = 0;
   serial: number;
 
   constructor({ now }: DnsIndexOptions) {
     this.#now = now;
     this.serial = Math.floor(now() / 1000);
+  }
+
+  onChange(listener: (tag: string | undefined) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  namespaces(): Iterable<string> {
+    return this.#namespaces;
+  }
+
+  allServices(): Iterable<ServiceEntry> {
+    return this.#services.values();
   }
 
   hasNamespace(name: string): boolean {
@@ -104,6 +128,10 @@ export class MutableDnsIndex implements DnsIndex {
     return this.#servicesAt.get(address);
   }
 
+  externalsAt(address: string): Iterable<ServiceEntry> {
+    return this.#externalsAt.get(address);
+  }
+
   slicesAt(address: string): Iterable<SliceEntry> {
     return this.#slicesAt.get(address);
   }
@@ -117,37 +145,40 @@ export class MutableDnsIndex implements DnsIndex {
   setNamespace(name: string): void {
     if (this.#namespaces.has(name)) return;
     this.#namespaces.add(name);
-    this.#touch();
+    this.#touch(undefined);
   }
 
   deleteNamespace(name: string): void {
-    if (this.#namespaces.delete(name)) this.#touch();
+    if (this.#namespaces.delete(name)) this.#touch(undefined);
   }
 
   setService(service: Service): void {
     const key = objectKey(service);
-    this.#removeService(key);
+    const old = this.#removeService(key);
     const entry = serviceEntry(service);
     this.#services.set(key, entry);
     for (const address of entry.addresses) this.#servicesAt.add(address, entry);
-    this.#touch();
+    for (const address of entry.externals) this.#externalsAt.add(address, entry);
+    this.#touch(tagsOfService(entry, old));
   }
 
   deleteService(service: Service): void {
-    if (this.#removeService(objectKey(service))) this.#touch();
+    const old = this.#removeService(objectKey(service));
+    if (old !== undefined) this.#touch(tagsOfService(old));
   }
 
   setSlice(slice: EndpointSlice): void {
-    this.#removeSlice(objectKey(slice));
+    const old = this.#removeSlice(objectKey(slice));
     const entry = sliceEntry(slice);
     this.#slices.set(entry.key, entry);
     this.#slicesOf.add(keyOf(entry.namespace, entry.service), entry);
     for (const { address } of entry.endpoints) this.#slicesAt.add(address, entry);
-    this.#touch();
+    this.#touch(tagsOfSlice(entry, old));
   }
 
   deleteSlice(slice: EndpointSlice): void {
-    if (this.#removeSlice(objectKey(slice))) this.#touch();
+    const old = this.#removeSlice(objectKey(slice));
+    if (old !== undefined) this.#touch(tagsOfSlice(old));
   }
 
   setPod(pod: Pod): void {
@@ -159,34 +190,59 @@ export class MutableDnsIndex implements DnsIndex {
     for (const address of addresses) this.#podsAt.add(address, key);
     if (addresses.length === 0) this.#podAddresses.delete(key);
     else this.#podAddresses.set(key, addresses);
-    this.#touch();
+    this.#touch([]);
   }
 
   deletePod(pod: Pod): void {
     this.setPod({ metadata: pod.metadata });
   }
 
-  #removeService(key: string): boolean {
+  #removeService(key: string): ServiceEntry | undefined {
     const old = this.#services.get(key);
-    if (old === undefined) return false;
+    if (old === undefined) return undefined;
     this.#services.delete(key);
     for (const address of old.addresses) this.#servicesAt.delete(address, old);
-    return true;
+    for (const address of old.externals) this.#externalsAt.delete(address, old);
+    return old;
   }
 
-  #removeSlice(key: string): boolean {
+  #removeSlice(key: string): SliceEntry | undefined {
     const old = this.#slices.get(key);
-    if (old === undefined) return false;
+    if (old === undefined) return undefined;
     this.#slices.delete(key);
     this.#slicesOf.delete(keyOf(old.namespace, old.service), old);
     for (const { address } of old.endpoints) this.#slicesAt.delete(address, old);
-    return true;
+    return old;
   }
 
-  #touch(): void {
+  /** `tags`: what changed; undefined: everything may have. */
+  #touch(tags: Iterable<string> | undefined): void {
     this.generation++;
     this.serial = Math.floor(this.#now() / 1000);
+    for (const listener of this.#listeners) {
+      if (tags === undefined) listener(undefined);
+      else {
+        for (const tag of tags) listener(tag);
+        listener(anyChange);
+      }
+    }
   }
+}
+
+function tagsOfService(...entries: readonly (ServiceEntry | undefined)[]): Set<string> {
+  const there = entries.filter((entry) => entry !== undefined);
+  return new Set(there.flatMap(({ namespace, name, addresses }) => [serviceTag(namespace, name), ...addresses.map(addressTag)]));
+}
+
+/** A slice of many endpoints in which one changed: the addresses that both have keep their names. */
+function tagsOfSlice(entry: SliceEntry, old?: SliceEntry): Set<string> {
+  const tags = new Set([entry, old].flatMap((one) => (one === undefined ? [] : [serviceTag(one.namespace, one.service)])));
+  const labels = (one?: SliceEntry) =>
+    new Map((one?.endpoints ?? []).map(({ address, hostname, podName }) => [address, `${one?.service} ${hostname} ${podName}`]));
+  const [now, before] = [labels(entry), labels(old)];
+  for (const [address, label] of now) if (before.get(address) !== label) tags.add(addressTag(address));
+  for (const address of before.keys()) if (!now.has(address)) tags.add(addressTag(address));
+  return tags;
 }
 
 class MultiMap<T> {
@@ -210,7 +266,8 @@ class MultiMap<T> {
 
 export function serviceEntry(service: Service): ServiceEntry {
   const { name = "", namespace = "" } = service.metadata;
-  const { type, clusterIP, clusterIPs, externalName = "", ports = [] } = service.spec ?? {};
+  const { type, clusterIP, clusterIPs, externalName = "", externalIPs = [], ports = [] } = service.spec ?? {};
+  const balancers = (service.status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip ?? hostname ?? "");
   const given = clusterIPs !== undefined && clusterIPs.length > 0 ? clusterIPs : [clusterIP ?? ""];
   const headless = given[0] === "None";
   const kind = type === "ExternalName" ? "externalName" : headless ? "headless" : "clusterIP";
@@ -221,6 +278,8 @@ export function serviceEntry(service: Service): ServiceEntry {
     addresses: kind === "clusterIP" ? given.filter(Boolean).map(canonical) : none,
     ports: portEntries(ports),
     externalName: kind === "externalName" ? externalName : "",
+    externals:
+      externalIPs.length + balancers.length === 0 ? none : [...new Set([...externalIPs, ...balancers].filter(Boolean).map(canonical))],
   };
 }
 

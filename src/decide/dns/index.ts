@@ -3,3 +3,4 @@ export { MutableDnsIndex, type DnsIndex, type EndpointEntry, type ServiceEntry, 
 export type { LookupReason, LookupZone } from "./find.ts";
 export type { Answer, LookupResult, NameError, NoData } from "./lookup-result.ts";
 export { authority, lookup } from "./lookup.ts";
+export { changeTag } from "./change-tag.ts";

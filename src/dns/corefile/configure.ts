@@ -5,12 +5,21 @@
 import { createHash } from "node:crypto";
 import { FairleadError } from "../../lib/errors.ts";
 import { joinHostPort } from "../../lib/ip.ts";
-import type { BlockContext, ConfigurationContext, Handler, PluginEntry, PluginEnvironment, PluginInstance } from "../plugin.ts";
-import { buildChain, type Chain } from "./chain.ts";
+import type {
+  BlockContext,
+  ConfigurationContext,
+  Handler,
+  ListenSettings,
+  PluginEntry,
+  PluginEnvironment,
+  PluginInstance,
+} from "../plugin.ts";
+import { buildChain, type Chain, type ChainOptions } from "./chain.ts";
 import { corefileError, pluginError } from "./error.ts";
+import type { Token } from "./lex.ts";
 import { parseCorefile, type ServerBlock } from "./parse.ts";
 import { TokenReader } from "./reader.ts";
-import { parseZoneKey } from "./zones.ts";
+import { parseZoneKey, type Transport } from "./zones.ts";
 
 /** Those that listen at one address. */
 export interface ServerGroup {
@@ -19,8 +28,10 @@ export interface ServerGroup {
   /** Empty: not said. */
   readonly host: string;
   readonly port: number;
-  /** Zone → its chain. */
-  readonly zones: ReadonlyMap<string, Chain>;
+  readonly transport: Transport;
+  readonly listening: ListenSettings;
+  /** Zone → its chains: more than one where views share a zone, the first that accepts a query has it. */
+  readonly zones: ReadonlyMap<string, readonly Chain[]>;
 }
 
 export interface Configuration {
@@ -39,19 +50,30 @@ export interface ConfigureOptions {
   readonly text: string;
   readonly file: string;
   readonly plugins: readonly PluginEntry[];
-  /** Directives of CoreDNS that are not there, for a clear refusal. */
-  readonly unsupported: readonly string[];
+  /** Directive of CoreDNS that is not there → what to do instead, for a clear refusal. */
+  readonly unsupported: ReadonlyMap<string, string>;
   readonly environment: PluginEnvironment;
   /** The IP addresses at which the server answers, once it does. */
   readonly hosts: () => readonly string[];
 }
 
 interface ConfiguredBlock {
-  readonly zones: readonly string[];
-  readonly ports: ReadonlyMap<string, number>;
+  readonly keys: readonly BlockKey[];
   readonly bind: readonly string[];
+  readonly listening: ListenSettings;
   readonly chain: Chain;
 }
+
+interface BlockKey {
+  readonly transport: Transport;
+  readonly zones: readonly string[];
+  readonly port: number;
+  readonly token: Token;
+}
+
+/** Ports of the transports (CoreDNS `plugin/pkg/transport`). */
+const ports: Readonly<Record<Transport, number>> = { dns: 53, tls: 853, grpc: 443, https: 443, quic: 853, https3: 443, unix: 0 };
+const served: readonly Transport[] = ["dns", "tls", "https", "grpc"];
 
 /** Throws FL_COREFILE, naming file, line and what was expected. */
 export function configure(options: ConfigureOptions): Configuration {
@@ -83,10 +105,24 @@ export function configure(options: ConfigureOptions): Configuration {
   return { digest, servers: group(configured, file), instances };
 }
 
-function refusal(directive: string, plugins: readonly PluginEntry[], unsupported: readonly string[]): string | undefined {
+function refusal(directive: string, plugins: readonly PluginEntry[], unsupported: ReadonlyMap<string, string>): string | undefined {
   if (plugins.some(({ name }) => name === directive)) return undefined;
-  if (unsupported.includes(directive)) return `directive '${directive}' is CoreDNS's, but not supported here`;
+  const instead = unsupported.get(directive);
+  if (instead !== undefined) return `directive '${directive}' is CoreDNS's, but not supported here: ${instead}`;
   return `Unknown directive '${directive}'; expected one of ${plugins.map(({ name }) => name).join(", ")}`;
+}
+
+function readKey(token: Token): BlockKey {
+  const key = parseZoneKey(token.text);
+  if (key.kind === "error") throw corefileError(token.file, token.line, key.reason);
+  if (!served.includes(key.transport)) {
+    throw corefileError(
+      token.file,
+      token.line,
+      `transport '${key.transport}' of '${token.text}' is not supported here; expected ${served.join(", ")}`,
+    );
+  }
+  return { transport: key.transport, zones: key.zones, port: key.port ?? ports[key.transport], token };
 }
 
 function configureBlock(
@@ -95,26 +131,37 @@ function configureBlock(
   shared: Pick<BlockContext, "environment" | "configuration">,
   instances: NamedInstance[],
 ): ConfiguredBlock {
-  const keys = block.keys.map((token) => {
-    const key = parseZoneKey(token.text);
-    if (key.kind === "error") throw corefileError(token.file, token.line, key.reason);
-    if (key.transport !== "dns") {
-      throw corefileError(token.file, token.line, `transport '${key.transport}' of '${token.text}' is not supported here; expected dns`);
-    }
-    return { zones: key.zones, port: key.port ?? 53 };
-  });
-  const zones = keys.flatMap((key) => key.zones);
-  const ports = new Map(keys.flatMap((key) => key.zones.map((zone): [string, number] => [`${zone}:${key.port}`, key.port])));
-  const context: BlockContext = { ...shared, zones, port: keys[0]?.port ?? 53, bind: [] };
+  const keys = block.keys.map(readKey);
+  const [first] = keys;
+  const own: NamedInstance[] = [];
+  const context: BlockContext = {
+    ...shared,
+    zones: keys.flatMap((key) => key.zones),
+    port: first?.port ?? 53,
+    transport: first?.transport ?? "dns",
+    transports: keys.map(({ transport }) => transport),
+    bind: [],
+    listening: {},
+    root: undefined,
+    instances: () => own,
+  };
   const handlers: Handler[] = [];
   for (const plugin of plugins) {
     const tokens = block.directives.get(plugin.name);
     if (tokens === undefined) continue;
     const instance = setUp(plugin, new TokenReader(shared.configuration.file, tokens), context);
-    instances.push({ plugin: plugin.name, instance });
+    own.push({ plugin: plugin.name, instance });
     handlers.push(...(instance.handlers ?? []));
   }
-  return { zones, ports, bind: context.bind, chain: buildChain(handlers) };
+  instances.push(...own);
+  return { keys, bind: context.bind, listening: context.listening, chain: buildChain(handlers, viewOf(own)) };
+}
+
+/** All views of a block must take a query; the last one names it. */
+function viewOf(instances: readonly NamedInstance[]): ChainOptions {
+  const views = instances.flatMap(({ instance }) => instance.view ?? []);
+  if (views.length === 0) return {};
+  return { view: views.at(-1)?.name ?? "", accepts: (request) => views.every(({ accepts }) => accepts(request)) };
 }
 
 function setUp(plugin: PluginEntry, reader: TokenReader, context: BlockContext): PluginInstance {
@@ -132,16 +179,21 @@ function setUp(plugin: PluginEntry, reader: TokenReader, context: BlockContext):
 }
 
 function group(blocks: readonly ConfiguredBlock[], file: string): ServerGroup[] {
-  const groups = new Map<string, { host: string; port: number; zones: Map<string, Chain> }>();
-  for (const { ports, bind, chain } of blocks) {
-    for (const [key, port] of ports) {
-      const zone = key.slice(0, key.lastIndexOf(":"));
+  const groups = new Map<string, Omit<ServerGroup, "label" | "zones"> & { zones: Map<string, Chain[]> }>();
+  for (const { keys, bind, chain, listening } of blocks) {
+    for (const { transport, port, zones, token } of keys) {
       for (const host of bind.length === 0 ? [""] : bind) {
-        const label = `dns://${host === "" ? `:${port}` : joinHostPort(host, port)}`;
-        const server = groups.get(label) ?? { host, port, zones: new Map<string, Chain>() };
-        groups.set(label, server);
-        if (server.zones.has(zone)) throw corefileError(file, 1, `cannot serve dns://${zone}:${port} - it is already defined`);
-        server.zones.set(zone, chain);
+        const label = `${transport}://${host === "" ? `:${port}` : joinHostPort(host, port)}`;
+        const server = groups.get(label) ?? { host, port, transport, listening: {}, zones: new Map<string, Chain[]>() };
+        groups.set(label, { ...server, listening: { ...listening, ...server.listening } });
+        for (const zone of zones) {
+          const there = server.zones.get(zone) ?? [];
+          // Only views may share a zone; behind one that takes everything no other would ever be asked.
+          if (there.some(({ accepts }) => accepts === undefined)) {
+            throw corefileError(token.file, token.line, `cannot serve ${transport}://${zone}:${port} - it is already defined`);
+          }
+          server.zones.set(zone, [...there, chain]);
+        }
       }
     }
   }
@@ -153,10 +205,11 @@ function group(blocks: readonly ConfiguredBlock[], file: string): ServerGroup[] 
 /** A zone at every address and at one address of the same port: whose is the query? */
 function refuseOverlap(groups: readonly ServerGroup[], file: string): void {
   for (const everywhere of groups.filter(({ host }) => host === "")) {
-    for (const { label, port, zones } of groups.filter(({ host }) => host !== "")) {
-      const zone = port === everywhere.port ? [...zones.keys()].find((one) => everywhere.zones.has(one)) : undefined;
+    for (const { label, port, zones, transport } of groups.filter(({ host }) => host !== "")) {
+      const same = port === everywhere.port && transport === everywhere.transport;
+      const zone = same ? [...zones.keys()].find((one) => everywhere.zones.has(one)) : undefined;
       if (zone !== undefined) {
-        throw corefileError(file, 1, `cannot serve dns://${zone}:${port} - zone overlap listener capacity with ${label}`);
+        throw corefileError(file, 1, `cannot serve ${transport}://${zone}:${port} - zone overlap listener capacity with ${label}`);
       }
     }
   }

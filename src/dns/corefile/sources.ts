@@ -28,3 +28,12 @@ export function expandVariables(text: string, env: CorefileSources["env"]): stri
     .replace(/\{%([^%]+)%\}/g, (_, name: string) => env[name] ?? "")
     .replace(/\{\$([^}]+)\}/g, (_, name: string) => env[name] ?? "");
 }
+
+/** A path that a directive names: below `root` where the block has one, else beside the Corefile. */
+export function blockPath(
+  { root, configuration }: { readonly root: string | undefined; readonly configuration: { readonly file: string } },
+  path: string,
+): string {
+  if (isAbsolute(path)) return path;
+  return root === undefined ? besideFile(configuration.file, path) : join(root, path);
+}

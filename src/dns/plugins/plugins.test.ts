@@ -2,7 +2,7 @@
 import { readFileSync, globSync } from "node:fs";
 import { createSocket } from "node:dgram";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { InformerFactory } from "../../client/informer.ts";
 import { endpointSlices, namespaces, pods, services, type Resource } from "../../api/resources.ts";
 import { FakeInformer } from "../../controllers/fake-informer.ts";
@@ -14,7 +14,8 @@ import { configure } from "../corefile/configure.ts";
 import { systemSources } from "../corefile/sources.ts";
 import { failure, reply, type Awaitable, type DnsRequest, type Outcome, type PluginEntry, type PluginEnvironment } from "../plugin.ts";
 import { pluginList, unsupportedDirectives } from "../plugins.ts";
-import { Answerer, messageOf } from "../server/answer.ts";
+import { Answerer } from "../server/answer.ts";
+import { messageOf } from "../server/finish.ts";
 import { SharedHttpEndpoints } from "../server/http-endpoints.ts";
 import { decode } from "../wire/decode.ts";
 import { encode } from "../wire/encode.ts";
@@ -87,7 +88,7 @@ async function rig(
   const arrival = {
     client: { address: "10.0.0.9", port: 4321, protocol: "udp" as const },
     label: "dns://:53",
-    zones: configuration.servers[0]?.zones ?? new Map(),
+    routes: configuration.servers[0]?.zones ?? new Map(),
   };
   return {
     clock,
@@ -112,6 +113,17 @@ const answering =
   (...lines: readonly string[]): Backend =>
   ({ message }) =>
     reply("backend", createReply(message, { answers: records(lines) }));
+
+async function upstream(answer: (query: Message) => Message | undefined) {
+  const socket = createSocket("udp4");
+  socket.on("message", (packet, { address, port }) => {
+    const decoded = decode(packet);
+    const message = decoded.kind === "ok" ? answer(decoded.message) : undefined;
+    if (message !== undefined) socket.send(encode(message), port, address);
+  });
+  await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
+  return { address: `127.0.0.1:${socket.address().port}`, close: () => socket.close() };
+}
 
 const texts = (message: Message | undefined) => (message === undefined ? [] : message.answers.map(recordText));
 
@@ -200,17 +212,6 @@ describe("cache", () => {
 });
 
 describe("forward", () => {
-  async function upstream(answer: (query: Message) => Message | undefined) {
-    const socket = createSocket("udp4");
-    socket.on("message", (packet, { address, port }) => {
-      const decoded = decode(packet);
-      const message = decoded.kind === "ok" ? answer(decoded.message) : undefined;
-      if (message !== undefined) socket.send(encode(message), port, address);
-    });
-    await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
-    return { address: `127.0.0.1:${socket.address().port}`, close: () => socket.close() };
-  }
-
   const says = (text: string, rcode = 0) => upstream((query) => createReply(query, { rcode, answers: rcode === 0 ? records([text]) : [] }));
 
   test("gives the upstream's answer with the client's id", async () => {
@@ -337,18 +338,20 @@ describe("others", () => {
     expect(texts(await through.ask("b.org."))).toEqual(["b.org. 1 IN A 10.0.0.2"]);
   });
 
-  test("loop refuses once its own probe comes back, and the program goes on", async () => {
+  test("loop quarantines the server that leads back here, and others go on", async () => {
     let rigged: Rig | undefined;
-    rigged = await rig("loop", async (request) => {
-      // A resolver that leads back here.
-      if (request.question.type !== T.HINFO) return reply("backend", createReply(request.message, {}));
-      const message = await rigged?.ask(request.question.name, "HINFO");
-      return message === undefined ? { kind: "drop" } : reply("backend", message);
+    // A resolver that leads back here, and one that does not.
+    const back = await upstream((query) => {
+      const [question] = query.questions;
+      if (question?.type === T.HINFO) void rigged?.ask(question.name, "HINFO");
+      return undefined;
     });
-    await rigged.ask("a.org.");
-    await new Promise((resolve) => setImmediate(resolve));
-    expect((await rigged.ask("a.org."))?.rcode).toBe(rcodes.SERVFAIL);
-    expect(rigged.lines.join("")).toContain("leads back here");
+    const good = await upstream((query) => createReply(query, { answers: records(["a.org. 60 IN A 10.0.0.1"]) }));
+    rigged = await rig(`loop\nforward . ${back.address} ${good.address} {\npolicy sequential\nread_timeout 200ms\n}`, undefined, true);
+    expect(texts(await rigged.ask("a.org."))).toEqual(["a.org. 60 IN A 10.0.0.1"]);
+    await vi.waitFor(() => expect(rigged?.lines.join("")).toContain(`the upstream ${back.address} leads back here`), 10_000);
+    expect(texts(await rigged.ask("a.org."))).toEqual(["a.org. 60 IN A 10.0.0.1"]);
+    for (const { close } of [back, good]) close();
   });
 
   test("a plugin that throws costs one answer", async () => {

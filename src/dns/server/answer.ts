@@ -4,40 +4,66 @@
  */
 import type { Chain } from "../corefile/chain.ts";
 import { foldName } from "../../decide/dns/name.ts";
-import { classes, rcodes, recordTypes } from "../../decide/dns/records.ts";
+import { classes, rcodes } from "../../decide/dns/records.ts";
 import { errorMessage } from "../../lib/errors.ts";
 import type { Counter } from "../../lib/metrics.ts";
-import { after, type Awaitable, type ClientAddress, type DnsRequest, type Outcome, type PluginEnvironment } from "../plugin.ts";
+import {
+  after,
+  failure,
+  type Awaitable,
+  type ClientAddress,
+  type DnsRequest,
+  type Outcome,
+  type PluginEnvironment,
+  type Reply,
+} from "../plugin.ts";
 import { requestMetrics, type RequestMetrics } from "../plugins/prometheus/request-metrics.ts";
-import { decode, decodeHeader, type Header } from "../wire/decode.ts";
-import { encode, maxTcpBytes, minUdpBytes } from "../wire/encode.ts";
+import { decode, decodeHeader } from "../wire/decode.ts";
+import { extendedErrors } from "../wire/extended-error.ts";
 import { createQuery, createReply, opcodes, type Message } from "../wire/message.ts";
+import { bareReply, refusalOf } from "./accept.ts";
+import { AnswerTable, copyWithId } from "./answer-table.ts";
+import { Cookies } from "./cookies.ts";
+import { finish, messageOf } from "./finish.ts";
+import { chainOf, type Routes } from "./route.ts";
 
-/** The largest answer over UDP, whatever the client says it can take: what passes every network whole (DNS flag day 2020). */
-export const maxUdpBytes = 1232;
 /** Answers that need answers that need answers: an alias that leads through more servers than this leads nowhere. */
 const maxDepth = 8;
+/** Plugins that answer other classes than IN (CoreDNS `core/dnsserver/server.go`, `EnableChaos`). */
+const otherClasses: readonly string[] = ["chaos", "forward"];
 
 export interface Arrival {
   readonly client: ClientAddress;
   /** `dns://:53` */
   readonly label: string;
-  readonly zones: ReadonlyMap<string, Chain>;
+  readonly routes: Routes;
+  /** Answers that may be sent again; undefined: none is kept. */
+  readonly table?: AnswerTable;
 }
+
+/** One message, or the several of a transfer; undefined: silence. */
+export type Answer = Uint8Array | readonly Uint8Array[] | undefined;
 
 export class Answerer {
   readonly #environment: PluginEnvironment;
   readonly #panics: Counter;
   readonly #requests: RequestMetrics;
+  readonly #cookies: Cookies;
 
   constructor(environment: PluginEnvironment) {
     this.#environment = environment;
     this.#panics = environment.metrics.counter("coredns_panics_total", "A metrics that counts the number of panics.").labels();
     this.#requests = requestMetrics(environment.metrics);
+    this.#cookies = new Cookies({ now: () => environment.clock.now() });
   }
 
-  /** Undefined: silence. */
-  packet(packet: Uint8Array, arrival: Arrival): Awaitable<Uint8Array | undefined> {
+  packet(packet: Uint8Array, arrival: Arrival): Awaitable<Answer> {
+    // Only UDP's: by TCP the same question has room for more.
+    const kept = arrival.client.protocol === "tcp" ? undefined : arrival.table?.find(packet, this.#environment.clock.monotonic());
+    if (kept !== undefined) {
+      kept.count?.();
+      return copyWithId(kept, packet);
+    }
     const header = decodeHeader(packet);
     // No header, or an answer where a question belongs: two servers could talk for ever.
     if (header === undefined || header.response) return undefined;
@@ -46,28 +72,40 @@ export class Answerer {
     const decoded = decode(packet);
     if (decoded.kind === "error") return bareReply(header, decoded.rcode);
     const { message } = decoded;
-    return after(this.message(message, arrival, packet.length), (outcome) => this.#finish(message, arrival, outcome));
+    let request: DnsRequest | undefined;
+    const outcome = this.message(message, arrival, packet.length, 0, (made) => (request = made));
+    return after(outcome, (done) => {
+      const bytes = this.#finish(message, arrival, done);
+      if (request !== undefined && bytes instanceof Uint8Array && done.kind === "reply") this.#keep(packet, bytes, request, done, arrival);
+      return bytes;
+    });
   }
 
-  message(message: Message, arrival: Arrival, size: number, depth = 0): Awaitable<Outcome> {
+  /** `made` is told the request that the chain is given. */
+  message(message: Message, arrival: Arrival, size: number, depth = 0, made?: (request: DnsRequest) => void): Awaitable<Outcome> {
     const question = message.questions[0];
-    if (question === undefined) return { kind: "none", rcode: rcodes.FORMERR };
-    if ((message.edns?.version ?? 0) !== 0) return { kind: "none", rcode: rcodes.BADVERS };
+    if (question === undefined) return failure(rcodes.FORMERR);
+    if ((message.edns?.version ?? 0) !== 0) return failure(rcodes.BADVERS);
     const name = foldName(question.name);
-    const request: DnsRequest = {
+    let request: DnsRequest = {
       message,
       question,
       name,
       client: arrival.client,
       server: arrival.label,
       size,
+      view: "",
       resolve: (target, type) => this.#resolve(target, type, arrival, depth),
     };
-    const chain = question.class === classes.IN ? chainOf(arrival.zones, name, question.type) : undefined;
-    if (chain === undefined) {
-      this.#requests.count(request, "dropped", { kind: "none", rcode: rcodes.REFUSED }, 0);
-      return { kind: "none", rcode: rcodes.REFUSED };
+    const asked = request;
+    const chain = chainOf(arrival.routes, name, question.type, ({ accepts }) => accepts === undefined || accepts(asked));
+    if (chain === undefined || !servesClass(chain, question.class)) {
+      const refused = failure(rcodes.REFUSED, undefined, { code: extendedErrors.NOT_AUTHORITATIVE });
+      this.#requests.count(request, "dropped", refused, 0);
+      return refused;
     }
+    if (chain.view !== "") request = { ...request, view: chain.view };
+    made?.(request);
     try {
       const outcome = chain.serve(request);
       return outcome instanceof Promise ? outcome.catch((error: unknown) => this.#broken(error, name)) : outcome;
@@ -84,7 +122,7 @@ export class Answerer {
       error: errorMessage(error),
       stack: error instanceof Error ? error.stack : undefined,
     });
-    return { kind: "none", rcode: rcodes.SERVFAIL };
+    return failure(rcodes.SERVFAIL);
   }
 
   #resolve(name: string, type: number, arrival: Arrival, depth: number): Awaitable<Message | undefined> {
@@ -93,60 +131,39 @@ export class Answerer {
     return after(this.message(query, arrival, 0, depth + 1), (outcome) => messageOf(query, outcome));
   }
 
-  #finish(query: Message, { client }: Arrival, outcome: Outcome): Uint8Array | undefined {
-    const message = messageOf(query, outcome);
-    if (message === undefined) return undefined;
-    const udpBytes = Math.min(Math.max(query.edns?.udpSize ?? minUdpBytes, minUdpBytes), maxUdpBytes);
-    const max = client.protocol === "tcp" ? maxTcpBytes : udpBytes;
-    const { edns: _, ...plain } = message;
-    const edns = query.edns === undefined ? {} : { edns: { version: 0, udpSize: maxUdpBytes, dnssecOk: query.edns.dnssecOk, options: [] } };
+  #finish(query: Message, { client }: Arrival, outcome: Outcome): Answer {
+    const options = { client, cookies: this.#cookies, maxBytes: outcome.kind === "reply" ? outcome.maxBytes : undefined };
     try {
-      return encode({ ...plain, id: query.id, ...edns }, max);
+      if (outcome.kind === "transfer" && client.protocol === "tcp")
+        return outcome.messages.map((message) => finish(query, message, options));
+      const message = messageOf(query, outcome);
+      return message === undefined ? undefined : finish(query, outcome.kind === "transfer" ? cutShort(query) : message, options);
     } catch (error) {
       this.#broken(error, query.questions[0]?.name ?? "");
-      return encode(createReply(query, { rcode: rcodes.SERVFAIL }), max);
+      return finish(query, createReply(query, { rcode: rcodes.SERVFAIL }), options);
     }
   }
-}
 
-/** The reply of an outcome, one that only has a code included; undefined when the client gets none. */
-export function messageOf(query: Message, outcome: Outcome): Message | undefined {
-  if (outcome.kind === "drop") return undefined;
-  return outcome.kind === "reply" ? outcome.message : createReply(query, { rcode: outcome.rcode });
-}
-
-/** What no plugin has to see (as miekg/dns' accept function): other operations, not exactly one question, sections too full. */
-function refusalOf({ opcode, counts: [questions, answers, authorities, additionals] }: Header): number | undefined {
-  if (opcode !== opcodes.QUERY) return rcodes.NOTIMP;
-  return questions !== 1 || answers > 1 || authorities > 1 || additionals > 2 ? rcodes.FORMERR : undefined;
-}
-
-/** Without a question: it could not be read, or was not one. */
-function bareReply({ id, opcode, recursionDesired }: Header, rcode: number): Uint8Array {
-  const query = createQuery(".", recordTypes.A, { id, opcode, recursionDesired, questions: [] });
-  return encode(createReply(query, { rcode }));
-}
-
-/**
- * The chain of the longest zone that holds the name. A DS record belongs to the parent's side of a cut, so for that type the
- * shortest zone wins (RFC 4035 3.1.4.1), the root only when it is the one zone there is.
- */
-export function chainOf(zones: ReadonlyMap<string, Chain>, name: string, type: number): Chain | undefined {
-  let found: Chain | undefined;
-  for (let at = 0; at < name.length; at = afterDot(name, at)) {
-    const chain = name.length - at === 1 ? undefined : zones.get(at === 0 ? name : name.slice(at));
-    if (chain === undefined) continue;
-    if (type !== recordTypes.DS) return chain;
-    found = chain;
+  /** Only what every handler on its way would do again in the same way. */
+  #keep(packet: Uint8Array, bytes: Uint8Array, request: DnsRequest, reply: Reply, { table, routes, client }: Arrival): void {
+    if (table === undefined || reply.holds === undefined || client.protocol !== "udp") return;
+    const { message, name, question } = request;
+    if (message.opcode !== opcodes.QUERY || (message.edns?.options.length ?? 0) > 0) return;
+    const chain = chainOf(routes, name, question.type, () => true);
+    if (chain === undefined || chain.accepts !== undefined || !chain.repeatable.has(reply.by ?? reply.plugin)) return;
+    const counts = chain.handlers.flatMap((handler) => handler.repeats?.(request, reply) ?? []);
+    table.put(
+      packet,
+      bytes,
+      reply.holds,
+      this.#environment.clock.monotonic(),
+      counts.length === 0 ? undefined : () => void counts.forEach((count) => count()),
+    );
   }
-  return found ?? zones.get(".");
 }
 
-/** Where the next label begins; the length at the end. */
-function afterDot(name: string, from: number): number {
-  for (let i = from; i < name.length; i++) {
-    if (name[i] === "\\") i++;
-    else if (name[i] === ".") return i + 1;
-  }
-  return name.length;
-}
+const servesClass = ({ plugins }: Chain, recordClass: number): boolean =>
+  recordClass === classes.IN || plugins.some((plugin) => otherClasses.includes(plugin));
+
+/** A zone does not go through UDP: the client is to come by TCP. */
+const cutShort = (query: Message): Message => createReply(query, { truncated: true });

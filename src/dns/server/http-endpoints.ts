@@ -3,7 +3,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { errnoCode, errorMessage, FairleadError } from "../../lib/errors.ts";
 import { joinHostPort } from "../../lib/ip.ts";
-import type { HttpEndpoints, HttpHandler, HttpLease } from "../plugin.ts";
+import type { SocketSource } from "./listener.ts";
+import type { HttpAnswer, HttpEndpoints, HttpHandler, HttpLease } from "../plugin.ts";
 
 interface Shared {
   readonly server: Server;
@@ -18,15 +19,19 @@ export interface HttpEndpointsOptions {
   readonly host?: string;
   /** The port for one of the Corefile; 0: any free one; undefined: none. Default: the Corefile's. */
   readonly port?: (port: number) => number | undefined;
+  /** Who makes the sockets. Default: this thread. */
+  readonly sockets?: SocketSource;
 }
 
 export class SharedHttpEndpoints implements HttpEndpoints {
   readonly #host: string;
   readonly #port: (port: number) => number | undefined;
+  readonly #sockets: SocketSource | undefined;
   readonly #servers = new Map<string, Promise<Shared>>();
   readonly #pages = new Map<string, Shared>();
 
-  constructor({ host = "127.0.0.1", port = (asked) => asked }: HttpEndpointsOptions = {}) {
+  constructor({ host = "127.0.0.1", port = (asked) => asked, sockets }: HttpEndpointsOptions = {}) {
+    this.#sockets = sockets;
     this.#host = host;
     this.#port = port;
   }
@@ -63,7 +68,7 @@ export class SharedHttpEndpoints implements HttpEndpoints {
   }
 
   async #server(key: string, host: string, port: number): Promise<Shared> {
-    const pending = this.#servers.get(key) ?? listen(host, port);
+    const pending = this.#servers.get(key) ?? listen(host, port, this.#sockets);
     this.#servers.set(key, pending);
     try {
       return await pending;
@@ -86,18 +91,22 @@ function close(server: Server): Promise<void> {
   });
 }
 
-function listen(host: string, port: number): Promise<Shared> {
+async function listen(host: string, port: number, sockets: SocketSource | undefined): Promise<Shared> {
+  const made = await sockets?.tcp(host, port);
   const pages = new Map<string, HttpHandler>();
   const server = createServer({ requestTimeout: 5000, maxHeaderSize: 8192 }, (request, response) => {
+    const [path = "", query = ""] = (request.url ?? "").split("?");
     const readable = request.method === "GET" || request.method === "HEAD";
-    const handler = readable ? pages.get((request.url ?? "").split("?")[0] as string) : undefined;
+    const handler = readable ? pages.get(path) : undefined;
     if (handler === undefined) return void response.writeHead(404).end("404 page not found\n");
-    Promise.resolve(handler()).then(
-      ({ status, body, type = "text/plain; charset=utf-8" }) => response.writeHead(status, { "content-type": type }).end(body),
+    // One that fails at once must not end the server either.
+    new Promise<HttpAnswer>((resolve) => resolve(handler(new URLSearchParams(query)))).then(
+      ({ status, body, type = "text/plain; charset=utf-8", headers = {} }) =>
+        response.writeHead(status, { "content-type": type, ...headers }).end(body),
       (error: unknown) => response.writeHead(500).end(`${errorMessage(error)}\n`),
     );
   });
-  return new Promise((resolve, reject) => {
+  return await new Promise((resolve, reject) => {
     server.once("error", (error) => {
       const message = `${joinHostPort(host, port)} cannot be bound (${errnoCode(error) ?? error.message})`;
       reject(
@@ -107,9 +116,9 @@ function listen(host: string, port: number): Promise<Shared> {
         }),
       );
     });
-    server.listen({ host, port }, () => {
+    server.listen(made === undefined ? { host, port } : { fd: made.fd }, () => {
       server.unref();
-      resolve({ server, pages, host, port: (server.address() as AddressInfo).port, uses: 0 });
+      resolve({ server, pages, host, port: made?.port ?? (server.address() as AddressInfo).port, uses: 0 });
     });
   });
 }

@@ -1,15 +1,29 @@
 import { sleep, type Clock } from "../../lib/clock.ts";
-import type { Configuration } from "../corefile/configure.ts";
+import type { Configuration, ServerGroup } from "../corefile/configure.ts";
 import type { Awaitable } from "../plugin.ts";
+import { AnswerTable } from "./answer-table.ts";
 
 /** A configuration that answers queries: it may stop once none of them is under way. */
 export class InUse {
   readonly configuration: Configuration;
+  /** By label. */
+  readonly #groups: ReadonlyMap<string, { readonly group: ServerGroup; readonly table: AnswerTable }>;
   #active = 0;
   #waiting: (() => void)[] = [];
 
   constructor(configuration: Configuration) {
     this.configuration = configuration;
+    this.#groups = new Map(configuration.servers.map((group) => [group.label, { group, table: new AnswerTable() }]));
+  }
+
+  /** Undefined when it does not listen there. */
+  group(label: string) {
+    return this.#groups.get(label);
+  }
+
+  /** After its last use. */
+  close(): void {
+    for (const { table } of this.#groups.values()) table.close();
   }
 
   get active(): number {

@@ -14,10 +14,12 @@ import { systemSources, type CorefileSources } from "../corefile/sources.ts";
 import { after, type Awaitable, type ClientAddress, type PluginEnvironment } from "../plugin.ts";
 import { pluginList, unsupportedDirectives, type PluginSources } from "../plugins.ts";
 import { createQuery, createReply, type Message } from "../wire/message.ts";
-import { Answerer, messageOf } from "./answer.ts";
+import { Answerer, type Answer } from "./answer.ts";
+import { messageOf } from "./finish.ts";
 import { SharedHttpEndpoints } from "./http-endpoints.ts";
 import { InUse } from "./in-use.ts";
-import { listenDns, type Listener } from "./listeners.ts";
+import { listen } from "./listen.ts";
+import type { Listener, SocketSource } from "./listener.ts";
 
 export interface ListenAddress {
   readonly host: string;
@@ -36,6 +38,8 @@ export interface DnsServerOptions {
    * failure counts. Empty: not at all.
    */
   readonly listen: (label: string, port: number, host: string) => readonly ListenAddress[];
+  /** Who makes the sockets, of the HTTP pages too. Default: this thread. */
+  readonly sockets?: SocketSource;
   /** Where `health`, `ready` and `prometheus` listen if the Corefile names no host. Default 127.0.0.1. */
   readonly httpHost?: string;
   /** The port for those, given the Corefile's; 0: any; undefined: none. Default: the Corefile's. */
@@ -65,6 +69,11 @@ export interface DnsServer extends Component {
   httpAddresses(): ReadonlyMap<string, ListenAddress>;
 }
 
+interface Listening extends Listener {
+  /** Of the settings it was opened with. */
+  readonly settings: string;
+}
+
 /** What an old configuration is given for the queries that it has begun. */
 const graceMs = 5000;
 
@@ -79,7 +88,7 @@ class Server implements DnsServer {
   readonly #environment: PluginEnvironment;
   readonly #http: SharedHttpEndpoints;
   readonly #answerer: Answerer;
-  readonly #listeners = new Map<string, Listener>();
+  readonly #listeners = new Map<string, Listening>();
   readonly #retiring = new Set<Promise<void>>();
   #current: InUse | undefined;
   #changes: Promise<unknown> = Promise.resolve();
@@ -87,10 +96,11 @@ class Server implements DnsServer {
   constructor(options: DnsServerOptions) {
     this.#options = options;
     this.#log = options.log.child("dns");
-    const { clock, metrics, random = Math.random, sources = systemSources, httpHost, httpPort } = options;
+    const { clock, metrics, random = Math.random, sources = systemSources, httpHost, httpPort, sockets } = options;
     this.#http = new SharedHttpEndpoints({
       ...(httpHost === undefined ? {} : { host: httpHost }),
       ...(httpPort === undefined ? {} : { port: httpPort }),
+      ...(sockets === undefined ? {} : { sockets }),
     });
     const checkCorefile = () => void (options.watchFile === true && this.#checkFile());
     this.#environment = { clock, metrics, random, sources, http: this.#http, log: this.#log, checkCorefile };
@@ -111,6 +121,7 @@ class Server implements DnsServer {
     this.#current = undefined;
     await Promise.all([...this.#listeners.values()].map((listener) => listener.close()));
     this.#listeners.clear();
+    current?.close();
     if (current !== undefined) await stopAll(current.configuration);
     await Promise.all(this.#retiring);
   }
@@ -198,6 +209,7 @@ class Server implements DnsServer {
       .idle(this.#options.clock, graceMs)
       .then(async () => {
         await Promise.all(gone.filter(({ label }) => !this.#serves(label)).map(({ label }) => this.#close(label)));
+        old.close();
         await stopAll(old.configuration);
       })
       .catch((error: unknown) => this.#log.error("the old Corefile did not end cleanly", { error: errorMessage(error) }))
@@ -209,15 +221,26 @@ class Server implements DnsServer {
     return this.#current?.configuration.servers.some((group) => group.label === label) === true;
   }
 
-  async #listen({ label, port, host }: ServerGroup): Promise<boolean> {
-    if (this.#listeners.has(label)) return false;
+  /** Whether a listener was opened. One whose settings have changed is opened anew: clients of it come again. */
+  async #listen({ label, port, host, transport, listening }: ServerGroup): Promise<boolean> {
+    const settings = JSON.stringify(listening);
+    const there = this.#listeners.get(label);
+    if (there?.settings === settings) return false;
+    if (there !== undefined) await this.#close(label);
+    const { sockets } = this.#options;
     const candidates = this.#options.listen(label, port, host);
+    const answer = (packet: Uint8Array, client: ClientAddress) => this.#packet(packet, client, label);
     let failed: unknown;
     for (const address of candidates) {
       try {
-        const answer = (packet: Uint8Array, client: ClientAddress) => this.#packet(packet, client, label);
-        this.#listeners.set(label, await listenDns(address.host, address.port, answer));
-        return true;
+        const listener = await listen(transport, {
+          ...address,
+          answer,
+          settings: listening,
+          ...(sockets === undefined ? {} : { sockets }),
+        });
+        this.#listeners.set(label, { ...listener, settings });
+        return there === undefined;
       } catch (error) {
         failed = error;
       }
@@ -232,11 +255,12 @@ class Server implements DnsServer {
     await listener?.close();
   }
 
-  #packet(packet: Uint8Array, client: ClientAddress, label: string): Awaitable<Uint8Array | undefined> {
+  #packet(packet: Uint8Array, client: ClientAddress, label: string): Awaitable<Answer> {
     const current = this.#current;
-    const group = current?.configuration.servers.find((one) => one.label === label);
-    if (current === undefined || group === undefined) return undefined;
-    return current.track(this.#answerer.packet(packet, { client, label, zones: group.zones }));
+    const used = current?.group(label);
+    if (current === undefined || used === undefined) return undefined;
+    const { group, table } = used;
+    return current.track(this.#answerer.packet(packet, { client, label, routes: group.zones, table }));
   }
 
   async query(name: string, type: number, from?: string): Promise<Message> {
@@ -249,7 +273,7 @@ class Server implements DnsServer {
     const group = current?.configuration.servers[0];
     if (current === undefined || group === undefined) throw new FairleadError("FL_NOT_RUNNING", "the DNS server does not run");
     const client: ClientAddress = { address: from, port: 0, protocol: "tcp" };
-    const outcome = this.#answerer.message(query, { client, label: group.label, zones: group.zones }, 0);
+    const outcome = this.#answerer.message(query, { client, label: group.label, routes: group.zones }, 0);
     return await current.track(after(outcome, (done) => messageOf(query, done)));
   }
 }

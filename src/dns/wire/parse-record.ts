@@ -2,10 +2,12 @@
  * A record from one line of a zone file: `[NAME] [TTL] [CLASS] TYPE DATA`, names relative to nothing (each is made absolute).
  * For the plugins whose Corefile holds records, and for tests. Multi-line parentheses are taken as spaces.
  */
-import { absolute, isDomainName } from "../../decide/dns/name.ts";
+import { absolute, isDomainName, under } from "../../decide/dns/name.ts";
 import { classCode, classes, recordTypes as T, typeCode, type RecordData, type ResourceRecord } from "../../decide/dns/records.ts";
 import { formatIp, parseIp } from "../../lib/ip.ts";
+import { fieldsOf, parseFields, type FieldSource } from "./rdata-fields.ts";
 import { kindOf } from "./rdata.ts";
+import { parseSvcValue, svcKey } from "./svcb-text.ts";
 
 export type ParsedRecord = { readonly kind: "ok"; readonly record: ResourceRecord } | { readonly kind: "error"; readonly reason: string };
 
@@ -14,18 +16,28 @@ class RecordError extends Error {}
 /** The TTL of a line without one: as miekg/dns, whose records CoreDNS reads. */
 const defaultTtl = 3600;
 
-export function parseRecord(line: string): ParsedRecord {
+/** Where relative names and missing parts of a line come from. */
+export interface RecordContext {
+  /** Absolute; names that do not end in a dot are below it. Default: the root. */
+  readonly origin?: string;
+  /** Of the record before, for a line that begins with white space. */
+  readonly owner?: string;
+  /** Seconds. */
+  readonly ttl?: number;
+}
+
+export function parseRecord(line: string, context: RecordContext = {}): ParsedRecord {
   try {
-    return { kind: "ok", record: parse(new Fields(line)) };
+    return { kind: "ok", record: parse(new Fields(line, context.origin ?? "."), line, context) };
   } catch (error) {
     if (error instanceof RecordError) return { kind: "error", reason: error.message };
     throw error;
   }
 }
 
-function parse(fields: Fields): ResourceRecord {
-  const name = fields.name();
-  let ttl = defaultTtl;
+function parse(fields: Fields, line: string, context: RecordContext): ResourceRecord {
+  const name = /^\s/.test(line) && context.owner !== undefined ? context.owner : fields.name();
+  let ttl = context.ttl ?? defaultTtl;
   let recordClass: number = classes.IN;
   for (;;) {
     const word = fields.word("a TTL, a class or a type");
@@ -45,8 +57,8 @@ function parse(fields: Fields): ResourceRecord {
 
 const unitSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 
-/** `3600`, `1h30m`. */
-function parseTtl(word: string): number | undefined {
+/** `3600`, `1h30m`: seconds; undefined when it is no time. */
+export function parseTtl(word: string): number | undefined {
   if (/^\d+$/.test(word)) return Number(word) <= 0xffff_ffff ? Number(word) : undefined;
   if (!/^(\d+[smhdw])+$/i.test(word)) return undefined;
   return [...word.matchAll(/(\d+)([smhdw])/gi)].reduce(
@@ -97,9 +109,27 @@ function parseData(fields: Fields, type: number): RecordData {
         replacement: fields.name(),
       };
     case "svcb":
-    case "opaque":
-      throw new RecordError("this type is read in the form of RFC 3597 only: \\# LENGTH HEX");
+      return parseService(fields);
+    case "opaque": {
+      const kinds = fieldsOf(type);
+      if (kinds === undefined) throw new RecordError("this type is read in the form of RFC 3597 only: \\# LENGTH HEX");
+      return { kind, bytes: parseFields(kinds, fields) };
+    }
   }
+}
+
+/** PRIORITY TARGET [KEY[=VALUE]]... */
+function parseService(fields: Fields): RecordData {
+  const priority = fields.number(0xffff);
+  const target = fields.name();
+  const params = fields.rest().map((word) => {
+    const [, name = "", , value = ""] = /^([^=]+)(=(.*))?$/s.exec(word) ?? [];
+    const key = svcKey(name);
+    const bytes = key === undefined ? undefined : parseSvcValue(key, value.replace(/^"(.*)"$/s, "$1"));
+    if (key === undefined || bytes === undefined) throw new RecordError(`${JSON.stringify(word)} is no parameter of a service`);
+    return { key, value: Uint8Array.from(bytes) };
+  });
+  return { kind: "svcb", priority, target, params: params.sort((a, b) => a.key - b.key) };
 }
 
 function parseOpaque(fields: Fields): RecordData {
@@ -115,12 +145,14 @@ interface Field {
   readonly quoted: boolean;
 }
 
-class Fields {
+class Fields implements FieldSource {
   readonly #fields: readonly Field[];
+  readonly #origin: string;
   #next = 0;
 
-  constructor(line: string) {
-    const found = line.matchAll(/"((?:[^"\\]|\\[^])*)"|;[^\n]*|[()]|((?:[^\s"();\\]|\\[^])+)/g);
+  constructor(line: string, origin: string) {
+    this.#origin = origin;
+    const found = line.matchAll(/"((?:[^"\\]|\\[^])*)"|;[^\n]*|[()]|((?:[^\s"();\\]|\\[^]|(?<==)"(?:[^"\\]|\\[^])*")+)/g);
     this.#fields = [...found].flatMap(([, quoted, bare]): Field[] =>
       quoted !== undefined ? [{ text: quoted, quoted: true }] : bare !== undefined ? [{ text: bare, quoted: false }] : [],
     );
@@ -142,8 +174,11 @@ class Fields {
 
   name(): string {
     const text = this.word("a name");
+    if (text === "@") return this.#origin;
     if (!isDomainName(text)) throw new RecordError(`${JSON.stringify(text)} is no domain name`);
-    return absolute(text);
+    const whole = absolute(text) === text ? text : under(text, this.#origin);
+    if (!isDomainName(whole)) throw new RecordError(`${JSON.stringify(whole)} is longer than a domain name may be`);
+    return whole;
   }
 
   number(max: number): number {
@@ -176,6 +211,10 @@ class Fields {
     const strings = [this.string()];
     while (this.#next < this.#fields.length) strings.push(this.string());
     return strings;
+  }
+
+  fail(reason: string): Error {
+    return new RecordError(reason);
   }
 
   rest(): string[] {

@@ -1,14 +1,17 @@
 /** Records and messages as people read them: one line a record in the form of zone files (RFC 1035 5.1), as `dig` prints it. */
 import { className, type RecordData, type ResourceRecord, rcodeName, typeName } from "../../decide/dns/records.ts";
 import { opcodes, type Message } from "./message.ts";
+import { fieldsOf, formatFields } from "./rdata-fields.ts";
+import { FormatError } from "./reader.ts";
+import { svcParamText } from "./svcb-text.ts";
 
 /** `web.shop.svc.cluster.local. 30 IN A 10.96.0.7` */
 export function recordText(record: ResourceRecord): string {
-  return `${record.name} ${record.ttl} ${className(record.class)} ${typeName(record.type)} ${dataText(record.data)}`;
+  return `${record.name} ${record.ttl} ${className(record.class)} ${typeName(record.type)} ${dataText(record.data, record.type)}`;
 }
 
 /** The data alone: `10.96.0.7`, `0 100 80 web.shop.svc.cluster.local.` */
-export function dataText(data: RecordData): string {
+export function dataText(data: RecordData, type?: number): string {
   switch (data.kind) {
     case "address":
       return data.address;
@@ -29,16 +32,24 @@ export function dataText(data: RecordData): string {
     case "caa":
       return `${data.flags} ${data.tag} ${quoted(data.value)}`;
     case "svcb":
-      return [data.priority, data.target, ...data.params.map(({ key, value }) => `key${key}=${quoted(latin1(value))}`)].join(" ");
+      return [data.priority, data.target, ...data.params.map(svcParamText)].join(" ");
     case "naptr":
       return [data.order, data.preference, ...[data.flags, data.services, data.regexp].map(quoted), data.replacement].join(" ");
     case "opaque":
-      return `\\# ${data.bytes.length}${data.bytes.length === 0 ? "" : ` ${Buffer.from(data.bytes).toString("hex")}`}`;
+      return opaqueText(data.bytes, type);
   }
 }
 
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("latin1");
+/** By its fields where the type has known ones, else in the form of RFC 3597. */
+function opaqueText(bytes: Uint8Array, type: number | undefined): string {
+  const kinds = type === undefined ? undefined : fieldsOf(type);
+  try {
+    if (kinds !== undefined && bytes.length > 0) return formatFields(kinds, bytes);
+  } catch (error) {
+    // What somebody else sent need not be well formed.
+    if (!(error instanceof FormatError)) throw error;
+  }
+  return `\\# ${bytes.length}${bytes.length === 0 ? "" : ` ${Buffer.from(bytes).toString("hex")}`}`;
 }
 
 function quoted(text: string): string {

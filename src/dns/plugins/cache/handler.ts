@@ -4,6 +4,7 @@ import { rcodes } from "../../../decide/dns/records.ts";
 import {
   after,
   mapRecords,
+  reply,
   type Awaitable,
   type DnsRequest,
   type Handler,
@@ -12,19 +13,12 @@ import {
   type PluginEnvironment,
   type Reply,
 } from "../../plugin.ts";
-import type { Message } from "../../wire/message.ts";
-import { classify, leastTtl, type CacheClass } from "./classify.ts";
+import { extendedErrors, withReason } from "../../wire/extended-error.ts";
+import { createReply, type Message } from "../../wire/message.ts";
+import { answersQuestion, classify, leastTtl, type CacheClass } from "./classify.ts";
+import { EntryPool, type Entry, type PoolSettings } from "./entries.ts";
 import { cacheMetrics, type CacheMetrics, type Pool } from "./metrics.ts";
-
-export interface PoolSettings {
-  /** Answers kept at most; the oldest goes first. */
-  capacity: number;
-  /** Seconds. */
-  maxTtl: number;
-  minTtl: number;
-  /** Zones whose answers are not kept. */
-  except: readonly string[];
-}
+import { count, isDue, judge, type CachePolicy, type Verdict } from "./policy.ts";
 
 export interface CacheSettings {
   readonly zones: readonly string[];
@@ -34,67 +28,127 @@ export interface CacheSettings {
   readonly servfailTtl: number;
   /** Times are told as they came, not counted down. */
   readonly keepTtl: boolean;
+  readonly policy: CachePolicy;
 }
 
-interface Entry {
-  readonly message: Message;
-  readonly plugin: string;
-  /** Monotonic milliseconds. */
-  readonly stored: number;
-  readonly ttl: number;
+interface Hit {
+  readonly pool: Pool;
+  readonly entry: Entry;
+  readonly verdict: Exclude<Verdict, { kind: "gone" }>;
 }
 
 export class CacheHandler implements Handler {
   readonly name = "cache";
+  readonly repeatable = true;
   readonly #settings: CacheSettings;
   readonly #clock: PluginEnvironment["clock"];
-  readonly #pools: Readonly<Record<Pool, Map<string, Entry>>> = { success: new Map(), denial: new Map() };
+  readonly #pools: Readonly<Record<Pool, EntryPool>>;
   readonly #metrics: CacheMetrics;
 
   constructor(settings: CacheSettings, { clock, metrics }: Pick<PluginEnvironment, "clock" | "metrics">) {
     this.#settings = settings;
     this.#clock = clock;
+    this.#pools = { success: new EntryPool(settings.success), denial: new EntryPool(settings.denial) };
     this.#metrics = cacheMetrics(metrics, settings.zones.join(","));
   }
 
   serveDNS(request: DnsRequest, next: Next): Awaitable<Outcome> {
     if (matchZone(this.#settings.zones, request.name) === undefined) return next(request);
     const key = keyOf(request);
-    const [pool, entry] = this.#find(key);
-    if (pool !== undefined && entry !== undefined) {
-      this.#metrics.hit(request.server, pool);
-      return { kind: "reply", plugin: entry.plugin, message: this.#answer(entry, request) };
+    const hit = this.#find(key, request);
+    if (hit === undefined) {
+      this.#metrics.miss(request);
+      return after(next(request), (outcome) => this.#take(key, request, outcome));
     }
-    this.#metrics.miss(request.server);
-    return after(next(request), (outcome) =>
-      outcome.kind === "reply" && outcome.live !== true ? this.#take(key, request, outcome) : outcome,
-    );
+    this.#metrics.hit(request, hit.pool);
+    if (hit.verdict.kind === "stale") return this.#stale(key, request, hit, next);
+    return this.#fresh(key, request, hit, hit.verdict.left, next);
   }
 
-  /** A denial is the newer of the two, but a failure must not hide a good answer that is still fresh. */
-  #find(key: string): readonly [Pool, Entry] | readonly [] {
-    const denial = this.#fresh("denial", key);
-    const success = denial === undefined || denial.message.rcode === rcodes.SERVFAIL ? this.#fresh("success", key) : undefined;
-    if (success !== undefined) return ["success", success];
-    return denial === undefined ? [] : ["denial", denial];
+  repeats(request: DnsRequest, outcome: Reply): () => void {
+    const pool: Pool = outcome.message.answers.length > 0 ? "success" : "denial";
+    return outcome.by === "cache" ? () => this.#metrics.hit(request, pool) : () => undefined;
   }
 
-  #fresh(pool: Pool, key: string): Entry | undefined {
+  /** A denial is the newer of the two, but a failure must not hide a good answer. */
+  #find(key: string, request: DnsRequest): Hit | undefined {
+    const denial = this.#look("denial", key);
+    const success = this.#look("success", key);
+    if (denial === undefined || success === undefined) return denial ?? success;
+    const { preferPositive } = this.#settings.policy;
+    const failed = denial.entry.message.rcode === rcodes.SERVFAIL || denial.entry.message.rcode === rcodes.NOTIMP;
+    if (preferPositive && answersQuestion(success.entry.message.answers, request.question)) return success;
+    return failed && success.verdict.kind === "fresh" ? success : denial;
+  }
+
+  #look(pool: Pool, key: string): Hit | undefined {
     const entry = this.#pools[pool].get(key);
-    if (entry === undefined || this.#age(entry) < entry.ttl) return entry;
+    const verdict = entry === undefined ? undefined : judge(entry, this.#clock.monotonic(), this.#settings.policy);
+    if (entry === undefined || verdict === undefined) return undefined;
+    if (verdict.kind !== "gone") return { pool, entry, verdict };
     this.#pools[pool].delete(key);
     return undefined;
   }
 
-  #age({ stored }: Entry): number {
-    return Math.floor((this.#clock.monotonic() - stored) / 1000);
+  #fresh(key: string, request: DnsRequest, { entry }: Hit, left: number, next: Next): Reply {
+    const { policy, keepTtl } = this.#settings;
+    const now = this.#clock.monotonic();
+    if (policy.prefetch > 0) {
+      count(entry, now, policy);
+      if (isDue(entry, entry.ttl, left, policy) && now >= entry.busyUntil) {
+        this.#metrics.prefetch(request);
+        this.#refresh(key, request, entry, next);
+      }
+    }
+    const answer = this.#answer(entry, request, keepTtl ? entry.ttl : left);
+    // Until its TTL has to be told one second less; a counter of queries must see each of them.
+    const untilNextSecond = 1000 - ((now - entry.stored) % 1000);
+    return policy.prefetch > 0 ? answer : { ...answer, holds: { until: "time", ms: keepTtl ? left * 1000 : untilNextSecond } };
+  }
+
+  #stale(key: string, request: DnsRequest, hit: Hit, next: Next): Awaitable<Outcome> {
+    const { policy } = this.#settings;
+    const { entry } = hit;
+    const serve = (): Reply => {
+      this.#metrics.stale(request);
+      const answer = this.#answer(entry, request, policy.staleTtl);
+      const code = entry.message.rcode === rcodes.NXDOMAIN ? extendedErrors.STALE_NXDOMAIN : extendedErrors.STALE_ANSWER;
+      return { ...answer, message: withReason(answer.message, { code }) };
+    };
+    if (this.#clock.monotonic() < entry.busyUntil) return serve();
+    const refreshed = this.#refresh(key, request, entry, next);
+    if (policy.staleMode === "immediate") return serve();
+    return this.#orLater(refreshed, policy.verifyMs).then((outcome) => (outcome === undefined ? serve() : outcome));
+  }
+
+  /** Asks the source; undefined when what it says is no better than what is kept. It goes on whoever waits for it. */
+  async #refresh(key: string, request: DnsRequest, entry: Entry, next: Next): Promise<Outcome | undefined> {
+    entry.busyUntil = Number.POSITIVE_INFINITY;
+    let outcome: Outcome | undefined;
+    try {
+      outcome = await next(request);
+    } catch {
+      // The chain tells its own faults; here it only did not answer.
+      outcome = undefined;
+    }
+    const { policy } = this.#settings;
+    const good = outcome?.kind === "reply" && isGood(outcome.message, request, policy.preferPositive && entry.message.answers.length > 0);
+    entry.busyUntil = good ? 0 : this.#clock.monotonic() + policy.recheckMs;
+    return good && outcome !== undefined ? this.#take(key, request, outcome, true) : undefined;
+  }
+
+  #orLater<T>(value: Promise<T>, ms: number): Promise<T | undefined> {
+    if (ms === 0) return value;
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.after(ms, () => resolve(undefined));
+      value.then(resolve, reject).finally(() => timer.cancel());
+    });
   }
 
   /** With the question as it was asked now: its case may be another. AA as CoreDNS: old stub resolvers want it. */
-  #answer(entry: Entry, { message: query, question }: DnsRequest): Message {
-    const left = this.#settings.keepTtl ? entry.ttl : entry.ttl - this.#age(entry);
-    return {
-      ...withTtl(entry.message, left),
+  #answer(entry: Entry, { message: query, question }: DnsRequest, ttl: number): Reply {
+    const message: Message = {
+      ...withTtl(entry.message, ttl),
       id: query.id,
       questions: [question],
       recursionDesired: query.recursionDesired,
@@ -102,17 +156,33 @@ export class CacheHandler implements Handler {
       authoritative: true,
       authenticData: entry.message.authenticData && wantsAuthenticData(query),
     };
+    return { ...reply(entry.plugin, message), by: "cache" };
   }
 
   /** Keeps it if it may be kept; it goes out with the time for which it is. */
-  #take(key: string, request: DnsRequest, outcome: Reply): Outcome {
+  #take(key: string, request: DnsRequest, outcome: Outcome, refresh = false): Outcome {
+    if (outcome.kind === "none") return this.#takeFailure(key, request, outcome);
+    if (outcome.kind !== "reply" || outcome.live === true) return outcome;
     const { message } = outcome;
     const what = classify(message);
     if (what === "never") return outcome;
     const ttl = this.#ttl(what, message);
     if (ttl > 0) this.#keep(what === "success" ? "success" : "denial", key, request, outcome, ttl);
+    if (refresh && what === "success") this.#pools.denial.delete(key);
     const shown = withTtl(message, ttl);
-    return { ...outcome, message: wantsAuthenticData(request.message) ? shown : { ...shown, authenticData: false } };
+    const { holds: _, ...plain } = outcome;
+    return { ...plain, message: wantsAuthenticData(request.message) ? shown : { ...shown, authenticData: false } };
+  }
+
+  /** No server answered: asking again at once would not help anybody (RFC 9520 3.2). */
+  #takeFailure(key: string, request: DnsRequest, outcome: Extract<Outcome, { kind: "none" }>): Outcome {
+    const { servfailTtl } = this.#settings;
+    const unreachable =
+      outcome.reason?.code === extendedErrors.NO_REACHABLE_AUTHORITY || outcome.reason?.code === extendedErrors.NETWORK_ERROR;
+    if (outcome.rcode !== rcodes.SERVFAIL || !unreachable || servfailTtl === 0) return outcome;
+    const message = withReason(createReply(request.message, { rcode: rcodes.SERVFAIL }), { code: extendedErrors.CACHED_ERROR });
+    this.#keep("denial", key, request, reply("forward", message), servfailTtl);
+    return outcome;
   }
 
   #ttl(what: Exclude<CacheClass, "never">, message: Message): number {
@@ -122,23 +192,35 @@ export class CacheHandler implements Handler {
   }
 
   #keep(pool: Pool, key: string, request: DnsRequest, { message, plugin }: Reply, ttl: number): void {
-    const settings = this.#settings[pool];
+    const entries = this.#pools[pool];
     const [echoed] = message.questions;
     const { question } = request;
     // An answer to another question is a fault or a forgery (RFC 5452 9.1).
     if (echoed?.type !== question.type || echoed.class !== question.class || foldName(echoed.name) !== request.name) {
-      return this.#metrics.drop(request.server);
+      return this.#metrics.drop(request);
     }
-    if (settings.capacity === 0 || matchZone(settings.except, request.name) !== undefined) return;
-    const entries = this.#pools[pool];
-    entries.delete(key);
-    entries.set(key, { message, plugin, stored: this.#clock.monotonic(), ttl });
-    if (entries.size > settings.capacity) {
-      entries.delete(entries.keys().next().value as string);
-      this.#metrics.evict(request.server, pool);
-    }
-    this.#metrics.size(request.server, pool, entries.size);
+    if (entries.settings.capacity === 0 || matchZone(entries.settings.except, request.name) !== undefined) return;
+    const now = this.#clock.monotonic();
+    const before = entries.get(key);
+    const entry: Entry = {
+      message,
+      plugin,
+      stored: now,
+      ttl,
+      hits: before?.hits ?? 0,
+      last: before?.last ?? now,
+      prefetched: before !== undefined,
+      busyUntil: 0,
+    };
+    if (entries.set(key, entry)) this.#metrics.evict(request, pool);
+    this.#metrics.size(request, pool, entries.size);
   }
+}
+
+/** Better than a stale answer: it denies or answers; where positive answers are preferred only one that answers. */
+function isGood(message: Message, { question }: DnsRequest, positive: boolean): boolean {
+  if (positive) return message.rcode === rcodes.NOERROR && answersQuestion(message.answers, question);
+  return (message.rcode === rcodes.NOERROR || message.rcode === rcodes.NXDOMAIN) && classify(message) !== "never";
 }
 
 function keyOf({ name, question, message }: DnsRequest): string {

@@ -2,40 +2,48 @@ import type { MetricsRegistry } from "../../../lib/metrics.ts";
 
 export type Pool = "success" | "denial";
 
+interface Where {
+  readonly server: string;
+  readonly view: string;
+}
+
 /** CoreDNS's metrics of the cache. */
 export interface CacheMetrics {
-  hit(server: string, pool: Pool): void;
-  miss(server: string): void;
+  hit(where: Where, pool: Pool): void;
+  miss(where: Where): void;
   /** An answer to another question than was asked. */
-  drop(server: string): void;
-  evict(server: string, pool: Pool): void;
-  size(server: string, pool: Pool, entries: number): void;
+  drop(where: Where): void;
+  evict(where: Where, pool: Pool): void;
+  prefetch(where: Where): void;
+  stale(where: Where): void;
+  size(where: Where, pool: Pool, entries: number): void;
 }
 
 export function cacheMetrics(metrics: MetricsRegistry, zones: string): CacheMetrics {
   const common = ["server", "zones", "view"];
   const byType = ["server", "type", "zones", "view"];
-  const requests = metrics.counter("coredns_cache_requests_total", "The count of cache requests.", common);
+  const plain = (name: string, help: string) => {
+    const family = metrics.counter(name, help, common);
+    return ({ server, view }: Where) => family.labels(server, zones, view).inc();
+  };
+  const requests = plain("coredns_cache_requests_total", "The count of cache requests.");
+  const misses = plain("coredns_cache_misses_total", "The count of cache misses.");
   const hits = metrics.counter("coredns_cache_hits_total", "The count of cache hits.", byType);
-  const misses = metrics.counter("coredns_cache_misses_total", "The count of cache misses.", common);
-  const drops = metrics.counter(
-    "coredns_cache_drops_total",
-    "The number responses that are not cached, because the reply is malformed.",
-    common,
-  );
   const evictions = metrics.counter("coredns_cache_evictions_total", "The count of cache evictions.", byType);
   const entries = metrics.gauge("coredns_cache_entries", "The number of elements in the cache.", byType);
   return {
-    hit(server, pool) {
-      requests.labels(server, zones, "").inc();
-      hits.labels(server, pool, zones, "").inc();
+    hit(where, pool) {
+      requests(where);
+      hits.labels(where.server, pool, zones, where.view).inc();
     },
-    miss(server) {
-      requests.labels(server, zones, "").inc();
-      misses.labels(server, zones, "").inc();
+    miss(where) {
+      requests(where);
+      misses(where);
     },
-    drop: (server) => drops.labels(server, zones, "").inc(),
-    evict: (server, pool) => evictions.labels(server, pool, zones, "").inc(),
-    size: (server, pool, count) => entries.labels(server, pool, zones, "").set(count),
+    drop: plain("coredns_cache_drops_total", "The number responses that are not cached, because the reply is malformed."),
+    prefetch: plain("coredns_cache_prefetch_total", "The number of times the cache has prefetched a cached item."),
+    stale: plain("coredns_cache_served_stale_total", "The number of requests served from stale cache entries."),
+    evict: ({ server, view }, pool) => evictions.labels(server, pool, zones, view).inc(),
+    size: ({ server, view }, pool, count) => entries.labels(server, pool, zones, view).set(count),
   };
 }

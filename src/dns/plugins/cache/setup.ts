@@ -2,13 +2,28 @@ import { zonesOf, zonesOrBlock } from "../../corefile/zones.ts";
 import { parseDuration } from "../../corefile/duration.ts";
 import type { TokenReader } from "../../corefile/reader.ts";
 import type { PluginEntry } from "../../plugin.ts";
-import { CacheHandler, type CacheSettings, type PoolSettings } from "./handler.ts";
+import type { PoolSettings } from "./entries.ts";
+import { CacheHandler, type CacheSettings } from "./handler.ts";
+import type { CachePolicy } from "./policy.ts";
+import { readServeStale } from "./serve-stale.ts";
 
 const pools = ["success", "denial"] as const;
-const absent = ["prefetch", "serve_stale", "serve_stale_policy"];
-const [defaultCapacity, maxTtl, minTtl, maxServfailMs] = [10_000, 3600, 5, 300_000];
+const [defaultCapacity, maxTtl, minTtl, maxServfailMs] = [9984, 3600, 5, 300_000];
 
-type Draft = { -readonly [K in keyof CacheSettings]: CacheSettings[K] };
+export type PolicyDraft = { -readonly [K in keyof CachePolicy]: CachePolicy[K] };
+type Draft = { -readonly [K in Exclude<keyof CacheSettings, "policy">]: CacheSettings[K] } & { readonly policy: PolicyDraft };
+
+const defaultPolicy: CachePolicy = {
+  staleUpTo: 0,
+  staleMode: "immediate",
+  verifyMs: 0,
+  staleTtl: 0,
+  recheckMs: 0,
+  preferPositive: false,
+  prefetch: 0,
+  prefetchGapMs: 60_000,
+  prefetchPercent: 10,
+};
 
 export const cache: PluginEntry = {
   name: "cache",
@@ -23,8 +38,10 @@ export const cache: PluginEntry = {
       denial: { capacity: defaultCapacity, maxTtl: ttl ?? maxTtl / 2, minTtl, except: [] },
       servfailTtl: 5,
       keepTtl: false,
+      policy: { ...defaultPolicy },
     };
     while (reader.nextInBlock()) readProperty(reader, settings);
+    if (settings.policy.preferPositive && settings.policy.staleUpTo === 0) throw reader.error("serve_stale_policy requires serve_stale");
     return { handlers: [new CacheHandler(settings, environment)] };
   },
 };
@@ -39,14 +56,23 @@ function readProperty(reader: TokenReader, settings: Draft): void {
     case "servfail":
       settings.servfailTtl = readServfail(reader);
       return;
+    case "prefetch":
+      return readPrefetch(reader, settings.policy);
+    case "serve_stale":
+      return readServeStale(reader, settings.policy);
+    case "serve_stale_policy": {
+      const [name = ""] = reader.exactly(1);
+      if (name.toLowerCase() !== "prefer_positive") throw reader.error(`unknown serve_stale_policy '${name}'; expected prefer_positive`);
+      if (settings.policy.preferPositive) throw reader.error("serve_stale_policy can only be specified once");
+      settings.policy.preferPositive = true;
+      return;
+    }
     case "keepttl":
       reader.exactly(0);
       settings.keepTtl = true;
       return;
     default:
-      throw reader.error(
-        absent.includes(property) ? `property '${property}' of cache is not supported here` : `unknown property '${property}'`,
-      );
+      throw reader.error(`unknown property '${property}'`);
   }
 }
 
@@ -77,4 +103,23 @@ function readPool(reader: TokenReader, pool: PoolSettings): void {
   if (numbers[1] === 0) throw reader.error("cache TTL can not be zero or negative: 0");
   const [capacity = pool.capacity, most = pool.maxTtl, least = pool.minTtl] = numbers;
   Object.assign(pool, { capacity, maxTtl: most, minTtl: least });
+}
+
+/** AMOUNT [DURATION [PERCENTAGE%]] */
+function readPrefetch(reader: TokenReader, policy: PolicyDraft): void {
+  const [amount = "", duration, percent, ...more] = reader.args();
+  if (amount === "" || more.length > 0) throw reader.argumentError();
+  if (!/^-?\d+$/.test(amount)) throw reader.error(`invalid prefetch amount '${amount}'`);
+  if (Number(amount) < 0) throw reader.error("prefetch amount should be positive");
+  policy.prefetch = Number(amount);
+  if (duration !== undefined) {
+    const ms = parseDuration(duration);
+    if (ms === undefined) throw reader.error(`invalid prefetch duration '${duration}'`);
+    policy.prefetchGapMs = ms;
+  }
+  if (percent === undefined) return;
+  const [, digits] = /^(\d+)%$/.exec(percent) ?? [];
+  if (digits === undefined) throw reader.error(`last character of percentage should be \`%\`, but is: '${percent.at(-1)}'`);
+  if (Number(digits) < 10 || Number(digits) > 90) throw reader.error(`percentage should fall in range [10, 90]: ${digits}`);
+  policy.prefetchPercent = Number(digits);
 }

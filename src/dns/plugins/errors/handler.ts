@@ -16,6 +16,7 @@ export interface Consolidation {
 
 export class ErrorsHandler implements Handler {
   readonly name = "errors";
+  readonly repeatable = true;
   readonly #consolidations: readonly Consolidation[];
   readonly #environment: Pick<PluginEnvironment, "clock" | "log">;
   readonly #counts = new Map<Consolidation, { count: number; readonly timer: Timer }>();

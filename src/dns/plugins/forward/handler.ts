@@ -13,6 +13,7 @@ import {
   type Outcome,
   type PluginEnvironment,
 } from "../../plugin.ts";
+import { extendedErrors } from "../../wire/extended-error.ts";
 import type { Upstream } from "./upstream.ts";
 
 export interface ForwardSettings {
@@ -35,7 +36,21 @@ export interface ForwardSettings {
   /** `same`: as the client asked. */
   readonly transport: "same" | "udp" | "tcp";
   readonly policy: "random" | "round_robin" | "sequential";
+  /** Codes for which the next plugin is asked instead. */
+  readonly next: readonly number[];
+  /** The same for an answer without records. */
+  readonly nextOnNoData: boolean;
+  /** Tries for one question, all servers together; undefined: two for each server; 0: no limit. */
+  readonly maxAttempts: number | undefined;
+  /** Of connections, see `Streams`. */
+  readonly expireMs: number;
+  readonly maxAgeMs: number;
+  readonly maxIdle: number;
+  readonly sourceAddress: string | undefined;
+  readonly dohMethod: "GET" | "POST";
 }
+
+const unreachable = { code: extendedErrors.NO_REACHABLE_AUTHORITY } as const;
 
 /** For one question, all tries together, in ms. */
 const patienceMs = 5000;
@@ -43,7 +58,7 @@ const patienceMs = 5000;
 export class ForwardHandler implements Handler {
   readonly name = "forward";
   readonly #settings: ForwardSettings;
-  readonly #upstreams: readonly Upstream[];
+  #upstreams: readonly Upstream[];
   readonly #environment: Pick<PluginEnvironment, "clock" | "random">;
   readonly #duration: Family<Histogram>;
   readonly #rejects: Counter;
@@ -83,16 +98,33 @@ export class ForwardHandler implements Handler {
       this.#rejects.inc();
       return failure(rcodes.REFUSED, new Error(`concurrent queries exceeded maximum ${maxConcurrent}`));
     }
-    return this.#ask(request);
+    return this.#ask(request, next);
   }
 
-  async #ask(request: DnsRequest): Promise<Outcome> {
+  /** Servers that became known later: those that are named by a host's name. */
+  add(upstreams: readonly Upstream[]): void {
+    this.#upstreams = [...this.#upstreams, ...upstreams];
+  }
+
+  get upstreams(): readonly Upstream[] {
+    return this.#upstreams;
+  }
+
+  async #ask(request: DnsRequest, next: Next): Promise<Outcome> {
     this.#underWay++;
     try {
-      return await this.#askInOrder(request);
+      const outcome = await this.#askInOrder(request);
+      return this.#goesOn(outcome) ? await next(request) : outcome;
     } finally {
       this.#underWay--;
     }
+  }
+
+  #goesOn(outcome: Outcome): boolean {
+    if (outcome.kind !== "reply") return false;
+    const { rcode, answers } = outcome.message;
+    const { next, nextOnNoData } = this.#settings;
+    return next.includes(rcode) || (nextOnNoData && rcode === rcodes.NOERROR && answers.length === 0);
   }
 
   /** The first answer that is no reason to go on; if all are, the last one. */
@@ -101,8 +133,9 @@ export class ForwardHandler implements Handler {
     const { transport, readTimeoutMs, failover } = this.#settings;
     const tcp = transport === "tcp" || (transport === "same" && request.client.protocol === "tcp");
     const end = clock.monotonic() + patienceMs;
-    let outcome: Outcome = failure(rcodes.SERVFAIL, new Error("no healthy proxies"));
-    for (const upstream of this.#inOrder()) {
+    const order = this.#inOrder();
+    let outcome: Outcome = this.#nobody();
+    for (const upstream of this.#attempts(order)) {
       const began = clock.monotonic();
       if (began >= end) break;
       try {
@@ -111,17 +144,34 @@ export class ForwardHandler implements Handler {
         outcome = reply("forward", message);
         if (!failover.includes(message.rcode)) return outcome;
       } catch (error) {
-        if (outcome.kind !== "reply") outcome = failure(rcodes.SERVFAIL, new Error(errorMessage(error)));
+        if (outcome.kind !== "reply") outcome = failure(rcodes.SERVFAIL, new Error(errorMessage(error)), unreachable);
       }
     }
     return outcome;
   }
 
+  /** Each server once; one that is up a second time, for what got lost on the way. */
+  #attempts(order: readonly Upstream[]): readonly Upstream[] {
+    const { maxAttempts = 2 * order.length } = this.#settings;
+    const all = [...order, ...order.filter((upstream) => !upstream.down)];
+    return maxAttempts === 0 ? all : all.slice(0, maxAttempts);
+  }
+
+  #nobody(): Outcome {
+    const quarantined = this.#upstreams.find((upstream) => upstream.quarantined !== undefined)?.quarantined;
+    return failure(
+      rcodes.SERVFAIL,
+      new Error(quarantined ?? "no healthy proxies"),
+      quarantined === undefined ? unreachable : { ...unreachable, text: "the upstream leads back here" },
+    );
+  }
+
   /** Those that are up first; if none is, all: an answer is still possible. */
   #inOrder(): readonly Upstream[] {
-    const up = this.#upstreams.filter((upstream) => !upstream.down);
-    if (up.length === 0 && this.#upstreams.length > 0) this.#broken.inc();
-    const candidates = up.length > 0 || this.#settings.failfast ? up : this.#upstreams;
+    const usable = this.#upstreams.filter(({ quarantined }) => quarantined === undefined);
+    const up = usable.filter((upstream) => !upstream.down);
+    if (up.length === 0 && usable.length > 0) this.#broken.inc();
+    const candidates = up.length > 0 || this.#settings.failfast ? up : usable;
     if (this.#settings.policy === "sequential" || candidates.length < 2) return candidates;
     const start = this.#settings.policy === "round_robin" ? this.#turn++ : Math.floor(this.#environment.random() * candidates.length);
     return candidates.map((_, i) => candidates[(start + i) % candidates.length] as Upstream);

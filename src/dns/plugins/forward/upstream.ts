@@ -1,24 +1,37 @@
-/** One server that questions are passed on to: a socket and a random id for each question (RFC 5452), and whether it is up. */
+/** One server that questions are passed on to: a random id and port for each question (RFC 5452), and whether it is up. */
 import { createSocket } from "node:dgram";
-import { connect } from "node:net";
-import { foldName } from "../../../decide/dns/name.ts";
 import { recordTypes } from "../../../decide/dns/records.ts";
 import type { Clock, Timer } from "../../../lib/clock.ts";
-import { joinHostPort } from "../../../lib/ip.ts";
 import type { Counter, MetricsRegistry } from "../../../lib/metrics.ts";
+import { isAnswerTo } from "../../client/exchange.ts";
 import type { DnsRequest } from "../../plugin.ts";
 import { decode } from "../../wire/decode.ts";
 import { encode } from "../../wire/encode.ts";
+import { optionCodes } from "../../wire/extended-error.ts";
 import { createQuery, type Message } from "../../wire/message.ts";
+import { HttpsQuestions } from "./doh.ts";
 import type { ForwardSettings } from "./handler.ts";
+import { Streams } from "./streams.ts";
+import type { UpstreamTarget } from "./targets.ts";
 
 export interface UpstreamOptions {
-  readonly host: string;
-  readonly port: number;
+  readonly target: UpstreamTarget;
   readonly clock: Clock;
   readonly random: () => number;
   readonly metrics: MetricsRegistry;
-  readonly settings: Pick<ForwardSettings, "healthCheckMs" | "healthCheckDomain" | "healthCheckRecursion" | "maxFails" | "transport">;
+  readonly settings: Pick<
+    ForwardSettings,
+    | "healthCheckMs"
+    | "healthCheckDomain"
+    | "healthCheckRecursion"
+    | "maxFails"
+    | "transport"
+    | "expireMs"
+    | "maxAgeMs"
+    | "maxIdle"
+    | "sourceAddress"
+    | "dohMethod"
+  >;
 }
 
 export interface ExchangeOptions {
@@ -30,16 +43,35 @@ export class Upstream {
   readonly address: string;
   readonly #options: UpstreamOptions;
   readonly #probeFailures: Counter;
+  readonly #streams: Streams;
+  readonly #https: HttpsQuestions;
   #fails = 0;
   #check: Timer | undefined;
   #stopped = false;
+  /** Why it is not asked at all; undefined: it is. */
+  quarantined: string | undefined;
 
   constructor(options: UpstreamOptions) {
     this.#options = options;
-    this.address = joinHostPort(options.host, options.port);
-    this.#probeFailures = options.metrics
-      .counter("coredns_proxy_healthcheck_failures_total", "Counter of the number of failed healthchecks.", ["proxy_name", "to"])
-      .labels("forward", this.address);
+    const { target, clock, metrics, settings } = options;
+    this.address = target.label;
+    const counter = (name: string, help: string, ...labels: readonly string[]) =>
+      metrics.counter(name, help, ["proxy_name", "to", ...(labels.length > 0 ? ["proto"] : [])]).labels("forward", this.address, ...labels);
+    this.#probeFailures = counter("coredns_proxy_healthcheck_failures_total", "Counter of the number of failed healthchecks.");
+    const proto = target.transport === "tls" ? "tcp-tls" : "tcp";
+    const hits = counter("coredns_proxy_conn_cache_hits_total", "Counter of connection cache hits per upstream and protocol.", proto);
+    const misses = counter("coredns_proxy_conn_cache_misses_total", "Counter of connection cache misses per upstream and protocol.", proto);
+    const { expireMs, maxAgeMs, maxIdle, sourceAddress, dohMethod } = settings;
+    this.#streams = new Streams({
+      target,
+      clock,
+      expireMs,
+      maxAgeMs,
+      maxIdle,
+      sourceAddress,
+      reused: (was) => (was ? hits : misses).inc(),
+    });
+    this.#https = new HttpsQuestions(target, dohMethod);
   }
 
   get down(): boolean {
@@ -49,23 +81,31 @@ export class Upstream {
 
   /** The answer, with the client's id and question. Rejects when there is none in time. */
   async exchange({ message, question }: DnsRequest, options: ExchangeOptions): Promise<Message> {
-    const id = Math.floor(this.#options.random() * 65_536);
-    const query = { ...message, id };
+    const query = withoutHopOptions({ ...message, id: Math.floor(this.#options.random() * 65_536) });
     try {
       let answer = await this.#send(query, options);
       // Cut short by UDP: the whole of it comes by TCP, and the server cuts it again for a client that cannot take it.
-      if (answer.truncated && !options.tcp) answer = await this.#send(query, { ...options, tcp: true });
+      if (answer.truncated && !options.tcp && this.#options.target.transport === "dns")
+        answer = await this.#send(query, { ...options, tcp: true });
       this.#fails = 0;
-      return { ...answer, id: message.id, questions: [question] };
+      return withoutHopOptions({ ...answer, id: message.id, questions: [question] });
     } catch (error) {
       this.#failed();
       throw error;
     }
   }
 
+  /** Sends a question and forgets it: to see whether it comes back. */
+  probe(query: Message): void {
+    // An upstream that does not answer is found out by real questions.
+    this.#send(query, { tcp: false, timeoutMs: 1000 }).catch(() => undefined);
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#check?.cancel();
+    this.#streams.stop();
+    this.#https.stop();
   }
 
   /** Asked for name servers at intervals until any answer comes back. */
@@ -89,61 +129,63 @@ export class Upstream {
     });
   }
 
-  #send(query: Message, { tcp, timeoutMs }: ExchangeOptions): Promise<Message> {
-    const bytes = encode(query);
+  async #send(query: Message, { tcp, timeoutMs }: ExchangeOptions): Promise<Message> {
+    const { transport } = this.#options.target;
+    if (transport === "https") return this.#overHttps(query, timeoutMs);
+    if (transport === "dns" && !tcp) return this.#overUdp(query, timeoutMs);
+    let answer: Message | undefined;
+    await this.#streams.ask(encode(query), timeoutMs, (packet) => (answer = answerIn(packet, query)) !== undefined);
+    if (answer === undefined) throw new Error(`${this.address} gave no answer`);
+    return answer;
+  }
+
+  async #overHttps(query: Message, timeoutMs: number): Promise<Message> {
+    const packet = await this.#https.ask(encode({ ...query, id: 0 }), timeoutMs);
+    const answer = answerIn(packet, { ...query, id: 0 });
+    if (answer === undefined) throw new Error(`${this.address} answered another question`);
+    return { ...answer, id: query.id };
+  }
+
+  #overUdp(query: Message, timeoutMs: number): Promise<Message> {
+    const { target, clock, settings } = this.#options;
+    const { host, port } = target;
     return new Promise((resolve, reject) => {
-      const done = (error?: Error, answer?: Message) => {
+      const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
+      let open = true;
+      const end = (act: () => void) => {
+        if (!open) return;
+        open = false;
         timer.cancel();
-        close();
-        if (answer === undefined) reject(error ?? new Error(`${this.address} gave no answer`));
-        else resolve(answer);
+        socket.close();
+        act();
       };
-      const take = (packet: Uint8Array) => {
-        const decoded = decode(packet);
+      const timer = clock.after(timeoutMs, () => end(() => reject(new Error(`${this.address} did not answer within ${timeoutMs} ms`))));
+      socket.on("error", (error) => end(() => reject(error)));
+      socket.on("message", (packet) => {
+        const answer = answerIn(packet, query);
         // Anything but the answer to this very question may be a forgery: the right one may still come.
-        if (decoded.kind === "ok" && answers(decoded.message, query)) done(undefined, decoded.message);
+        if (answer !== undefined) end(() => resolve(answer));
+      });
+      const send = () => {
+        // Connected: packets of others do not arrive, and a closed port is told at once.
+        socket.connect(port, host, () => open && socket.send(encode(query), (error) => void (error !== null && end(() => reject(error)))));
       };
-      const close = tcp ? this.#overTcp(bytes, take, done) : this.#overUdp(bytes, take, done);
-      const timer = this.#options.clock.after(timeoutMs, () => done(new Error(`${this.address} did not answer within ${timeoutMs} ms`)));
+      if (settings.sourceAddress === undefined) send();
+      else socket.bind({ port: 0, address: settings.sourceAddress }, send);
     });
-  }
-
-  #overUdp(bytes: Uint8Array, take: (packet: Uint8Array) => void, done: (error: Error) => void): () => void {
-    const { host, port } = this.#options;
-    const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
-    let closed = false;
-    socket.on("error", (error) => done(error));
-    socket.on("message", take);
-    // Connected: packets of others do not arrive, and a closed port is told at once.
-    socket.connect(port, host, () => closed || socket.send(bytes, (error) => void (error !== null && done(error))));
-    return () => {
-      if (!closed) socket.close();
-      closed = true;
-    };
-  }
-
-  #overTcp(bytes: Uint8Array, take: (packet: Uint8Array) => void, done: (error: Error) => void): () => void {
-    const { host, port } = this.#options;
-    const socket = connect({ host, port });
-    let received = Buffer.alloc(0);
-    socket.on("error", done);
-    socket.on("close", () => done(new Error(`${this.address} closed the connection without an answer`)));
-    socket.on("connect", () => {
-      const length = Buffer.alloc(2);
-      length.writeUInt16BE(bytes.length);
-      socket.write(Buffer.concat([length, bytes]));
-    });
-    socket.on("data", (chunk: Buffer) => {
-      received = Buffer.concat([received, chunk]);
-      if (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) take(received.subarray(2, 2 + received.readUInt16BE(0)));
-    });
-    return () => socket.destroy();
   }
 }
 
-function answers(message: Message, query: Message): boolean {
-  const [asked, echoed] = [query.questions[0], message.questions[0]];
-  if (!message.response || message.id !== query.id) return false;
-  if (asked === undefined || echoed === undefined) return asked === echoed || message.rcode !== 0;
-  return foldName(asked.name) === foldName(echoed.name) && asked.type === echoed.type && asked.class === echoed.class;
+function answerIn(packet: Uint8Array, query: Message): Message | undefined {
+  const decoded = decode(packet);
+  return decoded.kind === "ok" && isAnswerTo(query, decoded.message) ? decoded.message : undefined;
+}
+
+/** What is said between two neighbours only, and would be wrong to pass on (RFC 6891 6.2.5, RFC 7873, 7828, 7830). */
+const hopOptions: readonly number[] = [optionCodes.COOKIE, optionCodes.KEEPALIVE, optionCodes.PADDING];
+
+function withoutHopOptions(message: Message): Message {
+  const { edns } = message;
+  if (edns === undefined || edns.options.length === 0) return message;
+  return { ...message, edns: { ...edns, options: edns.options.filter(({ code }) => !hopOptions.includes(code)) } };
 }

@@ -1,95 +1,78 @@
-import { addressOfReverse } from "../../../decide/dns/reverse.ts";
-import { absolute, foldName, isWithin, matchZone } from "../../../decide/dns/name.ts";
-import { addressRecord, nameRecord, rcodes, recordTypes, type ResourceRecord } from "../../../decide/dns/records.ts";
-import { formatIp, parseIp } from "../../../lib/ip.ts";
-import { besideFile } from "../../corefile/sources.ts";
-import { zonesOrBlock } from "../../corefile/zones.ts";
+import { statSync } from "node:fs";
+import { parseIp } from "../../../lib/ip.ts";
+import { parseDuration } from "../../corefile/duration.ts";
 import type { TokenReader } from "../../corefile/reader.ts";
-import { failure, reply, type BlockContext, type DnsRequest, type Handler, type Next, type PluginEntry } from "../../plugin.ts";
-import { createReply } from "../../wire/message.ts";
+import { blockPath } from "../../corefile/sources.ts";
+import { zonesOrBlock } from "../../corefile/zones.ts";
+import type { PluginEntry } from "../../plugin.ts";
+import { HostsFile } from "./file.ts";
+import { hostsHandler } from "./handler.ts";
 
-/** Names and addresses in the form of /etc/hosts. */
-class HostsTable {
-  readonly #addresses = new Map<string, string[]>();
-  readonly #names = new Map<string, string[]>();
-
-  add(line: string): void {
-    const [address = "", ...names] = line.replace(/#.*$/, "").trim().split(/\s+/);
-    const ip = parseIp(address.split("%")[0] as string);
-    if (ip === undefined) return;
-    const text = formatIp(ip);
-    for (const name of names.map((one) => foldName(absolute(one)))) {
-      this.#addresses.set(name, [...(this.#addresses.get(name) ?? []), text]);
-      this.#names.set(text, [...(this.#names.get(text) ?? []), name]);
-    }
-  }
-
-  has(name: string): boolean {
-    return this.#addresses.has(name);
-  }
-
-  addresses(name: string): readonly string[] {
-    return this.#addresses.get(name) ?? [];
-  }
-
-  names(address: string): readonly string[] {
-    return this.#names.get(address) ?? [];
-  }
+export interface HostsSettings {
+  ttl: number;
+  reverse: boolean;
+  reloadMs: number;
+  fallthrough: readonly string[] | undefined;
+  /** A name that is there, asked for a type that this plugin does not have, goes on too. */
+  fallthroughUnsupported: boolean;
+  /** Lines of the Corefile itself. */
+  readonly inline: string[];
 }
 
-export const hosts: PluginEntry = { name: "hosts", setup };
+const systemFile = "/etc/hosts";
 
-function setup(reader: TokenReader, { zones, environment, configuration }: BlockContext) {
-  reader.next();
-  const args = reader.args();
-  const isFile = args[0] !== undefined && args[0].includes("/");
-  const named = zonesOrBlock(isFile ? args.slice(1) : args, zones);
-  const table = new HostsTable();
-  let ttl = 3600;
-  let fallthrough: readonly string[] | undefined;
-  while (reader.nextInBlock()) {
-    if (reader.value === "fallthrough") fallthrough = zonesOrBlock(reader.args(), ["."]);
-    else if (reader.value === "ttl") {
+export const hosts: PluginEntry = {
+  name: "hosts",
+  setup(reader, block) {
+    reader.next();
+    const args = reader.args();
+    const named = args.shift();
+    const zones = zonesOrBlock(args, block.zones);
+    const settings: HostsSettings = {
+      ttl: 3600,
+      reverse: true,
+      reloadMs: 5000,
+      fallthrough: undefined,
+      fallthroughUnsupported: false,
+      inline: [],
+    };
+    while (reader.nextInBlock()) readProperty(reader, settings);
+    if (settings.fallthroughUnsupported && settings.fallthrough === undefined)
+      throw reader.error("fallthrough_unsupported requires fallthrough");
+    const path = blockPath(block, named ?? systemFile);
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) block.environment.log.warn(`hosts: ${path} is a directory`);
+    const file = new HostsFile(path, settings, block.environment);
+    return { handlers: [hostsHandler(() => file.table, zones, settings, file)], start: () => file.start(), stop: () => file.stop() };
+  },
+};
+
+function readProperty(reader: TokenReader, settings: HostsSettings): void {
+  switch (reader.value) {
+    case "fallthrough":
+      settings.fallthrough = zonesOrBlock(reader.args(), ["."]);
+      return;
+    case "fallthrough_unsupported":
+      reader.exactly(0);
+      settings.fallthroughUnsupported = true;
+      return;
+    case "no_reverse":
+      settings.reverse = false;
+      return;
+    case "ttl": {
       const [text = ""] = reader.exactly(1);
       if (!/^\d+$/.test(text) || Number(text) < 1 || Number(text) > 65_535) throw reader.error(`ttl provided is invalid: '${text}'`);
-      ttl = Number(text);
-    } else if (reader.value === "no_reverse" || reader.value === "reload")
-      throw reader.error(`property '${reader.value}' of hosts is not supported here`);
-    else if (parseIp(reader.value) !== undefined) table.add([reader.value, ...reader.args()].join(" "));
-    else throw reader.error(`unknown property '${reader.value}'`);
-  }
-  if (isFile) {
-    const path = besideFile(configuration.file, args[0] as string);
-    try {
-      for (const line of environment.sources.readFile(path).split("\n")) table.add(line);
-    } catch (error) {
-      environment.log.warn(`hosts: ${path} cannot be read`, { error });
+      settings.ttl = Number(text);
+      return;
     }
-  }
-  return { handlers: [handler(table, named, ttl, fallthrough)] };
-}
-
-function handler(table: HostsTable, zones: readonly string[], ttl: number, fallthrough: readonly string[] | undefined): Handler {
-  function serveDNS(request: DnsRequest, next: Next) {
-    const { question, name, message } = request;
-    if (matchZone(zones, name) === undefined && question.type !== recordTypes.PTR) return next(request);
-    const records = find(name, question.name, question.type);
-    if (records.length > 0) return reply("hosts", createReply(message, { authoritative: true, answers: records }));
-    if (fallthrough?.some((zone) => isWithin(zone, name)) === true) return next(request);
-    if (table.has(name)) return reply("hosts", createReply(message, { authoritative: true }));
-    return question.type === recordTypes.PTR ? next(request) : failure(rcodes.NXDOMAIN);
-  }
-
-  function find(name: string, asked: string, type: number): readonly ResourceRecord[] {
-    if (type === recordTypes.PTR) {
-      const address = addressOfReverse(name);
-      return address === undefined ? [] : table.names(address).map((target) => nameRecord(asked, type, ttl, target));
+    case "reload": {
+      const [text = ""] = reader.exactly(1);
+      const ms = parseDuration(text);
+      if (ms === undefined || ms < 0) throw reader.error(`invalid duration for reload '${text}'`);
+      settings.reloadMs = ms;
+      return;
     }
-    return table
-      .addresses(name)
-      .map((address) => addressRecord(asked, ttl, address))
-      .filter((record) => record.type === type);
+    default:
+      if (parseIp(reader.value) === undefined) throw reader.error(`unknown property '${reader.value}'`);
+      settings.inline.push([reader.value, ...reader.args()].join(" "));
   }
-
-  return { name: "hosts", serveDNS };
 }

@@ -1,8 +1,9 @@
 /** Answers for the cluster's zones from the index; what it does not know may go on (`fallthrough`). */
-import { authority, lookup, type Answer, type DnsIndex, type LookupZone } from "../../../decide/dns/index.ts";
+import { authority, changeTag, lookup, type Answer, type DnsIndex, type LookupResult, type LookupZone } from "../../../decide/dns/index.ts";
 import { isWithin, matchZone } from "../../../decide/dns/name.ts";
 import { rcodes } from "../../../decide/dns/records.ts";
 import { after, type Awaitable, type DnsRequest, type Handler, type Next, type Outcome, type Reply } from "../../plugin.ts";
+import { extendedErrors, withReason } from "../../wire/extended-error.ts";
 import { createReply, type Message } from "../../wire/message.ts";
 
 export interface KubernetesHandlerOptions {
@@ -24,14 +25,20 @@ export function kubernetesHandler({ index, zones, fallthrough, synced }: Kuberne
     const { name, type } = request.question;
     const result = lookup(index, name, type, zone);
     if (result.kind === "answer")
-      return result.follow === undefined ? live(request, answerOf(result)) : follow(request, result, result.follow, zone);
+      return result.follow === undefined ? whole(request, zone, result, answerOf(result)) : follow(request, result, result.follow, zone);
     if (result.kind === "nameError" && goesOn(request.name)) return next(request);
     // Before the first list an unknown name may well exist: better no answer than a wrong one.
     const denial = synced() ? rcodes.NXDOMAIN : rcodes.SERVFAIL;
-    return live(request, {
-      rcode: result.kind === "nameError" ? denial : rcodes.NOERROR,
-      authorities: [authority(index, name, zone)],
-    });
+    const parts = { rcode: result.kind === "nameError" ? denial : rcodes.NOERROR, authorities: [authority(index, name, zone)] };
+    if (parts.rcode !== rcodes.SERVFAIL) return whole(request, zone, result, parts);
+    const reply = live(request, parts);
+    return { ...reply, message: withReason(reply.message, { code: extendedErrors.NOT_READY }) };
+  }
+
+  /** Nothing but the index says it: it holds until that changes. */
+  function whole(request: DnsRequest, zone: LookupZone, result: LookupResult, parts: Partial<Message>): Reply {
+    const reply = live(request, parts);
+    return synced() ? { ...reply, holds: { until: "change", tag: changeTag(request.name, zone, result), source: index } } : reply;
   }
 
   /** An alias that leaves the zone, with what its target has; when that cannot even be asked, no data. */
@@ -44,7 +51,7 @@ export function kubernetesHandler({ index, zones, fallthrough, synced }: Kuberne
     );
   }
 
-  return { name: "kubernetes", serveDNS };
+  return { name: "kubernetes", repeatable: true, serveDNS };
 }
 
 function answerOf({ records, additional }: Pick<Answer, "records" | "additional">): Partial<Message> {

@@ -1,15 +1,37 @@
 /** The `kubernetes` directive: options as a table of small functions. */
+import { everything, parseLabelSelector, selectsEverything, type LabelSelector } from "../../../api/selectors.ts";
 import { isReverseName } from "../../../decide/dns/reverse.ts";
+import { wholeZone } from "../../../decide/dns/whole-zone.ts";
 import type { LookupZone } from "../../../decide/dns/index.ts";
 import type { InformerFactory } from "../../../client/informer.ts";
 import { zonesOrBlock } from "../../corefile/zones.ts";
 import type { BlockContext, PluginEntry } from "../../plugin.ts";
 import type { TokenReader } from "../../corefile/reader.ts";
+import { parseDuration } from "../../corefile/duration.ts";
+import { nameServersAndSearch } from "../autopath/resolv-conf.ts";
+import { queryLabels, searchPath } from "./client-pod.ts";
 import { kubernetesHandler } from "./handler.ts";
 import { ClusterIndex } from "./index-feed.ts";
 
+/** Which cluster a Corefile means: the one that the server was started for, or one that it names. */
+export type ClusterTarget =
+  | { readonly kind: "kubeconfig"; readonly path: string; readonly context: string | undefined }
+  | {
+      readonly kind: "endpoint";
+      readonly url: string;
+      readonly tls: { readonly cert: string; readonly key: string; readonly ca: string } | undefined;
+    };
+
+export interface ClusterConnection {
+  readonly informers: InformerFactory;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
 export interface KubernetesSource {
   readonly informers: InformerFactory;
+  /** For a cluster that the Corefile names; absent: naming one is refused. */
+  readonly connect?: (target: ClusterTarget) => ClusterConnection;
   /** The address of the Service that clients ask: the zone's NS records name that. */
   readonly localAddresses: readonly string[];
 }
@@ -24,6 +46,12 @@ interface Settings {
   noEndpoints: boolean;
   /** Zones; undefined: no fallthrough. */
   fallthrough: readonly string[] | undefined;
+  /** Only objects with these labels. */
+  labels: LabelSelector;
+  namespaceLabels: LabelSelector;
+  endpoint: string | undefined;
+  tls: { readonly cert: string; readonly key: string; readonly ca: string } | undefined;
+  kubeconfig: { readonly path: string; readonly context: string | undefined } | undefined;
 }
 
 type Option = (reader: TokenReader, settings: Settings) => void;
@@ -69,22 +97,53 @@ const options: Readonly<Record<string, Option>> = {
   fallthrough(reader, settings) {
     settings.fallthrough = zonesOrBlock(reader.args(), ["."]);
   },
+  labels: (reader, settings) => void (settings.labels = readSelector(reader)),
+  namespace_labels: (reader, settings) => void (settings.namespaceLabels = readSelector(reader)),
+  endpoint(reader, settings) {
+    const [url] = reader.args();
+    if (url === undefined) throw reader.argumentError();
+    settings.endpoint = url;
+  },
+  tls(reader, settings) {
+    const [cert = "", key = "", ca = ""] = reader.exactly(3);
+    settings.tls = { cert, key, ca };
+  },
+  kubeconfig(reader, settings) {
+    const [path, context, ...more] = reader.args();
+    if (path === undefined || more.length > 0) throw reader.argumentError();
+    settings.kubeconfig = { path, context };
+  },
+  startup_timeout(reader) {
+    // Answers are SERVFAIL with a reason until the first list is there: nothing waits for it.
+    const [text = ""] = reader.args();
+    if (parseDuration(text) === undefined) throw reader.error(`failed to parse startup_timeout: ${text}`);
+  },
+  apiserver_qps: (reader) => number(reader),
+  apiserver_burst: (reader) => number(reader),
+  apiserver_max_inflight: (reader) => number(reader),
 };
 
+/** Accepted for Corefiles that have them: one list and one watch a resource need no throttle. */
+function number(reader: TokenReader): void {
+  const property = reader.value;
+  const [text = ""] = reader.exactly(1);
+  if (!/^-?\d+(\.\d+)?$/.test(text)) throw reader.error(`invalid ${property} "${text}"`);
+  if (Number(text) < 0) throw reader.error(`${property} must be >= 0`);
+}
+
+function readSelector(reader: TokenReader): LabelSelector {
+  const args = reader.args();
+  if (args.length === 0) throw reader.argumentError();
+  const parsed = parseLabelSelector(args.join(" "));
+  if (parsed.kind === "error") throw reader.error(`unable to parse label selector value: '${args.join(" ")}': ${parsed.message}`);
+  return parsed.selector;
+}
+
 /** CoreDNS's options that are not here: refused by name. */
-const absent = [
-  "endpoint",
-  "tls",
-  "kubeconfig",
-  "labels",
-  "namespace_labels",
-  "multicluster",
-  "transfer",
-  "startup_timeout",
-  "apiserver_qps",
-  "apiserver_burst",
-  "apiserver_max_inflight",
-];
+const absent: Readonly<Record<string, string>> = {
+  multicluster: "ServiceImports are no objects of this API; serve each cluster's zone and forward to it",
+  transfer: "use the transfer plugin",
+};
 
 export function kubernetes(source: KubernetesSource | undefined): PluginEntry {
   return { name: "kubernetes", setup: (reader, block) => setUp(reader, block, source) };
@@ -102,45 +161,99 @@ function setUp(reader: TokenReader, block: BlockContext, source: KubernetesSourc
     zonal: false,
     noEndpoints: false,
     fallthrough: undefined,
+    labels: everything,
+    namespaceLabels: everything,
+    endpoint: undefined,
+    tls: undefined,
+    kubeconfig: undefined,
   };
   const zones = zonesOrBlock(reader.args(), block.zones);
   while (reader.nextInBlock()) {
     const option = options[reader.value];
     if (option !== undefined) option(reader, settings);
-    else if (absent.includes(reader.value)) throw reader.error(`property '${reader.value}' of kubernetes is not supported here`);
+    else if (Object.hasOwn(absent, reader.value))
+      throw reader.error(`property '${reader.value}' of kubernetes is not supported here: ${absent[reader.value]}`);
     else throw reader.error(`unknown property '${reader.value}'`);
   }
+  if (settings.namespaces.size > 0 && !selectsEverything(settings.namespaceLabels))
+    throw reader.error("namespaces and namespace_labels cannot both be set");
   if (settings.zonal && settings.noEndpoints) throw reader.error("zonal requires the endpoint cache; remove noendpoints");
   const primary = zones.find((zone) => !isReverseName(zone));
   if (primary === undefined) throw reader.error("non-reverse zone name must be used");
   const { clock } = block.environment;
-  const index = new ClusterIndex(source.informers, {
+  const connection = connectionFor(reader, settings, source);
+  const index = new ClusterIndex(connection.informers, {
     now: () => clock.now(),
     endpoints: !settings.noEndpoints,
     pods: settings.pods === "verified",
+    labels: settings.labels,
+    namespaceLabels: settings.namespaceLabels,
   });
+  // Where the server really listens: the Service that has it as an endpoint is the one to name.
+  const localAddresses = () => {
+    const hosts = block.configuration.hosts();
+    return hosts.length > 0 ? hosts : source.localAddresses;
+  };
+  const { ttl, pods, namespaces, endpointPodNames, ignoreEmptyService, zonal } = settings;
   const lookupZones = zones.map((origin): LookupZone => ({
     origin,
     primary,
-    ttl: settings.ttl,
-    pods: settings.pods,
-    namespaces: settings.namespaces,
-    endpointPodNames: settings.endpointPodNames,
-    ignoreEmptyService: settings.ignoreEmptyService,
-    zonal: settings.zonal,
-    // Where the server really listens: the Service that has it as an endpoint is the one to name.
+    ttl,
+    pods,
+    namespaces,
+    endpointPodNames,
+    ignoreEmptyService,
+    zonal,
     get localAddresses() {
-      const hosts = block.configuration.hosts();
-      return hosts.length > 0 ? hosts : source.localAddresses;
+      return localAddresses();
     },
   }));
+  const zoneAt = (name: string) => lookupZones.find(({ origin }) => origin === name);
+  const hostSearch = searchOfThisMachine(block);
   return {
     handlers: [
       kubernetesHandler({ index: index.index, zones: lookupZones, fallthrough: settings.fallthrough, synced: () => index.synced }),
     ],
-    start: () => index.start(),
-    stop: () => index.stop(),
+    async start() {
+      await connection.start();
+      index.start();
+    },
+    async stop() {
+      index.stop();
+      await connection.stop();
+    },
     ready: () =>
       index.synced ? ({ ready: true } as const) : ({ ready: false, reason: "the cluster's Services have not been read yet" } as const),
+    zones: {
+      origins: () => zones,
+      records(origin: string) {
+        const zone = zoneAt(origin);
+        return zone === undefined || !index.synced ? undefined : wholeZone(index.index, zone);
+      },
+    },
+    labels: queryLabels(index.index, lookupZones),
+    searchPath: searchPath(index.index, primary, hostSearch),
+    external: { index: index.index, namespaces, endpointPodNames, localAddresses, synced: () => index.synced },
   };
+}
+
+function connectionFor(reader: TokenReader, { kubeconfig, endpoint, tls }: Settings, source: KubernetesSource): ClusterConnection {
+  if (kubeconfig === undefined && endpoint === undefined) {
+    return { informers: source.informers, start: async () => undefined, stop: async () => undefined };
+  }
+  if (source.connect === undefined)
+    throw reader.error("the cluster is given here: 'endpoint', 'tls' and 'kubeconfig' have no place in this Corefile");
+  return source.connect(
+    kubeconfig === undefined ? { kind: "endpoint", url: endpoint as string, tls } : { kind: "kubeconfig", ...kubeconfig },
+  );
+}
+
+/** Search domains that pods have from their node. */
+function searchOfThisMachine({ environment }: BlockContext): readonly string[] {
+  try {
+    return nameServersAndSearch(environment.sources.readFile("/etc/resolv.conf")).search;
+  } catch {
+    // A machine without one has no search domains.
+    return [];
+  }
 }

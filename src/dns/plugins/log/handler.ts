@@ -1,42 +1,44 @@
-import { className, rcodeName, typeName } from "../../../decide/dns/records.ts";
-import { matchZone } from "../../../decide/dns/name.ts";
-import { after, type Handler, type PluginEnvironment } from "../../plugin.ts";
-import { encode } from "../../wire/encode.ts";
+import { isWithin } from "../../../decide/dns/name.ts";
+import { rcodes, recordTypes } from "../../../decide/dns/records.ts";
+import { after, rcodeOf, type Handler, type Outcome, type PluginEnvironment } from "../../plugin.ts";
+import type { LineFormat } from "./format.ts";
 
-/** One line a query, in CoreDNS's common format. */
-export function logHandler(zones: readonly string[], { clock, log }: Pick<PluginEnvironment, "clock" | "log">): Handler {
+export type LogClass = "all" | "success" | "denial" | "error";
+
+export interface LogRule {
+  readonly zones: readonly string[];
+  readonly format: LineFormat;
+  /** Outcomes that are told. */
+  readonly classes: ReadonlySet<LogClass>;
+}
+
+/** One line a query, by the first rule whose zone holds the name. */
+export function logHandler(rules: readonly LogRule[], { clock, log }: Pick<PluginEnvironment, "clock" | "log">): Handler {
   const out = log.child("plugin/log");
   return {
     name: "log",
     serveDNS(request, next) {
-      if (matchZone(zones, request.name) === undefined) return next(request);
+      const rule = rules.find(({ zones }) => zones.some((zone) => isWithin(zone, request.name)));
+      if (rule === undefined) return next(request);
       const began = clock.monotonic();
       return after(next(request), (outcome) => {
-        const { client, message, question, size } = request;
-        const rcode = outcome.kind === "reply" ? outcome.message.rcode : outcome.kind === "none" ? outcome.rcode : 0;
-        const bytes = outcome.kind === "reply" ? encode(outcome.message).length : 12;
-        const flags = outcome.kind === "reply" ? flagText(outcome.message) : "-";
-        const asked = `"${typeName(question.type)} ${className(question.class)} ${question.name} ${client.protocol} ${size} ${message.edns?.dnssecOk === true} ${message.edns?.udpSize ?? 512}"`;
-        const seconds = ((clock.monotonic() - began) / 1000).toFixed(9);
-        out.info(`${client.address}:${client.port} - ${message.id} ${asked} ${rcodeName(rcode)} ${flags} ${bytes} ${seconds}s`);
+        if (rule.classes.has("all") || rule.classes.has(classOf(outcome)))
+          out.info(rule.format({ request, outcome, tookMs: clock.monotonic() - began }));
         return outcome;
       });
     },
   };
 }
 
-function flagText(message: {
-  readonly authoritative: boolean;
-  readonly truncated: boolean;
-  readonly recursionDesired: boolean;
-  readonly recursionAvailable: boolean;
-}): string {
-  const flags = [
-    "qr",
-    message.authoritative && "aa",
-    message.truncated && "tc",
-    message.recursionDesired && "rd",
-    message.recursionAvailable && "ra",
-  ];
-  return flags.filter(Boolean).join(",");
+/** CoreDNS `plugin/pkg/response/classify.go`. */
+export function classOf(outcome: Outcome): LogClass {
+  const rcode = rcodeOf(outcome);
+  if (outcome.kind === "reply" || outcome.kind === "transfer") {
+    const message = outcome.kind === "reply" ? outcome.message : outcome.messages[0];
+    const denied = message?.authorities.some(({ type }) => type === recordTypes.SOA) === true;
+    if (rcode === rcodes.NOERROR) return message?.answers.length === 0 && denied ? "denial" : "success";
+    if (rcode === rcodes.NXDOMAIN && denied) return "denial";
+    return "error";
+  }
+  return rcode === rcodes.NXDOMAIN ? "denial" : rcode === rcodes.NOERROR ? "success" : "error";
 }

@@ -1,28 +1,41 @@
 import { under } from "../../../decide/dns/name.ts";
-import { rcodes, recordTypes } from "../../../decide/dns/records.ts";
+import { recordTypes } from "../../../decide/dns/records.ts";
 import type { Timer } from "../../../lib/clock.ts";
-import { failure, type Awaitable, type DnsRequest, type Handler, type Next, type Outcome, type PluginEnvironment } from "../../plugin.ts";
+import {
+  failure,
+  type Awaitable,
+  type DnsRequest,
+  type ForwardTarget,
+  type Handler,
+  type Next,
+  type Outcome,
+  type PluginEnvironment,
+} from "../../plugin.ts";
+import { rcodes } from "../../../decide/dns/records.ts";
+import { createQuery } from "../../wire/message.ts";
 
 /** Upstream looks for this long after its start. */
 const watchMs = 30_000;
 
 /**
- * Whether questions that are forwarded come back. Once, a name that nobody else could ask is sent down the chain; seeing it arrive
- * again means that an upstream leads here. CoreDNS ends the program then; this one says so and refuses what would go round.
+ * Whether questions that are forwarded come back. Each server is sent a name that nobody else could ask; seeing one arrive means
+ * that this server leads here. CoreDNS ends the program then; this one says so, does not ask that server any more, and goes on.
  */
 export class LoopDetector implements Handler {
   readonly name = "loop";
   readonly #environment: Pick<PluginEnvironment, "clock" | "log" | "random">;
-  readonly #probe: string;
-  #probing: DnsRequest | undefined;
+  readonly #zone: string;
+  readonly #targets: () => readonly ForwardTarget[];
+  /** Name of a probe → the server that it was sent to. */
+  readonly #probes = new Map<string, ForwardTarget>();
   #timer: Timer | undefined;
   #watching = true;
-  #looping = false;
+  #probed = false;
 
-  constructor(zone: string, environment: Pick<PluginEnvironment, "clock" | "log" | "random">) {
+  constructor(zone: string, targets: () => readonly ForwardTarget[], environment: Pick<PluginEnvironment, "clock" | "log" | "random">) {
     this.#environment = environment;
-    const number = () => Math.floor(environment.random() * 2 ** 53);
-    this.#probe = under(`${number()}.${number()}`, zone);
+    this.#zone = zone;
+    this.#targets = targets;
   }
 
   begin(): void {
@@ -34,31 +47,36 @@ export class LoopDetector implements Handler {
   }
 
   serveDNS(request: DnsRequest, next: Next): Awaitable<Outcome> {
-    if (this.#watching && request.question.type === recordTypes.HINFO && request.name === this.#probe && request !== this.#probing) {
-      this.#found(request);
-    } else if (this.#watching && this.#probing === undefined) this.#ask(request, next);
-    if (this.#looping) return failure(rcodes.SERVFAIL, new Error("an upstream of this server leads back to it; see plugin/loop"));
+    if (!this.#watching) return next(request);
+    const target = request.question.type === recordTypes.HINFO ? this.#probes.get(request.name) : undefined;
+    if (target !== undefined) {
+      this.#found(request, target);
+      return failure(rcodes.SERVFAIL, new Error(`${target.address} leads back here; see plugin/loop`));
+    }
+    // With the first question that goes this way, so that nothing is sent by a server that nobody uses.
+    if (!this.#probed) this.#probe();
     return next(request);
   }
 
-  /** With the first question that goes this way, so that nothing is sent by a server that nobody uses. */
-  #ask(request: DnsRequest, next: Next): void {
-    const question = { name: this.#probe, type: recordTypes.HINFO, class: 1 };
-    const probing: DnsRequest = { ...request, name: this.#probe, question, message: { ...request.message, id: 0, questions: [question] } };
-    this.#probing = probing;
-    Promise.resolve(next(probing)).catch((error: unknown) =>
-      this.#environment.log.debug("the loop probe was not answered", { error: String(error) }),
-    );
+  #probe(): void {
+    this.#probed = true;
+    const { random } = this.#environment;
+    const number = () => Math.floor(random() * 2 ** 53);
+    for (const target of this.#targets()) {
+      const name = under(`${number()}.${number()}`, this.#zone);
+      this.#probes.set(name, target);
+      target.probe(createQuery(name, recordTypes.HINFO, { id: Math.floor(random() * 65_536) }));
+    }
   }
 
-  #found({ client }: DnsRequest): void {
-    if (this.#looping) return;
-    this.#looping = true;
+  #found({ client }: DnsRequest, target: ForwardTarget): void {
+    if (target.quarantined !== undefined) return;
+    target.quarantined = `${target.address} leads back to this server`;
     this.#environment.log
       .child("plugin/loop")
       .error(
-        `Loop (${client.address}:${client.port} -> this server) detected: an upstream that forward names leads back here. Its questions are refused until the Corefile changes`,
-        { probe: this.#probe },
+        `Loop (${client.address}:${client.port} -> this server) detected: the upstream ${target.address} leads back here. It is not asked until the Corefile changes`,
+        { zone: this.#zone },
       );
   }
 }

@@ -3,10 +3,11 @@ import { LoopDetector } from "./handler.ts";
 
 export const loop: PluginEntry = {
   name: "loop",
-  setup(reader, { zones, environment }) {
+  setup(reader, { zones, environment, instances }) {
     reader.next();
     if (reader.args().length > 0) throw reader.argumentError();
-    const detector = new LoopDetector(zones[0] ?? ".", environment);
+    const targets = () => instances().flatMap(({ instance }) => instance.upstreams?.() ?? []);
+    const detector = new LoopDetector(zones[0] ?? ".", targets, environment);
     return { handlers: [detector], start: () => detector.begin(), stop: () => detector.end() };
   },
 };

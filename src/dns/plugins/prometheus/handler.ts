@@ -7,6 +7,8 @@ export function prometheusHandler(zones: readonly string[], { clock, metrics }: 
   const requests = requestMetrics(metrics);
   return {
     name: "prometheus",
+    repeatable: true,
+    repeats: (request, outcome) => requests.repeated(request, matchZone(zones, request.name) ?? ".", outcome),
     serveDNS(request, next) {
       const zone = matchZone(zones, request.name) ?? ".";
       const began = clock.monotonic();

@@ -1,7 +1,7 @@
 /** CoreDNS's metrics of requests (plugin/metrics/vars): counts, sizes, durations and codes. */
 import { rcodeName, typeName } from "../../../decide/dns/records.ts";
 import type { MetricsRegistry } from "../../../lib/metrics.ts";
-import type { DnsRequest, Outcome } from "../../plugin.ts";
+import { rcodeOf, type DnsRequest, type Outcome, type Reply } from "../../plugin.ts";
 import { encode } from "../../wire/encode.ts";
 
 const sizes = [0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16e3, 32e3, 48e3, 64e3];
@@ -12,6 +12,8 @@ const known = new Set("AAAA A CNAME DNSKEY DS MX NSEC3 NSEC NS PTR RRSIG SOA SRV
 export interface RequestMetrics {
   /** `zone`: of the server block; `dropped` when no block took the request. `tookMs`: milliseconds. */
   count(request: DnsRequest, zone: string, outcome: Outcome, tookMs: number): void;
+  /** Counts the same again each time it is called, at the cost of the numbers alone. The time is what a copy takes: none. */
+  repeated(request: DnsRequest, zone: string, outcome: Reply): () => void;
 }
 
 export function requestMetrics(metrics: MetricsRegistry): RequestMetrics {
@@ -43,18 +45,37 @@ export function requestMetrics(metrics: MetricsRegistry): RequestMetrics {
     sizes,
   );
   return {
-    count({ client, server, question, size, message }, zone, outcome, tookMs) {
+    count({ client, server, question, size, message, view }, zone, outcome, tookMs) {
       const type = typeName(question.type);
       const family = client.address.includes(":") ? "2" : "1";
-      requests.labels(server, zone, "", client.protocol, family, known.has(type) ? type : "other").inc();
-      if (message.edns?.dnssecOk === true) dnssec.labels(server, zone, "").inc();
-      duration.labels(server, zone, "").observe(tookMs / 1000);
-      requestSize.labels(server, zone, "", client.protocol).observe(size);
+      requests.labels(server, zone, view, client.protocol, family, known.has(type) ? type : "other").inc();
+      if (message.edns?.dnssecOk === true) dnssec.labels(server, zone, view).inc();
+      duration.labels(server, zone, view).observe(tookMs / 1000);
+      requestSize.labels(server, zone, view, client.protocol).observe(size);
       if (outcome.kind === "drop") return;
       const replied = outcome.kind === "reply";
-      const rcode = rcodeName(replied ? outcome.message.rcode : outcome.rcode);
-      responses.labels(server, zone, "", rcode, replied ? outcome.plugin : "").inc();
-      if (replied) responseSize.labels(server, zone, "", client.protocol).observe(encode(outcome.message).length);
+      const by = replied || outcome.kind === "transfer" ? outcome.plugin : "";
+      responses.labels(server, zone, view, rcodeName(rcodeOf(outcome)), by).inc();
+      if (replied) responseSize.labels(server, zone, view, client.protocol).observe(encode(outcome.message).length);
+    },
+    repeated({ client, server, question, size, message, view }, zone, outcome) {
+      const type = typeName(question.type);
+      const family = client.address.includes(":") ? "2" : "1";
+      const counters = [
+        requests.labels(server, zone, view, client.protocol, family, known.has(type) ? type : "other"),
+        responses.labels(server, zone, view, rcodeName(outcome.message.rcode), outcome.plugin),
+        ...(message.edns?.dnssecOk === true ? [dnssec.labels(server, zone, view)] : []),
+      ];
+      const bytes = encode(outcome.message).length;
+      const took = duration.labels(server, zone, view);
+      const asked = requestSize.labels(server, zone, view, client.protocol);
+      const answered = responseSize.labels(server, zone, view, client.protocol);
+      return () => {
+        for (const counter of counters) counter.inc();
+        took.observe(0);
+        asked.observe(size);
+        answered.observe(bytes);
+      };
     },
   };
 }

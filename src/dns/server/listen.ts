@@ -1,0 +1,36 @@
+/** The listeners of one server group, by its transport. */
+import type { Transport } from "../corefile/zones.ts";
+import { listenGrpc } from "./grpc-listener.ts";
+import { listenHttps } from "./https-listener.ts";
+import type { Listener, ListenerOptions } from "./listener.ts";
+import { listenTcp, listenTls } from "./tcp-listener.ts";
+import { listenUdp } from "./udp-listener.ts";
+
+/** Throws FL_LISTEN. */
+export async function listen(transport: Transport, options: ListenerOptions): Promise<Listener> {
+  switch (transport) {
+    case "tls":
+      return await listenTls(options);
+    case "https":
+      return await listenHttps(options);
+    case "grpc":
+      return await listenGrpc(options);
+    case "dns":
+    case "quic":
+    case "https3":
+    case "unix":
+      return await listenDns(options);
+  }
+}
+
+/** UDP and TCP on one port; `port` 0 takes the same free one for both. */
+async function listenDns(options: ListenerOptions): Promise<Listener> {
+  const tcp = await listenTcp(options);
+  try {
+    const udp = await listenUdp({ ...options, port: tcp.port });
+    return { host: options.host, port: tcp.port, close: async () => void (await Promise.all([tcp.close(), udp.close()])) };
+  } catch (error) {
+    await tcp.close();
+    throw error;
+  }
+}

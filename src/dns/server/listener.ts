@@ -1,0 +1,53 @@
+/** What the DNS server needs of a socket: bytes in, bytes out; and what may be set about it. */
+import { errnoCode, FairleadError } from "../../lib/errors.ts";
+import type { Awaitable, ClientAddress, ListenSettings } from "../plugin.ts";
+import type { Answer } from "./answer.ts";
+
+/** Answers one packet; undefined: nothing is sent. */
+export type AnswerPacket = (packet: Uint8Array, client: ClientAddress) => Awaitable<Answer>;
+
+export interface Listener {
+  readonly host: string;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Makes listening sockets where another thread has to (another network namespace); they arrive as descriptors. Rejects with the system's error. */
+export interface SocketSource {
+  tcp(host: string, port: number): Promise<{ readonly fd: number; readonly port: number }>;
+  udp(host: string, port: number): Promise<{ readonly fd: number; readonly port: number }>;
+}
+
+export interface ListenerOptions {
+  /** Default: this thread binds. */
+  readonly sockets?: SocketSource;
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly answer: AnswerPacket;
+  readonly settings: ListenSettings;
+}
+
+export const defaultIdleMs = 10_000;
+/** For the next whole question of a client that has begun one. */
+export const defaultReadMs = 5000;
+export const maxConnections = 512;
+
+export function refused({ host, port }: Pick<ListenerOptions, "host" | "port">, error: Error): FairleadError {
+  const code = errnoCode(error);
+  const hint =
+    code === "EACCES"
+      ? "Ports below 1024 need root, or sysctl net.ipv4.ip_unprivileged_port_start."
+      : code === "EADDRINUSE"
+        ? "Another server listens there."
+        : undefined;
+  return new FairleadError("FL_LISTEN", `DNS cannot listen on ${host} port ${port} (${code ?? error.message})`, {
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+/** A client that is gone, or a socket that closes: there is nobody to tell. */
+export function ignore(): void {
+  return undefined;
+}

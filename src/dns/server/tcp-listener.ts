@@ -1,0 +1,69 @@
+/** DNS over TCP (RFC 7766) and over TLS (RFC 7858). */
+import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import type { ClientAddress, ListenSettings } from "../plugin.ts";
+import { ignore, maxConnections, refused, type Listener, type ListenerOptions } from "./listener.ts";
+import { readProxyHeader } from "./proxy-protocol.ts";
+import { StreamConnection } from "./stream-connection.ts";
+import { acceptsClient, tlsOptions } from "./tls-options.ts";
+
+const handshakeMs = 5000;
+
+export function listenTcp(options: ListenerOptions): Promise<Listener> {
+  const { answer, settings } = options;
+  const server = createServer({ noDelay: true }, (socket) => {
+    const client = clientOf(socket);
+    const proxy = settings.proxyProtocol;
+    if (proxy === undefined) return void new StreamConnection(socket, client, answer, settings);
+    readProxyHeader(socket, proxy, ({ source, begun }) => new StreamConnection(socket, { ...client, ...source }, answer, settings, begun));
+  });
+  return bound(server, options);
+}
+
+export function listenTls(options: ListenerOptions): Promise<Listener> {
+  const { answer, settings } = options;
+  const server = createTlsServer({ ...tlsOptions(settings.tls), ALPNProtocols: ["dot"], handshakeTimeout: handshakeMs, noDelay: true });
+  server.on("tlsClientError", ignore);
+  server.on("secureConnection", (socket: TLSSocket) => {
+    if (mayEnter(socket, settings)) void new StreamConnection(socket, { ...clientOf(socket), transport: "tls" }, answer, settings);
+    else socket.destroy();
+  });
+  return bound(server, options);
+}
+
+/** Whether the client's certificate, or that there is none, suits the `tls` directive. */
+export function mayEnter(socket: TLSSocket, { tls }: ListenSettings): boolean {
+  if (tls === undefined) return true;
+  const certificate = Object.keys(socket.getPeerCertificate()).length > 0;
+  return acceptsClient(tls, { certificate, verified: certificate && socket.authorized });
+}
+
+export function clientOf({ remoteAddress = "", remotePort = 0 }: Pick<Socket, "remoteAddress" | "remotePort">): ClientAddress {
+  return { address: remoteAddress, port: remotePort, protocol: "tcp" };
+}
+
+/** Listens; `close` ends the connections too. */
+export async function bound(server: Server, options: ListenerOptions): Promise<Listener> {
+  const { host, port, settings } = options;
+  const made = await options.sockets?.tcp(host, port).catch((error: Error) => Promise.reject(refused(options, error)));
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("error", ignore);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  server.maxConnections = settings.maxConnections ?? maxConnections;
+  return await new Promise((resolve, reject) => {
+    server.once("error", (error) => reject(refused(options, error)));
+    server.listen(made === undefined ? { host, port } : { fd: made.fd }, () => {
+      server.unref();
+      const { port: chosen } = made ?? (server.address() as { port: number });
+      const close = () =>
+        new Promise<void>((closed) => {
+          server.close(() => closed());
+          for (const socket of sockets) socket.destroy();
+        });
+      resolve({ host, port: chosen, close });
+    });
+  });
+}
