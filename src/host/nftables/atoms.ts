@@ -133,6 +133,7 @@ function writeIPv6(bytes: Uint8Array, offset: number, text: string): void {
     const group = Number.parseInt(text.slice(i, end), 16);
     bytes[at++] = group >> 8;
     bytes[at++] = group;
+    if (end + 1 === text.length) throw new TypeError(`no IPv6 address: ${text}`);
     i = end + 1;
     if (text.charCodeAt(i) === colon && end < text.length) {
       if (gap >= 0) throw new TypeError(`no IPv6 address: ${text}`);
@@ -140,16 +141,16 @@ function writeIPv6(bytes: Uint8Array, offset: number, text: string): void {
       i++;
     }
   }
-  if (gap >= 0) {
+  if (gap >= 0 && at < offset + 16) {
     bytes.copyWithin(offset + 16 - (at - gap), gap, at);
     bytes.fill(0, gap, offset + 16 - (at - gap));
-  } else if (at !== offset + 16) throw new TypeError(`no IPv6 address: ${text}`);
+  } else if (gap >= 0 || at !== offset + 16) throw new TypeError(`no IPv6 address: ${text}`);
 }
 
 /** Where the hexadecimal group that begins at `i` ends: at a colon, a dot or the end of the text. */
 function groupEnd(text: string, i: number): number {
   let end = i;
-  for (; end < text.length && end - i <= 4; end++) {
+  for (; end < text.length && end - i < 4; end++) {
     const code = text.charCodeAt(end);
     const hexadecimal = (code >= 48 && code <= 57) || (code >= 97 && code <= 102) || (code >= 65 && code <= 70);
     if (!hexadecimal) break;

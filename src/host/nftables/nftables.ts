@@ -2,6 +2,8 @@
 import type { Operation } from "../../lib/nftables/ruleset.ts";
 import { commit, type NetlinkSocket } from "../netlink/socket.ts";
 import { NetlinkWriter } from "../netlink/writer.ts";
+import { ENOBUFS } from "../syscalls/constants.ts";
+import { SystemError } from "../syscalls/system-error.ts";
 import { beginBatch, endBatch, writeOperation } from "./messages.ts";
 
 export interface Nftables {
@@ -23,7 +25,8 @@ export function openNftables(socket: NetlinkSocket): Nftables {
       beginBatch(writer.reset());
       for (const operation of operations) writeOperation(writer, operation);
       endBatch(writer);
-      commit(socket, writer);
+      const { acknowledged } = commit(socket, writer);
+      if (acknowledged.length === 0) throw new SystemError("netlink", ENOBUFS, "nftables transaction: no answer");
     },
     close: () => socket.close(),
   };

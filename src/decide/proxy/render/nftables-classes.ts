@@ -16,8 +16,11 @@ interface ClassState {
 
 /** Kept without users, per family. */
 const maxUnused = 64;
-/** Below the indices and ids that share the mark with the class; see `nftables-layout.ts`. */
-const maxClasses = 0xffff;
+/**
+ * Classes share the mark with indices and endpoint ids, and must not be read as one: where a client is not remembered, the mark
+ * still holds the class when the endpoint of that "id" is looked for. Indices and ids are below.
+ */
+const firstMark = 0x400_0000;
 
 export class ClassTable {
   readonly #layout: FamilyLayout;
@@ -68,8 +71,8 @@ export class ClassTable {
   }
 
   #freeMark(): number {
-    let mark = this.#marks.size + 1;
-    while (this.#marks.has(mark)) mark = mark === maxClasses ? 1 : mark + 1;
+    let mark = firstMark + this.#marks.size;
+    while (this.#marks.has(mark)) mark += 1;
     return mark;
   }
 

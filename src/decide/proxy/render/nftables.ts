@@ -116,7 +116,7 @@ export class NftablesRenderer {
     this.#apply(old, next, builder);
     if (next.addresses.size === 0) this.#journal.delete(this.#services, key);
     else this.#journal.set(this.#services, key, next);
-    return { taken, again };
+    return { taken, again: [...new Set(again)] };
   }
 
   /** The operations since the last call are in the kernel. */
