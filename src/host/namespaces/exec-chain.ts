@@ -36,7 +36,7 @@ export function execChain(options: ChainOptions, identity: Identity, tools: Chai
   const { user, noNewPrivileges } = options;
   const privileges = noNewPrivileges ? ["--no-new-privs"] : [];
   const setpriv = (...flags: readonly string[]) => [tools.setpriv, "--pdeathsig", "KILL", ...flags, "--"];
-  const userNamespace = (uid: number, gid: number) => [tools.unshare, "--user", `--map-user=${uid}`, `--map-group=${gid}`, "--"];
+  const userNamespace = (uid: number, gid: number) => [tools.unshare, "--user", `--map-user=${id(uid)}`, `--map-group=${id(gid)}`, "--"];
   const early = [
     ...(options.terminal ? [tools.setsid, "--ctty", "--"] : []),
     ...(options.procTarget === undefined ? [] : [tools.unshare, "--mount", `--mount-proc=${options.procTarget}`, "--"]),
@@ -57,8 +57,8 @@ export function execChain(options: ChainOptions, identity: Identity, tools: Chai
 }
 
 function ids(uid: number, gid: number, groups: readonly number[]): readonly string[] {
-  const supplementary = groups.length === 0 ? ["--clear-groups"] : ["--groups", groups.join(",")];
-  return ["--reuid", String(id(uid)), "--regid", String(id(gid)), ...supplementary.map(String)];
+  const supplementary = groups.length === 0 ? ["--clear-groups"] : ["--groups", groups.map(id).join(",")];
+  return ["--reuid", String(id(uid)), "--regid", String(id(gid)), ...supplementary];
 }
 
 /** The kernel takes -1 for "leave it". */
