@@ -59,8 +59,9 @@ export async function started(client: Client, pod: Pod, cluster: ClusterFile): P
   const stop = AbortSignal.timeout(startMs);
   try {
     for await (const event of client.watch(pods, { namespace, fieldSelector: `metadata.name=${name}`, signal: stop })) {
-      const phase = event.type === "DELETED" ? "deleted" : ((event.object as Pod).status?.phase ?? "");
-      if (phase === "Running") return await readRunFile(cluster, uid, stop);
+      const { spec, status } = event.object as Pod;
+      const phase = event.type === "DELETED" ? "deleted" : (status?.phase ?? "");
+      if (phase === "Running") return await readRunFile(runFiles(cluster, spec?.nodeName ?? "", uid), stop);
       if (phase !== "Pending" && phase !== "") break;
     }
   } catch (error) {
@@ -69,16 +70,29 @@ export async function started(client: Client, pod: Pod, cluster: ClusterFile): P
   throw new FairleadError("FL_RUNTIME", `the pod ${namespace}/${name} does not run: ${await reason(client, pod)}`);
 }
 
+/** Each node has a directory of its own; in loopback mode there is one node, and none. */
+function runFiles({ kubeconfig }: ClusterFile, nodeName: string, uid: string): readonly string[] {
+  const { pods: directory } = clusterPaths(dirname(kubeconfig));
+  return [join(directory, nodeName), directory].map((node) => join(node, "pods", uid, "run.json"));
+}
+
 /** The file comes with the process, the status by way of the API: either may be first. */
-async function readRunFile({ kubeconfig }: ClusterFile, uid: string, signal: AbortSignal): Promise<RunFile> {
-  const path = join(clusterPaths(dirname(kubeconfig)).pods, "pods", uid, "run.json");
+async function readRunFile(paths: readonly string[], signal: AbortSignal): Promise<RunFile> {
   for (;;) {
-    try {
-      return JSON.parse(readFileSync(path, "utf8")) as RunFile;
-    } catch (error) {
-      if (errnoCode(error) !== "ENOENT") throw error;
-      await sleep(realClock, 10, signal);
+    for (const path of paths) {
+      const text = readIfThere(path);
+      if (text !== undefined) return JSON.parse(text) as RunFile;
     }
+    await sleep(realClock, 10, signal);
+  }
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (errnoCode(error) === "ENOENT") return undefined;
+    throw error;
   }
 }
 
