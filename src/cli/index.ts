@@ -76,6 +76,7 @@ Examples:
   addExplain(program, terminal, report);
   addRun(program, terminal, report);
   addDoctor(program, terminal, report);
+  addDns(program, terminal, report);
   addDebug(program, terminal, report);
   addCompletion(program, terminal);
   return program;
@@ -301,6 +302,20 @@ function addLogs(program: Command, terminal: Terminal, report: Report): void {
 function count(value: string): number {
   if (/^\d{1,9}$/.test(value)) return Number(value);
   throw new FairleadError("FL_USAGE", `${JSON.stringify(value)} is no number of lines`);
+}
+
+/** Flags are coredns's, which commander cannot read: all words go on as they are. */
+function addDns(program: Command, terminal: Terminal, report: Report): void {
+  program
+    .command("dns")
+    .description("the DNS server by itself, with coredns's flags; check, plan, query, node-cache")
+    .argument("[words...]")
+    .allowUnknownOption()
+    .helpOption(false)
+    .action(async (words: readonly string[]) => {
+      const { dns } = await import("./dns.ts");
+      report(await dns(words, terminal));
+    });
 }
 
 function addDebug(program: Command, terminal: Terminal, report: Report): void {

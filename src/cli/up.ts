@@ -255,7 +255,10 @@ async function shutDown(cluster: Cluster | undefined, paths: ClusterPaths, optio
     terminal.note(`stopping: ${errorMessage(error)}`);
   }
   removeClusterFile(paths.clusterFile);
+  if (options.ephemeral) rmSync(registryPath(options.name).replace(/\.json$/, ".log"), { force: true });
   if (options.ephemeral || options.dataDir !== undefined) unregister(options.name);
-  if (options.ephemeral) rmSync(paths.root, { recursive: true, force: true });
+  if (options.ephemeral) {
+    rmSync(paths.root, { recursive: true, force: true });
+  }
   step?.done(options.ephemeral ? "Stopped; nothing is left" : `Stopped; its objects are kept in ${paths.root}`);
 }

@@ -92,26 +92,14 @@ function scenario(kubectl: Kubectl): void {
   });
 
   // kubectl speaks SPDY until 1.28, can be told to use WebSocket in 1.29, and does from 1.30 or 1.31 on.
-  const speaksWebSocket = Number(kubectl.minor.slice(2)) >= 29;
-
-  const overSpdy = speaksWebSocket ? undefined : test;
-  const overWebSocket = speaksWebSocket ? test : undefined;
-
-  overSpdy?.("exec over SPDY is refused by name", async () => {
-    const { code, stderr } = await run("-n shop exec deploy/webapp -- node -p 6*7");
-    expect(code).toBe(1);
-    expect(stderr).toContain("SPDY");
-    expect(stderr).toContain("WebSocket");
-  });
-
-  overWebSocket?.("exec carries output and exit code", async () => {
+  test("exec carries output and exit code", async () => {
     expect(await ok("-n shop exec deploy/webapp -- node -p 6*7")).toBe("42\n");
     const failed = await run("-n shop exec deploy/webapp -- node -e process.exit(3)");
     expect(failed.code).toBe(3);
     expect(failed.stderr).toContain("command terminated with exit code 3");
   });
 
-  overWebSocket?.("exec -i passes standard input", async () => {
+  test("exec -i passes standard input", async () => {
     expect(await ok("-n shop exec -i deploy/webapp -- cat", "through the pipe\n")).toBe("through the pipe\n");
   });
 

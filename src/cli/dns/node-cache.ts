@@ -1,0 +1,3 @@
+export async function nodeCache(): Promise<number> {
+  return 1;
+}

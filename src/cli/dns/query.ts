@@ -1,0 +1,3 @@
+export async function query(): Promise<number> {
+  return 1;
+}
