@@ -28,8 +28,9 @@ function inNamespace(program: string, ...args: string[]): string {
 
 const median = (list: readonly number[]) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] as number;
 const directory = mkdtempSync(join(tmpdir(), "fairlead-bench-"));
-const hasNft = spawnSync("nft", ["--version"]).status === 0;
-if (!hasNft) console.log("nft is not installed: no comparison (apt-get install nftables)");
+// As an ordinary user nft cannot send so much at once ("Message too long"); we send it in parts.
+const hasNft = process.getuid?.() === 0 && spawnSync("nft", ["--version"]).status === 0;
+if (!hasNft) console.log("no comparison: nft is not installed (apt-get install nftables), or this is not root");
 
 console.log(
   "Services × 5 | cold ms | nft -f ms | ratio | longest slice ms | memory MB | one change µs p50 p99 | with plan µs p50 p99 | by nft -f ms | text MB",
