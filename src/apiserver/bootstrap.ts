@@ -4,10 +4,11 @@
  */
 import type { Draft, KubeObject } from "../api/object.ts";
 import type { UserInfo } from "../api/request.ts";
-import { endpoints, endpointSlices, namespaces, services, type Resource } from "../api/resources.ts";
+import { clusterRoleBindings, clusterRoles, endpoints, endpointSlices, namespaces, services, type Resource } from "../api/resources.ts";
 import { isAlreadyExists } from "../api/status.ts";
 import type { Endpoints, EndpointSlice, Namespace, Service } from "../api/types.ts";
 import { parseIp } from "../lib/ip.ts";
+import { defaultClusterRoleBindings, defaultClusterRoles } from "./auth/rbac/default-policy.ts";
 import type { Registry, WriteContext } from "./registry/registry.ts";
 
 const systemNamespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
@@ -30,6 +31,14 @@ export async function createSystemObjects(registryOf: RegistryOf, clusterIP: str
     ensure(registryOf(namespaces), undefined, { metadata: { name: each } } satisfies Namespace),
   );
   await Promise.all([...spaces, ensure(registryOf(services), namespace, kubernetesService(clusterIP))]);
+}
+
+/** The default roles. What is there stays as it is, as if every role had `autoupdate: "false"`: only a missing one is made anew. */
+export async function createDefaultRoles(registryOf: RegistryOf): Promise<void> {
+  await Promise.all([
+    ...defaultClusterRoles.map((role) => ensure(registryOf(clusterRoles), undefined, role as KubeObject)),
+    ...defaultClusterRoleBindings.map((binding) => ensure(registryOf(clusterRoleBindings), undefined, binding as KubeObject)),
+  ]);
 }
 
 function kubernetesService(clusterIP: string): Service {

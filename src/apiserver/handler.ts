@@ -3,12 +3,13 @@
  * wrong becomes a Status; the caller never sees an exception.
  */
 import type { ApiHandler, ApiRequest, ApiResponse } from "../api/request.ts";
-import { internalError, noPathError, StatusError } from "../api/status.ts";
+import { internalError, noPathError, StatusError, unavailableError } from "../api/status.ts";
 import type { Clock } from "../lib/clock.ts";
 import { errorMessage, FairleadError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
 import { authorize, type Authorizer } from "./auth/authorizer.ts";
+import { impersonated } from "./auth/impersonation.ts";
 import { isOpenIdPath, type Tokens } from "./auth/token-authenticator.ts";
 import type { Documents } from "./documents.ts";
 import { answer, respond } from "./encode/respond.ts";
@@ -27,6 +28,8 @@ export interface HandlerOptions {
   readonly address: () => string;
   readonly version: ServerVersion;
   readonly health: () => HealthChecks;
+  /** What fails from then on is nobody's fault. */
+  readonly stopping: () => boolean;
   readonly metrics: MetricsRegistry;
   readonly clock: Clock;
   readonly log: Logger;
@@ -41,13 +44,16 @@ export class Handler implements ApiHandler {
     this.#metrics = requestMetrics(options.metrics);
   }
 
-  async handle(request: ApiRequest): Promise<ApiResponse> {
-    const { clock, log } = this.#options;
+  async handle(received: ApiRequest): Promise<ApiResponse> {
+    const { clock, log, authorizer } = this.#options;
     const began = clock.monotonic();
-    const info = requestInfo(request);
+    const info = requestInfo(received);
+    let request = received;
     let response: ApiResponse;
     try {
-      authorize(this.#options.authorizer, request.user, info);
+      const user = impersonated(authorizer, received.user, received.headers);
+      if (user !== received.user) request = { ...received, user };
+      authorize(authorizer, user, info);
       response = await this.#route(request, info);
     } catch (error) {
       response = failed(this.#statusOf(error, request));
@@ -94,6 +100,7 @@ export class Handler implements ApiHandler {
     if (error instanceof StatusError) return error;
     const fields = { method: request.method, path: request.path, error: errorMessage(error) };
     if (error instanceof FairleadError) {
+      if (this.#options.stopping()) return unavailableError("the server is shutting down");
       this.#options.log.error("request failed", { ...fields, code: error.code });
       return internalError(error.message);
     }

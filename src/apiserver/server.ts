@@ -9,7 +9,7 @@ import { kinds as builtInKinds } from "../api/kinds/index.ts";
 import { reviewKinds } from "../api/kinds/reviews.ts";
 import type { KindSpec } from "../api/kind.ts";
 import type { ApiHandler, ApiRequest, ApiResponse } from "../api/request.ts";
-import { groupResource, services, type Resource } from "../api/resources.ts";
+import { clusterRoleBindings, groupResource, services, type Resource } from "../api/resources.ts";
 import type { Service } from "../api/types.ts";
 import { isReady, type Component, type Readiness } from "../component/component.ts";
 import { realClock, type Clock } from "../lib/clock.ts";
@@ -23,9 +23,13 @@ import { admissionPlugins } from "./admission/index.ts";
 import type { TokenAuthenticator } from "./auth/authenticate.ts";
 import type { Authorizer } from "./auth/authorizer.ts";
 import { fixedAuthorizer } from "./auth/fixed-authorizer.ts";
+import { nodeAuthorizer } from "./auth/node-authorizer.ts";
+import { rbacAuthorizer } from "./auth/rbac/authorizer.ts";
+import { escalationCheck } from "./auth/rbac/escalation.ts";
+import { mastersAuthorizer, unionAuthorizer } from "./auth/union-authorizer.ts";
 import { Tokens } from "./auth/token-authenticator.ts";
 import type { Certificates } from "./auth/certificates.ts";
-import { createSystemObjects, publishEndpoint, type Address } from "./bootstrap.ts";
+import { createDefaultRoles, createSystemObjects, publishEndpoint, type Address } from "./bootstrap.ts";
 import { Documents } from "./documents.ts";
 import { Handler } from "./handler.ts";
 import type { HealthChecks } from "./health.ts";
@@ -117,6 +121,8 @@ class Server implements ApiServer {
   readonly #handler: Handler;
   readonly #tokens: Tokens;
   readonly #authorizer: Authorizer;
+  /** The kinds of RBAC are served; without them rights are fixed. */
+  readonly #hasRoles: boolean;
   #certificates: Promise<Certificates> | undefined;
   #authority: string | undefined;
   #listener: Promise<Listener> | undefined;
@@ -133,11 +139,13 @@ class Server implements ApiServer {
     this.#allocator = allocatorOf(options, this.#random);
     this.#store = createStore({ backend: options.backend, clock: this.#clock, log: this.#log, metrics: this.#metrics });
     const kinds = options.kinds ?? builtInKinds;
-    const admission = admissionPlugins(this.#store);
+    this.#hasRoles = kinds.some(({ resource }) => groupResource(resource) === groupResource(clusterRoleBindings));
+    const rbac = rbacAuthorizer(this.#store);
+    this.#authorizer = this.#hasRoles ? unionAuthorizer(mastersAuthorizer, nodeAuthorizer(this.#store), rbac) : fixedAuthorizer;
+    const admission = [...admissionPlugins(this.#store), ...(this.#hasRoles ? [escalationCheck(rbac)] : [])];
     this.#registries = new Map(kinds.map((kind) => [registryKey(kind.resource), this.#registry(kind, admission)]));
     const registryOf = (group: string, version: string, plural: string) => this.#registries.get(registryKey({ group, version, plural }));
     this.#tokens = this.#createTokens();
-    this.#authorizer = fixedAuthorizer;
     const router = new ResourceRouter({
       registryOf,
       authorizer: this.#authorizer,
@@ -158,6 +166,7 @@ class Server implements ApiServer {
       address,
       version,
       health: () => this.#checks(),
+      stopping: () => this.#state === "stopped",
       metrics: this.#metrics,
       clock: this.#clock,
       log: this.#log,
@@ -200,7 +209,10 @@ class Server implements ApiServer {
     const certificates = this.#options.certificatesAtStart === true ? this.#ensureCertificates() : undefined;
     await Promise.all([this.#store.open(), certificates]);
     await this.#adoptServices();
-    await createSystemObjects(this.#bootstrapRegistry, this.kubernetesClusterIP);
+    await Promise.all([
+      createSystemObjects(this.#bootstrapRegistry, this.kubernetesClusterIP),
+      ...(this.#hasRoles ? [createDefaultRoles(this.#bootstrapRegistry)] : []),
+    ]);
     this.#state = "ready";
   }
 

@@ -71,6 +71,10 @@ export type StoreWriteResult =
 
 export interface ResourceStore {
   get(key: string): CachedObject | undefined;
+  /** Everything, or a namespace, as of now and in the order of keys: for who must decide at once and keeps what he makes of it. */
+  items(namespace?: string): readonly CachedObject[];
+  /** The revision of the last change to this resource. */
+  readonly changed: number;
   /**
    * Gives way to others during a long filtered list, but the result is of one revision.
    * Throws StatusErrors: 410 Expired for a token or revision out of the window, 400 for a malformed token, 504 for a

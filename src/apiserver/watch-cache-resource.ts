@@ -39,6 +39,8 @@ const bookmarkMilliseconds = 60_000;
 
 export class ResourceCache {
   readonly index = new KeyIndex();
+  /** The revision of the last change. */
+  changed: number;
   readonly #options: ResourceCacheOptions;
   readonly #window: EventWindow;
   /** `*`, `ns/` or a key → who watches it. */
@@ -47,6 +49,7 @@ export class ResourceCache {
   constructor(options: ResourceCacheOptions) {
     this.#options = options;
     this.#window = new EventWindow(options.window, options.floor);
+    this.changed = options.floor;
   }
 
   /** Takes over a committed write; `current` undefined: deleted. */
@@ -55,6 +58,7 @@ export class ResourceCache {
     if (current === undefined) this.index.remove(key);
     else this.index.put(current);
     this.#window.push(event);
+    this.changed = revision;
     // For an object without a namespace the second is "", which nobody watches.
     for (const scope of [everything, key.slice(0, key.indexOf("/") + 1), key]) {
       for (const watcher of this.#watchers.get(scope) ?? []) this.#deliver(watcher, event);

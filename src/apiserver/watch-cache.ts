@@ -121,6 +121,10 @@ class WatchCache implements Store {
     const cache = () => this.#cache(name);
     return {
       get: (key) => cache().index.get(key),
+      items: (namespace) => cache().index.range(namespace),
+      get changed() {
+        return cache().changed;
+      },
       list: async (options = {}) => cache().list(options),
       get count() {
         return cache().index.size;

@@ -9,6 +9,7 @@ import type { Pod } from "../../api/types.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { authorize, type Authorizer } from "../auth/authorizer.ts";
+import { impersonated } from "../auth/impersonation.ts";
 import { requestInfo, type ResourceRequest } from "../request-info.ts";
 import type { Registry } from "../registry/registry.ts";
 import { acceptSpdy, offeredVersions } from "../streams/spdy-upgrade.ts";
@@ -38,10 +39,12 @@ export async function upgrade(call: UpgradeCall): Promise<void> {
   // A POST has a body, empty as it is; the connection is ours when that is read.
   call.request.resume();
   const info = requestInfo(call.api);
-  authorize(call.pods.authorizer, call.api.user, info);
+  const { authorizer } = call.pods;
+  const user = impersonated(authorizer, call.api.user, call.api.headers);
+  authorize(authorizer, user, info);
   if (info.kind !== "resource" || info.plural !== pods.plural || info.group !== "" || info.name === undefined) throw noPathError();
   // A WebSocket begins with a GET; whoever may only read must not get in by it (feature gate `AuthorizePodWebsocketUpgradeCreatePermission`).
-  authorize(call.pods.authorizer, call.api.user, { ...info, verb: "create" });
+  authorize(authorizer, user, { ...info, verb: "create" });
   const pod = call.pods.registry(pods).get(info.namespace, info.name).object() as Pod;
   switch (info.subresource) {
     case "exec":
