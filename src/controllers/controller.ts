@@ -22,6 +22,12 @@ export interface ControllerOptions {
   readonly rootCA?: string;
   /** Milliseconds without a sign of life after which a node counts as gone. Default 50,000, as upstream's `--node-monitor-grace-period`. */
   readonly nodeMonitorGracePeriod?: number;
+  /** Ranges of the cluster's Services, for the ServiceCIDR `kubernetes`. Default: none, and no such object. */
+  readonly serviceClusterIPRanges?: readonly string[];
+  /** Where PersistentVolumes of the StorageClass `standard` are made. Default: nowhere, and there is no such class. */
+  readonly volumeDirectory?: string;
+  /** Removes the directory of a volume whose claim is gone. Default: it stays. */
+  readonly removeVolumeDirectory?: (path: string) => Promise<void>;
   /** Finished pods kept at most. Default 12500, as upstream's `--terminated-pod-gc-threshold`. */
   readonly terminatedPodThreshold?: number;
   /** Where Services of type LoadBalancer get their addresses from. Absent: nowhere, they stay `<pending>`. */

@@ -11,6 +11,7 @@ import { jobController } from "./job/controller.ts";
 import { loadBalancerController } from "./loadbalancer/controller.ts";
 import { namespaceController } from "./namespace/controller.ts";
 import { nodeLifecycleController } from "./nodelifecycle/controller.ts";
+import { persistentVolumeController } from "./persistentvolume/controller.ts";
 import { podGcController } from "./pod-gc/controller.ts";
 import { replicaSetController, replicationController } from "./replicaset/controller.ts";
 import { rootCaController } from "./root-ca/controller.ts";
@@ -19,6 +20,7 @@ import { schedulerController } from "./scheduler/controller.ts";
 import { serviceSelectorController } from "./serviceselector/controller.ts";
 import { serviceAccountController } from "./serviceaccount/controller.ts";
 import { statefulSetController } from "./statefulset/controller.ts";
+import { systemObjectsController } from "./systemobjects/controller.ts";
 import { taintEvictionController } from "./tainteviction/controller.ts";
 
 export type { ControllerContext, ControllerEntry, ControllerOptions } from "./controller.ts";
@@ -42,6 +44,8 @@ export const controllers: readonly ControllerEntry[] = [
   namespaceController,
   garbageCollector,
   podGcController,
+  systemObjectsController,
+  persistentVolumeController,
   nodeLifecycleController,
   taintEvictionController,
   runPodsController,
