@@ -1,11 +1,11 @@
 /** The network namespaces that the thread holds: makes, wires, finds and takes away the fabric, nodes and pods. */
-import { closeSync, existsSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync } from "node:fs";
 import { setTimeout } from "node:timers";
 import { deleteLinkGroup, setLinkGroup } from "../netlink/route.ts";
 import { commit, NETLINK_ROUTE, openNetlink, type NetlinkSocket } from "../netlink/socket.ts";
 import { NetlinkWriter, NLM_F_ACK } from "../netlink/writer.ts";
 import type { Libc } from "../syscalls/libc.ts";
-import { errnoCode } from "../../lib/errors.ts";
+import { createKernelSettings, type KernelSettings } from "./kernel-settings.ts";
 import type { Place } from "./place.ts";
 import type { NamespaceId, Results } from "./protocol.ts";
 import * as topology from "./topology.ts";
@@ -48,6 +48,7 @@ export class Networks {
   readonly #writer = new NetlinkWriter();
   readonly #fabric: Held;
   readonly #members = new Map<NamespaceId, Node | Pod>();
+  readonly #settings: KernelSettings;
   #nextId = fabricId + 1;
   #nextLink = firstLink;
 
@@ -55,6 +56,7 @@ export class Networks {
     this.#libc = libc;
     this.#place = place;
     this.#root = options.root;
+    this.#settings = createKernelSettings(libc);
     this.families = existsSync("/proc/sys/net/ipv6") ? [4, 6] : [4];
     this.#nodeCIDRs = this.#usable(options.nodeCIDRs);
     this.fabricPlan = topology.planFabric(this.#nodeCIDRs);
@@ -127,6 +129,12 @@ export class Networks {
     this.#commit(node.netlink);
   }
 
+  /** `net/ipv4/ip_forward` and the like. */
+  set(id: NamespaceId, name: string, value: string): void {
+    this.enter(id);
+    this.#settings.write(name, value);
+  }
+
   /** Of a node or a pod; of one that is gone already: nothing. */
   remove(id: NamespaceId): void {
     const member = this.#members.get(id);
@@ -175,7 +183,7 @@ export class Networks {
   #create(router: boolean): number {
     const fd = this.#place.createNetwork();
     const settings = topology.namespaceSettings({ router, ipv6: this.families.includes(6), root: this.#root });
-    for (const [name, value] of settings) setKernel(name, value);
+    for (const [name, value] of settings) this.#settings.write(name, value);
     return fd;
   }
 
@@ -225,21 +233,5 @@ export class Networks {
     const member = this.#member(id);
     if (member.kind !== "node") throw new Error("not a node");
     return member;
-  }
-}
-
-const settingName = /^net\/[a-z0-9_.:@/-]+$/i;
-
-/** Below /proc/sys, of the namespace where the thread is. Only `net/…` is a namespace's own. */
-export function setKernel(name: string, value: string): void {
-  if (!settingName.test(name) || name.includes("..")) throw new TypeError(`no kernel setting of a network: ${name}`);
-  try {
-    writeFileSync(`/proc/sys/${name}`, value, { flag: "r+" });
-  } catch (error) {
-    throw Object.assign(new Error(`${name} = ${value}: ${(error as Error).message}`), {
-      code: errnoCode(error) ?? "EIO",
-      errno: (error as NodeJS.ErrnoException).errno ?? -5,
-      syscall: "sysctl",
-    });
   }
 }

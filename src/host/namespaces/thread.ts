@@ -5,7 +5,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { openNetlinkDescriptor } from "../netlink/socket.ts";
 import { loadLibc, type Libc } from "../syscalls/libc.ts";
 import type { Identity } from "./exec-chain.ts";
-import { Networks, setKernel } from "./networks.ts";
+import { Networks } from "./networks.ts";
 import { createPlace, LostError } from "./place.ts";
 import { describeFailure, type FromThread, type Operation, type Results, type ThreadOptions, type ToThread } from "./protocol.ts";
 import { bindSocket, startConnecting } from "./sockets.ts";
@@ -64,8 +64,7 @@ class World {
         networks.enter(operation.namespace);
         return { fd: openNetlinkDescriptor(this.#libc, operation.protocol) };
       case "sysctl":
-        networks.enter(operation.namespace);
-        return void setKernel(operation.name, operation.value);
+        return void networks.set(operation.namespace, operation.name, operation.value);
       case "spawn":
         networks.enter(operation.namespace);
         return this.#start(operation.options);

@@ -59,6 +59,7 @@ describe("messages", () => {
   test("a node's own side ends what is no pod of its range", () => {
     expect(labels((writer) => topology.writeNodeSide(writer, fabric, node))).toEqual([
       "set link 1 up",
+      "set link 2 without link-local address",
       "set link 2 up",
       "add address 10.250.0.3",
       "add address fd00:10:250::3",
@@ -81,6 +82,7 @@ describe("messages", () => {
     ]);
     expect(labels((writer) => topology.writePodSide(writer, pod))).toEqual([
       "set link 1 up",
+      "set link 2 without link-local address",
       "set link 2 up",
       "add address 10.244.3.7",
       "add neighbour 169.254.1.1",

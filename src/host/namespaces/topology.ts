@@ -36,18 +36,9 @@ export function namespaceSettings(options: {
     // Unprivileged ping. Rootless, group 0 is the only one that exists in our user namespace.
     ["net/ipv4/ping_group_range", root ? "0 2147483647" : "0 0"],
     ...(router ? routerSettings.ipv4 : []),
-    ...(ipv6 ? memberSettings.ipv6 : []),
     ...(ipv6 && router ? routerSettings.ipv6 : []),
   ];
 }
-
-const memberSettings = {
-  ipv6: [
-    ["net/ipv6/conf/default/accept_ra", "0"],
-    // No link-local addresses: they would cost a second of duplicate address detection, and nobody uses them.
-    ["net/ipv6/conf/default/addr_gen_mode", "1"],
-  ],
-} as const;
 
 const routerSettings = {
   ipv4: [
@@ -60,6 +51,8 @@ const routerSettings = {
   ipv6: [
     ["net/ipv6/conf/all/forwarding", "1"],
     ["net/ipv6/icmp/ratelimit", "0"],
+    // Of links that are made up at once; see `withoutOwnAddress`.
+    ["net/ipv6/conf/default/addr_gen_mode", "1"],
   ],
 } as const;
 
@@ -147,7 +140,7 @@ export function deleteNodeLink(writer: NetlinkWriter, node: NodePlan): void {
 /** In the node: its way to everything else. What is no pod of its own range goes nowhere, lest it bounce between the two routers. */
 export function writeNodeSide(writer: NetlinkWriter, fabric: FabricPlan, node: NodePlan): void {
   route.setLinkUp(writer, route.loopbackIndex);
-  route.setLinkUp(writer, uplinkIndex);
+  setUplinkUp(writer, node.addresses);
   for (const address of node.addresses) route.addAddress(writer, { address, index: uplinkIndex });
   for (const via of fabric.hostAddresses) {
     route.addNeighbour(writer, { address: via, index: uplinkIndex, mac: routerMac });
@@ -181,13 +174,18 @@ export function deletePodRoutes(writer: NetlinkWriter, pod: PodPlan): void {
 /** In the pod. */
 export function writePodSide(writer: NetlinkWriter, pod: PodPlan): void {
   route.setLinkUp(writer, route.loopbackIndex);
-  route.setLinkUp(writer, uplinkIndex);
+  setUplinkUp(writer, pod.addresses);
   for (const address of pod.addresses) {
     const via = podGateway[familyOf(address)];
     route.addAddress(writer, { address, index: uplinkIndex });
     route.addNeighbour(writer, { address: via, index: uplinkIndex, mac: routerMac });
     route.addRoute(writer, { destination: everything[familyOf(address)], index: uplinkIndex, via });
   }
+}
+
+function setUplinkUp(writer: NetlinkWriter, addresses: readonly string[]): void {
+  if (addresses.some((address) => familyOf(address) === 6)) route.withoutOwnAddress(writer, uplinkIndex);
+  route.setLinkUp(writer, uplinkIndex);
 }
 
 export function single(address: string): string {

@@ -26,7 +26,10 @@ export const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFLA_LINKINFO = 18;
 const IFLA_GROUP = 27;
+const IFLA_AF_SPEC = 26;
 const IFLA_NET_NS_FD = 28;
+const IFLA_INET6_ADDR_GEN_MODE = 8;
+const IN6_ADDR_GEN_MODE_NONE = 1;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
@@ -91,6 +94,17 @@ function linkAttributes(writer: NetlinkWriter, end: LinkEnd, mtu: number): void 
 
 export function setLinkUp(writer: NetlinkWriter, index: number): void {
   interfaceHeader(writer.message(RTM_NEWLINK, 0, `set link ${index} up`), index, IFF_UP, IFF_UP);
+}
+
+/**
+ * No IPv6 address comes of itself: a link-local one would cost a second of duplicate address detection, and nobody here uses
+ * it. Before `setLinkUp`.
+ */
+export function withoutOwnAddress(writer: NetlinkWriter, index: number): void {
+  interfaceHeader(writer.message(RTM_NEWLINK, 0, `set link ${index} without link-local address`), index, 0, 0);
+  const families = writer.beginNest(IFLA_AF_SPEC);
+  const inet6 = writer.beginNest(AF_INET6);
+  writer.attributeU8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE).endNest(inet6).endNest(families);
 }
 
 /** Takes the other end with it, and both ends' addresses, routes and neighbours. */

@@ -21,6 +21,12 @@ export const MNT_DETACH = 2;
 export const AT_FDCWD = -100;
 export const AT_RECURSIVE = 0x8000;
 export const MOUNT_ATTR_RDONLY = 1;
+export const MOUNT_ATTR_NOSUID = 2;
+export const MOUNT_ATTR_NODEV = 4;
+export const MOUNT_ATTR_NOEXEC = 8;
+export const FSOPEN_CLOEXEC = 1;
+export const FSCONFIG_CMD_CREATE = 6;
+export const FSMOUNT_CLOEXEC = 1;
 
 export const CLOSE_RANGE_CLOEXEC = 4;
 

@@ -108,6 +108,9 @@ function bindLibc(koffi: Koffi) {
     epoll_create1: lazily<[number]>("int epoll_create1(int)"),
     epoll_ctl: lazily<[number, number, number, Uint8Array]>("int epoll_ctl(int, int, int, void*)"),
     epoll_wait: lazily<[number, Uint8Array, number, number]>("int epoll_wait(int, void*, int, int)"),
+    fsopen: lazily<[number, string, number]>("int64_t syscall(int64_t, const char*, unsigned int)"),
+    fsconfig: lazily<[number, number, number, null, null, number]>("int64_t syscall(int64_t, int, unsigned int, const char*, void*, int)"),
+    fsmount: lazily<[number, number, number, number]>("int64_t syscall(int64_t, int, unsigned int, unsigned int)"),
     closeRange: lazily<[number, number, number, number]>("int64_t syscall(int64_t, unsigned int, unsigned int, unsigned int)"),
     waitid: lazily<[number, number, Uint8Array, number]>("int waitid(int, uint32_t, void*, int)"),
     close: lazily<[number]>("int close(int)"),
@@ -155,6 +158,17 @@ function bindLibc(koffi: Koffi) {
     /** The C library has no wrapper. Both paths may be `.`: the old root then lies over the new one until it is unmounted. */
     pivotRoot(newRoot: string, putOld: string): void {
       must(native.pivotRoot(process.arch === "x64" ? 155 : 41, text(newRoot), text(putOld)), "pivot_root", newRoot);
+    },
+    /** A new file system of the type that is mounted nowhere: it is reached through its descriptor and ends with it (Linux 5.2). */
+    detachedMount(type: string): number {
+      const context = must(native.fsopen(430, text(type), c.FSOPEN_CLOEXEC), "fsopen", type);
+      try {
+        must(native.fsconfig(431, context, c.FSCONFIG_CMD_CREATE, null, null, 0), "fsconfig", type);
+        const attributes = c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOEXEC;
+        return must(native.fsmount(432, context, c.FSMOUNT_CLOEXEC, attributes), "fsmount", type);
+      } finally {
+        native.close(context);
+      }
     },
     /** Sets MOUNT_ATTR_… flags of the mount at `path` and, with AT_RECURSIVE, of all below it (Linux 5.12). */
     mountSetattr(path: string, flags: number, set: number): void {
