@@ -234,3 +234,20 @@ export async function udpClient(
     close: () => socket.close(),
   };
 }
+
+/** The errno that a connected UDP socket gets for its datagram. */
+export async function refusedUdp(from: NetworkNamespace, address: string, host: string, port: number): Promise<string> {
+  const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
+  const { fd } = await from.bindUdp(address, 0);
+  await new Promise<void>((ready) => socket.bind({ fd }, ready));
+  await new Promise<void>((ready) => socket.connect(port, host, ready));
+  const code = await new Promise<string>((resolve) => {
+    socket.once("error", (error) => resolve(errnoCode(error) ?? String(error)));
+    // A refusal may be held back by the kernel's limit for ICMP: ask again.
+    const again = setInterval(() => socket.send("hello"), 1000);
+    socket.once("error", () => clearInterval(again));
+    socket.send("hello");
+  });
+  socket.close();
+  return code;
+}

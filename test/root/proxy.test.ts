@@ -1,7 +1,9 @@
 /** Service traffic through the kernel's tables: real TCP and UDP, IPv4 and IPv6, between pods, nodes and the outside. */
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { askTcp, startRig, tcpPort, udpClient, udpPort, unsupported, type Rig } from "./proxy-rig.ts";
+import { askTcp, refusedUdp, startRig, tcpPort, udpClient, udpPort, unsupported, type Rig, type RigPod } from "./proxy-rig.ts";
+
+const total = (counts: ReadonlyMap<string, number>) => [...counts.values()].reduce((sum, count) => sum + count, 0);
 
 const why = unsupported();
 if (why !== "") console.log(`test/root/proxy: ${why}: skipped`);
@@ -78,6 +80,7 @@ describe.skipIf(why !== "")("the nftables proxy", { timeout: 120_000 }, () => {
     await rig.settled();
     expect(await askTcp(rig.pods.b.network, ip, 80)).toBe("ECONNREFUSED");
     expect(await askTcp(rig.nodes[1] as never, ip, 80)).toBe("ECONNREFUSED");
+    expect(await refusedUdp(rig.pods.b.network, rig.pods.b.addresses[family] as string, ip, 53)).toBe("ECONNREFUSED");
     rig.endpoints("empty", [rig.pods.c]);
     await rig.settled();
     expect(await askTcp(rig.pods.b.network, ip, 80)).toBe(`c ${rig.pods.b.addresses[family]}`);
@@ -125,6 +128,34 @@ describe.skipIf(why !== "")("the nftables proxy", { timeout: 120_000 }, () => {
       if ((await askTcp(rig.pods.b.network, ip, 80)) !== first) return;
     }
     expect.unreachable("fifteen times the same endpoint after the timeout");
+  });
+
+  test("endpoints come and go under load: no connection fails", async () => {
+    const { a, b, c } = rig.pods;
+    rig.service("rolling", { clusterIPs: ["10.96.0.15", "fd00:10:96::15"], ports: http });
+    const sets = [[a], [a, b], [b], [b, c], [c], [a, b, c], [a, c]];
+    rig.endpoints("rolling", [a]);
+    await rig.settled();
+    const over = new AbortController();
+    const seen = new Map<string, number>();
+    const client = async (host: string) => {
+      while (!over.signal.aborted) {
+        const answer = (await askTcp(b.network, host, 80)).split(" ")[0] as string;
+        seen.set(answer, (seen.get(answer) ?? 0) + 1);
+      }
+    };
+    const clients = ["10.96.0.15", "fd00:10:96::15", "10.96.0.15", "fd00:10:96::15"].map(client);
+    for (let round = 0; round < 140; round++) {
+      rig.endpoints("rolling", sets[round % sets.length] as RigPod[]);
+      await rig.settled();
+      // So that connections are made at each state, not only at the last.
+      const before = total(seen);
+      while (total(seen) < before + 3) await new Promise((later) => setImmediate(later));
+    }
+    over.abort();
+    await Promise.all(clients);
+    expect([...seen.keys()].sort()).toEqual(["a", "b", "c"]);
+    expect(total(seen)).toBeGreaterThan(400);
   });
 
   describe("UDP", () => {

@@ -48,15 +48,11 @@ const neverOut: Readonly<
 function familyOperations(family: TableFamily, { tcp, udp, hostAddresses, ownAddresses = [], clusterCIDRs }: EgressOptions): Operation[] {
   const isOf = (address: string) => address.includes(":") === (family === "ip6");
   const table = { family, name: egressTableName };
-  const renew: Operation[] = [
-    { kind: "addTable", table },
-    { kind: "deleteTable", table },
-  ];
   const listeners = (["tcp", "udp"] as const).flatMap((protocol) => {
     const found = { tcp, udp }[protocol].find(({ address }) => isOf(address));
     return found === undefined ? [] : [outwards(protocol, found)];
   });
-  if (listeners.length === 0) return renew;
+  if (listeners.length === 0) return [];
   const to = (value: string, ...then: Statement[]): Statement[] => [
     { kind: "match", field: family === "ip" ? "ip daddr" : "ip6 daddr", operator: "==", value },
     ...then,
@@ -76,7 +72,9 @@ function familyOperations(family: TableFamily, { tcp, udp, hostAddresses, ownAdd
     [refused],
   ];
   return [
-    ...renew,
+    // Adding first makes the deletion good also where there is nothing to delete.
+    { kind: "addTable", table },
+    { kind: "deleteTable", table },
     { kind: "addTable", table },
     ...chainOperations(refuseChain, refuseRules),
     ...chainOperations("nat-prerouting", rules, { type: "nat", hook: "prerouting", priority: -100 }),

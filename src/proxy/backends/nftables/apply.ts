@@ -17,7 +17,7 @@ import { splitOperations } from "../../../decide/proxy/render/split.ts";
 import type { Conntrack } from "../../../host/conntrack/conntrack.ts";
 import type { Nftables } from "../../../host/nftables/nftables.ts";
 import { errnoCode, errorMessage } from "../../../lib/errors.ts";
-import { joinHostPort } from "../../../lib/ip.ts";
+import { joinHostPort, type IpFamily } from "../../../lib/ip.ts";
 import type { Logger } from "../../../lib/log.ts";
 import type { AddressProblem, Applied, Backend, DialResult, DialTarget, ServiceChange } from "../backend.ts";
 
@@ -28,6 +28,8 @@ export interface KernelOptions {
   readonly conntrack?: Conntrack;
   /** Where Services may get addresses: those that none has are dropped. */
   readonly serviceCIDRs: readonly string[];
+  /** Those that the kernel has. Default: both. */
+  readonly families?: readonly IpFamily[];
   /** Connects from inside the namespace, where the rules are. Absent: `dial` is refused. */
   readonly connect?: (target: { readonly host: string; readonly port: number }) => Promise<Socket>;
   /** False for addresses that are not of this network. Default: all but 127.0.0.0/8 and ::1. */
@@ -204,8 +206,8 @@ export class NftablesBackend implements Backend {
   }
 
   #makeRenderer(): NftablesRenderer {
-    const { node, serviceCIDRs, serves = notLoopback } = this.#options;
-    return new NftablesRenderer({ node, serviceCIDRs, serves });
+    const { node, serviceCIDRs, families, serves = notLoopback } = this.#options;
+    return new NftablesRenderer({ node, serviceCIDRs, serves, ...(families === undefined ? {} : { families }) });
   }
 }
 
