@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { configMaps, leases, nodes, pods, services } from "../api/resources.ts";
-import type { Container, PodSpec } from "../api/types.ts";
+import type { Container, Node, Pod, PodSpec } from "../api/types.ts";
 import { FakeCluster } from "./fake-cluster.ts";
 import { createKubelet, type Kubelet, type KubeletOptions } from "./kubelet.ts";
 import { createFunctionRuntime, type FunctionHandler } from "./runtime/function/function-runtime.ts";
@@ -468,4 +468,21 @@ test("fields without effect are reported once", async () => {
   expect(told).toHaveLength(1);
   expect(told[0]?.message).toContain("spec.hostNetwork (");
   expect(told[0]?.message).toContain("spec.containers[0].resources.limits (");
+});
+
+test("verdicts that others write over a living node's and its pods' are put right", async () => {
+  await startFunctions({ hello: () => createServer() });
+  makePod("web", { image: "hello", ports: [{ containerPort: 8080 }] });
+  await isReady("web");
+  const pod = getPod("web");
+  const unready = (pod?.status?.conditions ?? []).map((one) => (one.type === "Ready" ? { ...one, status: "False" } : one));
+  // The kubelet's own write has returned: what is older than that is only late.
+  await new Promise((resolve) => setImmediate(resolve));
+  cluster.update(pods, { ...(getPod("web") as Pod), status: { ...pod?.status, conditions: unready } });
+  await until(() => Number(getPod("web")?.metadata.resourceVersion) === Number(pod?.metadata.resourceVersion) + 2);
+  expect(conditionOf("web", "Ready")).toBe("True");
+  const node = cluster.get(nodes, { name: "n1" }) as Node;
+  const unknown = (node.status?.conditions ?? []).map((one) => (one.type === "Ready" ? { ...one, status: "Unknown" } : one));
+  cluster.update(nodes, { ...node, status: { ...node.status, conditions: unknown } });
+  await until(() => cluster.get(nodes, { name: "n1" })?.status?.conditions?.find(({ type }) => type === "Ready")?.status === "True");
 });

@@ -3,7 +3,7 @@
  * questions about them. All it knows of the cluster comes through the informers; all it does goes through a `Runtime`.
  */
 import { join } from "node:path";
-import { configMaps, pods, secrets } from "../api/resources.ts";
+import { configMaps, nodes, pods, secrets } from "../api/resources.ts";
 import type { NodeAgent, PodRef } from "../api/node-agent.ts";
 import type { KubeObject } from "../api/object.ts";
 import type { NodeAddress, Pod } from "../api/types.ts";
@@ -58,6 +58,8 @@ export interface KubeletOptions {
   /** How long containers may take to end when the node stops, in ms; default 3000. */
   readonly shutdownGraceMs?: number;
   readonly maxPods?: number;
+  /** Of the node's Lease; default 10,000. */
+  readonly heartbeatMs?: number;
   readonly backOff?: BackOffPolicy;
   readonly clock?: Clock;
   readonly log?: Logger;
@@ -102,6 +104,7 @@ class NodeKubelet implements Kubelet {
       clock: this.#context.clock,
       log: this.#log,
       node: nodeInput(options, this.#context.machine),
+      ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
     });
     const { logs, clock } = this.#context;
     const { runtime } = options;
@@ -123,6 +126,7 @@ class NodeKubelet implements Kubelet {
         updated: (pod) => this.#seen(pod),
         deleted: (pod) => this.#workers.get(pod.metadata.uid ?? "")?.removed(),
       }),
+      informers.informer(nodes).addHandlers({ updated: (node) => this.#registration.seen(node) }),
       this.#context.sources.configMaps.addHandlers(this.#pokeUsers(configMaps.plural)),
       this.#context.sources.secrets.addHandlers(this.#pokeUsers(secrets.plural)),
     );

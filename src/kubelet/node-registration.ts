@@ -11,8 +11,9 @@ import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { nodeObject, nodeStatus, type NodeInput } from "./node-object.ts";
 
-const heartbeatMs = 10_000;
-const leaseSeconds = 40;
+const defaultHeartbeatMs = 10_000;
+/** A lease holds for as many heartbeats. */
+const leaseBeats = 4;
 const reportMs = 300_000;
 const leaseNamespace = "kube-node-lease";
 
@@ -21,6 +22,8 @@ export interface NodeRegistrationOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly node: NodeInput;
+  /** Default 10,000. */
+  readonly heartbeatMs?: number;
 }
 
 export class NodeRegistration {
@@ -28,6 +31,7 @@ export class NodeRegistration {
   #timer: Timer | undefined;
   #stopped = false;
   #reportedAt = 0;
+  #correcting = false;
   #node: Node | undefined;
   #beating: Promise<void> = Promise.resolve();
 
@@ -62,6 +66,23 @@ export class NodeRegistration {
     await this.#beating;
   }
 
+  /** Somebody else has written the Node: what they say of its conditions is put right, for this node lives. */
+  seen(node: Node): void {
+    if (this.#stopped || this.#node === undefined || node.metadata.name !== this.#options.node.nodeName) return;
+    if (sameConditions(node, this.#node) || this.#correcting) return;
+    this.#correcting = true;
+    this.#beating = this.#beating
+      .then(async () => {
+        this.#node = await this.#report(node);
+      })
+      .catch((error: unknown) => this.#options.log.warn("the node's status was not put right yet", { error: errorMessage(error) }))
+      .finally(() => (this.#correcting = false));
+  }
+
+  get #heartbeatMs(): number {
+    return this.#options.heartbeatMs ?? defaultHeartbeatMs;
+  }
+
   /** The Node of a former run: labels and status are brought up to date, the rest stays as it is. */
   async #adopt(wanted: Node): Promise<Node> {
     const { client, log, node } = this.#options;
@@ -92,7 +113,7 @@ export class NodeRegistration {
     } catch (error) {
       log.warn("the node's heartbeat failed; it is tried again", { error: errorMessage(error) });
     }
-    if (!this.#stopped) this.#timer = clock.after(heartbeatMs, () => (this.#beating = this.#beat()));
+    if (!this.#stopped) this.#timer = clock.after(this.#heartbeatMs, () => (this.#beating = this.#beat()));
   }
 
   async #renewLease(): Promise<void> {
@@ -114,7 +135,7 @@ export class NodeRegistration {
       apiVersion: "coordination.k8s.io/v1",
       kind: "Lease",
       metadata: { namespace: leaseNamespace, name: node.nodeName, ownerReferences: [owner] },
-      spec: { holderIdentity: node.nodeName, leaseDurationSeconds: leaseSeconds, renewTime },
+      spec: { holderIdentity: node.nodeName, leaseDurationSeconds: Math.ceil((this.#heartbeatMs * leaseBeats) / 1000), renewTime },
     };
     try {
       await client.create(leases, lease);
@@ -123,4 +144,10 @@ export class NodeRegistration {
       if (!isAlreadyExists(error) && !isConflict(error) && !isNotFound(error)) throw error;
     }
   }
+}
+
+/** Of those that this node reports; others may add their own. */
+function sameConditions(a: Node, b: Node): boolean {
+  const stateOf = (node: Node, type: string) => node.status?.conditions?.find((condition) => condition.type === type)?.status;
+  return (b.status?.conditions ?? []).every(({ type, status }) => stateOf(a, type) === status);
 }

@@ -78,6 +78,7 @@ export class PodWorker {
       pod.metadata.labels !== this.#pod.metadata.labels || pod.metadata.annotations !== this.#pod.metadata.annotations;
     this.#pod = pod;
     this.#containers.setPod(pod);
+    this.#context.statuses.observe(pod);
     if (annotationsOrLabels && readsObjects(pod)) this.#sandbox.refreshVolumes();
     this.poke();
   }

@@ -23,6 +23,8 @@ interface Entry {
   readonly pod: Pod;
   wanted: PodStatus;
   written: PodStatus | undefined;
+  /** Of the object after our last write. */
+  version: string;
   writing: Promise<void> | undefined;
 }
 
@@ -39,9 +41,24 @@ export class StatusWriter {
   set(pod: Pod, status: PodStatus): void {
     const uid = pod.metadata.uid ?? "";
     let entry = this.#entries.get(uid);
-    if (entry === undefined) this.#entries.set(uid, (entry = { pod, wanted: status, written: pod.status, writing: undefined }));
+    if (entry === undefined)
+      this.#entries.set(uid, (entry = { pod, wanted: status, written: pod.status, version: "", writing: undefined }));
+    if (entry.writing === undefined && same(status, entry.written)) return;
     entry.wanted = status;
-    if (entry.writing === undefined && !same(status, entry.written)) entry.writing = this.#write(uid, entry);
+    entry.writing ??= this.#write(uid, entry);
+  }
+
+  /**
+   * The API has this now. Where somebody wrote another verdict over ours (the node was thought dead), ours is written again
+   * (upstream `needsReconcile`). What is older than our last write is only late.
+   */
+  observe(pod: Pod): void {
+    const uid = pod.metadata.uid ?? "";
+    const entry = this.#entries.get(uid);
+    if (entry === undefined || entry.writing !== undefined) return;
+    if (!isNewer(pod.metadata.resourceVersion, entry.version) || sameVerdicts(pod.status, entry.wanted)) return;
+    entry.written = pod.status;
+    entry.writing = this.#write(uid, entry);
   }
 
   /** Resolves when the newest status of the pod is written, or the pod is gone. */
@@ -63,7 +80,7 @@ export class StatusWriter {
     do {
       const status = entry.wanted;
       try {
-        await this.#patch(entry.pod, status, entry.written);
+        entry.version = await this.#patch(entry.pod, status, entry.written);
         entry.written = status;
         pauseMs = 50;
       } catch (error) {
@@ -76,9 +93,11 @@ export class StatusWriter {
     entry.writing = undefined;
   }
 
-  async #patch({ metadata: { namespace, name = "", uid } }: Pod, status: PodStatus, old: PodStatus | undefined): Promise<void> {
+  async #patch({ metadata: { namespace, name = "", uid } }: Pod, status: PodStatus, old: PodStatus | undefined): Promise<string> {
     const patch = { metadata: { uid }, status: statusPatch(status, old) };
-    await this.#options.client.patch(pods, { namespace, name }, "application/strategic-merge-patch+json", patch, { subresource: "status" });
+    const ref = { namespace, name };
+    const written = await this.#options.client.patch(pods, ref, "application/strategic-merge-patch+json", patch, { subresource: "status" });
+    return written.metadata.resourceVersion ?? "";
   }
 }
 
@@ -99,6 +118,19 @@ function withoutStaleText(condition: Condition, old: PodStatus | undefined): obj
   const before = old?.conditions?.find(({ type }) => type === condition.type);
   const stale = (["reason", "message"] as const).filter((key) => condition[key] === undefined && before?.[key] !== undefined);
   return stale.length === 0 ? condition : { ...condition, ...Object.fromEntries(stale.map((key) => [key, null])) };
+}
+
+/** Versions count upwards (KEP-5504). */
+function isNewer(version: string | undefined, than: string): boolean {
+  return /^\d+$/.test(version ?? "") && /^\d+$/.test(than) && BigInt(version as string) > BigInt(than);
+}
+
+const ownConditions: ReadonlySet<string> = new Set(["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady"]);
+
+function sameVerdicts(found: PodStatus | undefined, own: PodStatus): boolean {
+  const stateOf = (type: string) => found?.conditions?.find((condition) => condition.type === type)?.status;
+  const same = (own.conditions ?? []).every(({ type, status }) => !ownConditions.has(type) || stateOf(type) === status);
+  return same && found?.phase === own.phase;
 }
 
 function same(a: PodStatus, b: PodStatus | undefined): boolean {

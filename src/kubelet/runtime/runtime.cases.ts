@@ -57,7 +57,7 @@ export async function start(rig: RuntimeRig, given: Partial<Container>, options:
   const container: Container = { name: "main", image: "busybox", ...given };
   const object: Pod = {
     metadata: { name: pod.name, namespace: pod.namespace, uid: pod.uid },
-    spec: { containers: [container], ...options.spec },
+    spec: { ...options.spec, containers: [container] },
   };
   await runtime.setUpPod(pod, object);
   const chunks: Buffer[] = [];
@@ -333,6 +333,29 @@ const isolatedRuntime: readonly RuntimeCase[] = [
       const client = `const s = require('net').connect(80, '${b.pod.ip}'); s.on('data', (d) => console.log(String(d), s.localAddress)); s.on('error', (e) => { console.log(e.code) })`;
       assert.equal((await exec(a, ["node", "-e", client])).output, `hi ${a.pod.ip}\n`);
       for (const one of both) await one.remove();
+    },
+  },
+  {
+    name: "hostPort: TCP and UDP of the node lead to the pod, a taken one is refused, and it is free again afterwards",
+    async run(rig) {
+      const script =
+        "require('net').createServer((s) => s.end('tcp')).listen(81); const u = require('dgram').createSocket('udp4'); u.on('message', (m, r) => u.send('udp ' + m, r.port, r.address)); u.bind(82, () => console.log('up'))";
+      const ports = [
+        { containerPort: 81, hostPort: 8181, hostIP: "127.0.0.1" },
+        { containerPort: 82, hostPort: 8182, protocol: "UDP" },
+      ];
+      const server = { image: "node", command: ["node", "-e", script], ports };
+      const started = await start(rig, server);
+      await until(() => started.output().includes("up"));
+      const onNode = await start(rig, { ...waits, image: "node" }, { spec: { hostNetwork: true } });
+      const ask = `require('net').connect(8181, '127.0.0.1').on('data', (d) => console.log(String(d)));
+        const u = require('dgram').createSocket('udp4'); u.on('message', (m, r) => { console.log(String(m), r.address, r.port); u.close(); }); u.send('x', 8182, '10.250.0.1')`;
+      const { output } = await exec(onNode, ["node", "-e", ask]);
+      assert.deepEqual(output.trim().split("\n").sort(), ["tcp", "udp x 10.250.0.1 8182"]);
+      await assert.rejects(start(rig, server), /hostPort 127\.0\.0\.1:8181\/TCP is in use/);
+      await started.remove();
+      await onNode.remove();
+      await (await start(rig, server)).remove();
     },
   },
   {

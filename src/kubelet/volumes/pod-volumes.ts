@@ -19,6 +19,7 @@ export class PodVolumes {
   readonly #directory: string;
   /** volume → its place on the host. */
   readonly #places = new Map<string, string>();
+  readonly #readOnly = new Set<string>();
   #versions = 0;
 
   /** `directory` is the pod's own, and removed with it. */
@@ -51,7 +52,7 @@ export class PodVolumes {
           kind: "error",
           message: `failed to prepare subPath for volumeMount ${JSON.stringify(mount.name)} of container ${JSON.stringify(container.name)}`,
         };
-      mounts.push({ mountPath: mount.mountPath, source, readOnly: mount.readOnly === true });
+      mounts.push({ mountPath: mount.mountPath, source, readOnly: mount.readOnly === true || this.#readOnly.has(mount.name) });
     }
     return { kind: "ok", mounts: mounts.sort((a, b) => a.mountPath.split("/").length - b.mountPath.split("/").length) };
   }
@@ -74,6 +75,7 @@ export class PodVolumes {
       return undefined;
     }
     const claim = claimNameOf(input.pod, volume);
+    if (volume.persistentVolumeClaim?.readOnly === true) this.#readOnly.add(volume.name);
     if (claim !== undefined) return this.#setUpClaim(volume.name, input.sources.claim(claim));
     const content = volumeFiles(volume, input);
     if (content === undefined) return `volumes of type ${volumeType(volume)} are not supported by this node`;

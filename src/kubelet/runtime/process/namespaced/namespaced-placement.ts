@@ -9,11 +9,13 @@ import type { PodRef } from "../../../../api/node-agent.ts";
 import type { Container, Pod } from "../../../../api/types.ts";
 import type { NodeNetwork, PodNetwork } from "../../../../host/namespaces/namespaces.ts";
 import type { Libc } from "../../../../host/syscalls/libc.ts";
+import { realClock } from "../../../../lib/clock.ts";
 import { errorMessage, FairleadError } from "../../../../lib/errors.ts";
 import type { Connect, ContainerSpec, IgnoredField, PodIdentity, PodNote } from "../../runtime.ts";
 import type { ImageEntry } from "../images.ts";
 import { isRunImage } from "../images.ts";
 import type { ContainerPlace, Placement } from "../placement.ts";
+import { hostPorts, openHostPorts, type CloseHostPorts } from "./host-ports.ts";
 import { ignoredFields } from "./ignored-fields.ts";
 import { namespacedPlace, runPlace } from "./place.ts";
 import { writePodFiles, type PodFiles } from "./pod-files.ts";
@@ -38,6 +40,7 @@ export interface NamespacedOptions {
 interface PlacedPod {
   readonly network: PodNetwork;
   readonly files: PodFiles;
+  readonly closePorts: CloseHostPorts;
 }
 
 export class NamespacedPlacement implements Placement {
@@ -55,7 +58,9 @@ export class NamespacedPlacement implements Placement {
 
   async start(): Promise<void> {}
 
+  /** Networks end with their node. */
   async stop(): Promise<void> {
+    await Promise.all([...this.#pods.values()].map(({ closePorts }) => closePorts()));
     this.#pods.clear();
   }
 
@@ -68,7 +73,8 @@ export class NamespacedPlacement implements Placement {
       const files = await writePodFiles({ directory: join(directory, pod.uid), object, ips: pod.ips, dns, nodeName });
       for (const { name, value } of onHost ? [] : (object.spec?.securityContext?.sysctls ?? []))
         await network.sysctl(name.replaceAll(".", "/"), value);
-      this.#pods.set(pod.uid, { network, files });
+      const closePorts = await openHostPorts(hostPorts(object), { network: node, podIPs: pod.ips, clock: realClock });
+      this.#pods.set(pod.uid, { network, files, closePorts });
       return files.warnings.map((message) => ({ reason: "DNSConfigForming", message }));
     } catch (error) {
       if (!onHost) await network.remove();
@@ -79,6 +85,7 @@ export class NamespacedPlacement implements Placement {
   async tearDownPod({ uid }: PodRef): Promise<void> {
     const placed = this.#pods.get(uid);
     this.#pods.delete(uid);
+    await placed?.closePorts();
     await placed?.network.remove();
   }
 
