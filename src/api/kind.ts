@@ -44,6 +44,10 @@ export interface KindSpec<T extends KubeObject = KubeObject> {
     | "eviction"
     | "token"
     | "finalize"
+    | "proxy"
+    | "approval"
+    | "ephemeralcontainers"
+    | "resize"
   )[];
   /** Absent: all. A kind that can only be created is a question to the server, and is not stored. */
   readonly verbs?: readonly ["create"];

@@ -19,6 +19,8 @@ export interface ApiRequest {
   /** Decoded by the receiver: `/api/v1/namespaces/default/services/web`. */
   readonly path: string;
   readonly query: URLSearchParams;
+  /** Path and query as they came over HTTP, for who hands them on. */
+  readonly target?: string;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   /** Bytes over HTTP; in process an object, which the server takes as it is and never changes. */

@@ -5,7 +5,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Authorizer } from "./auth/authorizer.ts";
 import { subresourceShapes, verbsOf, type Subresource } from "./discovery/resources.ts";
 import type { ResourceRequest } from "./request-info.ts";
-import type { Registry } from "./registry/registry.ts";
+import type { Registry, UpdateScope } from "./registry/registry.ts";
 import { answerReview, reviewOf } from "./reviews/index.ts";
 import type { TokenReviewer } from "./reviews/token-review.ts";
 import { binding } from "./subresources/binding.ts";
@@ -13,6 +13,8 @@ import { eviction } from "./subresources/eviction.ts";
 import { finalize } from "./subresources/finalize.ts";
 import { log } from "./subresources/log.ts";
 import type { NodeAgentLookup } from "./subresources/pod-target.ts";
+import { approval, ephemeralContainers, resize } from "./subresources/parts.ts";
+import { proxy, type ProxyOptions } from "./subresources/proxy.ts";
 import { scale } from "./subresources/scale.ts";
 import { token, type TokenIssuer } from "./subresources/token.ts";
 import type { VerbCall } from "./verbs/call.ts";
@@ -29,6 +31,7 @@ export interface ResourceRouterOptions {
   /** The registry of a group, version and plural. */
   readonly registryOf: (group: string, version: string, plural: string) => Registry | undefined;
   readonly nodeAgent: NodeAgentLookup;
+  readonly proxy: ProxyOptions;
   readonly authorizer: Authorizer;
   readonly tokenReviewer: TokenReviewer;
   /** Absent: no tokens of ServiceAccounts are issued. */
@@ -48,7 +51,7 @@ export class ResourceRouter {
   /** The registry of what the request is about. Throws 404 where nothing is served. */
   registry(info: ResourceRequest): Registry {
     const registry = this.#options.registryOf(info.group, info.version, info.plural);
-    if (registry === undefined || info.rest.length > 0) throw noPathError();
+    if (registry === undefined || (info.rest.length > 0 && info.subresource !== "proxy")) throw noPathError();
     const { namespaced } = registry.kind.resource;
     const needsNamespace = namespaced && info.name !== undefined;
     if ((info.namespace !== undefined && !namespaced) || (info.namespace === undefined && needsNamespace)) throw noPathError();
@@ -71,7 +74,7 @@ export class ResourceRouter {
     checkVerb(call, subresource);
     switch (subresource) {
       case "status":
-        return status(call);
+        return scoped(call, "status");
       case "scale":
         return scale(call);
       case "log":
@@ -86,6 +89,14 @@ export class ResourceRouter {
       case "attach":
       case "portforward":
         throw badRequestError("Upgrade request required");
+      case "proxy":
+        return proxy(call.request, call.info, this.#options.proxy);
+      case "approval":
+        return scoped(call, approval);
+      case "ephemeralcontainers":
+        return scoped(call, ephemeralContainers);
+      case "resize":
+        return scoped(call, resize);
       case "token":
         return token(call, this.#options.tokenIssuer);
       default:
@@ -124,12 +135,13 @@ function verb(call: VerbCall): Promise<ApiResponse> {
   }
 }
 
-function status(call: VerbCall): Promise<ApiResponse> {
+/** Read as the whole object, written in part. */
+function scoped(call: VerbCall, scope: UpdateScope): Promise<ApiResponse> {
   switch (call.info.verb) {
     case "update":
-      return update(call, "status");
+      return update(call, scope);
     case "patch":
-      return patch(call, "status");
+      return patch(call, scope);
     default:
       return get(call);
   }

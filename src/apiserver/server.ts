@@ -39,6 +39,7 @@ import { Registry } from "./registry/registry.ts";
 import { ResourceRouter } from "./resource-router.ts";
 import type { Store } from "./store.ts";
 import type { NodeAgentLookup } from "./subresources/pod-target.ts";
+import type { ProxyOptions } from "./subresources/proxy.ts";
 import { defaultVersion, type ServerVersion } from "./version.ts";
 import { createStore } from "./watch-cache.ts";
 
@@ -148,6 +149,7 @@ class Server implements ApiServer {
     this.#tokens = this.#createTokens();
     const router = new ResourceRouter({
       registryOf,
+      proxy: this.#proxyOptions(),
       authorizer: this.#authorizer,
       tokenReviewer: this.#tokens.review,
       tokenIssuer: { tokens: this.#tokens.serviceAccounts, store: this.#store },
@@ -171,6 +173,11 @@ class Server implements ApiServer {
       clock: this.#clock,
       log: this.#log,
     });
+  }
+
+  #proxyOptions(): ProxyOptions {
+    const { nodeAgent = () => undefined, allowLoopbackEndpoints = false } = this.#options;
+    return { store: this.#store, nodeAgent, allowLoopback: allowLoopbackEndpoints, random: this.#random };
   }
 
   #createTokens(): Tokens {
@@ -264,7 +271,12 @@ class Server implements ApiServer {
       clock: this.#clock,
       log: this.#log,
       metrics: this.#metrics,
-      pods: { registry: this.#bootstrapRegistry, nodeAgent: options.nodeAgent ?? (() => undefined), authorizer: this.#authorizer },
+      pods: {
+        registry: this.#bootstrapRegistry,
+        nodeAgent: options.nodeAgent ?? (() => undefined),
+        authorizer: this.#authorizer,
+        proxy: this.#proxyOptions(),
+      },
     });
   }
 

@@ -18,7 +18,7 @@ export const certificateSigningRequestKind = defineKind<CertificateSigningReques
   singular: "certificatesigningrequest",
   shortNames: ["csr"],
   categories: [],
-  subresources: ["status"],
+  subresources: ["status", "approval"],
   nameRule: "dns1123Subdomain",
   applyDefaults: ({ spec }) => {
     if (spec !== undefined) spec.usages ??= ["digital signature", "key encipherment"];

@@ -48,7 +48,7 @@ export const podKind = defineKind<Pod>({
   singular: "pod",
   shortNames: ["po"],
   categories: ["all"],
-  subresources: ["status", "binding", "eviction", "log", "exec", "attach", "portforward"],
+  subresources: ["status", "binding", "eviction", "log", "exec", "attach", "portforward", "proxy", "ephemeralcontainers", "resize"],
   nameRule: "dns1123Subdomain",
   applyDefaults: (pod) => defaultPod((pod.spec ??= { containers: [] })),
   prepareForCreate,

@@ -149,7 +149,7 @@ export const serviceKind = defineKind<Service>({
   singular: "service",
   shortNames: ["svc"],
   categories: ["all"],
-  subresources: ["status"],
+  subresources: ["status", "proxy"],
   // RFC 1123 since 1.36: a name may start with a digit (KEP-5311).
   nameRule: "dns1123Label",
   applyDefaults,

@@ -34,4 +34,8 @@ export const subresourceShapes: Readonly<Record<Subresource, SubresourceShape>> 
   eviction: { verbs: ["create"], group: "policy", version: "v1", kind: "Eviction" },
   token: { verbs: ["create"], group: "authentication.k8s.io", version: "v1", kind: "TokenRequest" },
   finalize: { verbs: ["update"] },
+  proxy: { verbs: ["create", "delete", "get", "patch", "update"], kind: "ProxyOptions" },
+  approval: { verbs: status },
+  ephemeralcontainers: { verbs: status },
+  resize: { verbs: status },
 };

@@ -8,7 +8,7 @@ import type { RequestLimits } from "./limits.ts";
 
 export type HttpRequest = IncomingMessage | Http2ServerRequest;
 
-export type RequestHead = Pick<ApiRequest, "method" | "path" | "query" | "headers">;
+export type RequestHead = Pick<ApiRequest, "method" | "path" | "query" | "target" | "headers">;
 
 const methods: ReadonlySet<string> = new Set<ApiRequest["method"]>(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
@@ -21,6 +21,7 @@ export function readHead(request: HttpRequest): RequestHead {
   return {
     method: method as ApiRequest["method"],
     path: decodePath(mark < 0 ? url : url.slice(0, mark)),
+    target: url,
     query: new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1)),
     headers: readHeaders(request),
   };
@@ -52,7 +53,9 @@ function decodePath(path: string): string {
 function readHeaders(request: HttpRequest): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.headers)) {
-    if (value !== undefined && !name.startsWith(":")) headers[name] = Array.isArray(value) ? value.join(", ") : value;
+    // HTTP/2 has no Host; whoever asks for one means this.
+    if (name === ":authority" && value !== undefined) headers["host"] ??= String(value);
+    else if (value !== undefined && !name.startsWith(":")) headers[name] = Array.isArray(value) ? value.join(", ") : value;
   }
   return headers;
 }

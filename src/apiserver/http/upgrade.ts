@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { ExecOptions, NodeAgent } from "../../api/node-agent.ts";
 import type { ApiRequest } from "../../api/request.ts";
-import { pods, type Resource } from "../../api/resources.ts";
+import { pods, services, type Resource } from "../../api/resources.ts";
 import { badRequestError, noPathError } from "../../api/status.ts";
 import type { Pod } from "../../api/types.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -15,6 +15,7 @@ import type { Registry } from "../registry/registry.ts";
 import { acceptSpdy, offeredVersions } from "../streams/spdy-upgrade.ts";
 import { offeredProtocols } from "../streams/websocket.ts";
 import { attachQuery, execQuery } from "../subresources/exec-query.ts";
+import type { ProxyOptions } from "../subresources/proxy.ts";
 import { agentOf, containerOf, podRef, type NodeAgentLookup } from "../subresources/pod-target.ts";
 
 /** Where pods are found and who runs them. */
@@ -22,6 +23,7 @@ export interface PodStreams {
   readonly registry: (resource: Resource) => Registry;
   readonly nodeAgent: NodeAgentLookup;
   readonly authorizer: Authorizer;
+  readonly proxy: ProxyOptions;
 }
 
 export interface UpgradeCall {
@@ -42,7 +44,12 @@ export async function upgrade(call: UpgradeCall): Promise<void> {
   const { authorizer } = call.pods;
   const user = impersonated(authorizer, call.api.user, call.api.headers);
   authorize(authorizer, user, info);
-  if (info.kind !== "resource" || info.plural !== pods.plural || info.group !== "" || info.name === undefined) throw noPathError();
+  if (info.kind !== "resource" || info.group !== "" || info.name === undefined) throw noPathError();
+  if (info.subresource === "proxy" && (info.plural === pods.plural || info.plural === services.plural)) {
+    const [{ tunnel }, { proxyCall }] = await Promise.all([import("../proxy/tunnel.ts"), import("../subresources/proxy.ts")]);
+    return tunnel(proxyCall(call.api, info, call.pods.proxy), call.socket, call.head);
+  }
+  if (info.plural !== pods.plural) throw noPathError();
   // A WebSocket begins with a GET; whoever may only read must not get in by it (feature gate `AuthorizePodWebsocketUpgradeCreatePermission`).
   authorize(authorizer, user, { ...info, verb: "create" });
   const pod = call.pods.registry(pods).get(info.namespace, info.name).object() as Pod;

@@ -43,7 +43,11 @@ export type UpdateScope =
   /** `status` alone. */
   | "status"
   /** The object as the change made it, unprepared: subresources that own a field (`binding`, `finalize`). */
-  | { readonly subresource: string };
+  | {
+      readonly subresource: string;
+      /** Instead: what becomes of the old object by what was sent, checked. Takes `object` over. */
+      readonly part?: (object: Draft<KubeObject>, old: KubeObject) => Prepared;
+    };
 
 export interface Removed {
   /** False: it stays for now, marked as being deleted. */
@@ -176,7 +180,7 @@ export class Registry {
   #preparedUpdate(object: Draft<KubeObject>, old: KubeObject, scope: UpdateScope, context: WriteContext): Prepared {
     if (scope === "main") return this.#prepared(object, old, context);
     if (scope === "status") return this.#checked(prepareStatus(this.kind, object, old, this.#kindContext()), context);
-    return { object, errors: [], warnings: [] };
+    return scope.part === undefined ? { object, errors: [], warnings: [] } : this.#checked(scope.part(object, old), context);
   }
 
   #prepared(object: Draft<KubeObject>, old: KubeObject | undefined, context: WriteContext): Prepared {
