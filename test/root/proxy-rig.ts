@@ -23,7 +23,7 @@ export const udpPort = 5353;
 
 /** Why this machine cannot run the tests; empty: it can. */
 export function unsupported(): string {
-  if (process.getuid?.() !== 0) return "needs root: makes network namespaces";
+  if (process.getuid?.() !== 0) return "needs root, or: unshare -Urm --pid --fork --mount-proc -- npm test -- test/root";
   return loadLibc() === undefined ? "needs FFI (the koffi package) for netlink" : "";
 }
 

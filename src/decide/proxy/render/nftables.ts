@@ -13,6 +13,7 @@ import { claimKey, ClaimTable } from "./nftables-claims.ts";
 import { baseOperations, familyLayout, type FamilyLayout } from "./nftables-layout.ts";
 import { place } from "./nftables-placement.ts";
 import { changeAddress, portKey, type Placement, type RenderedAddress } from "./nftables-service.ts";
+import { SharedSet } from "./nftables-shared-set.ts";
 import { OperationBuilder } from "./operations.ts";
 
 export const defaultTableName = "fairlead";
@@ -53,10 +54,8 @@ const nothing: ServiceState = { addresses: new Map(), placements: new Map() };
 interface Family {
   readonly layout: FamilyLayout;
   readonly classes: ClassTable;
-  /** Address → how many of a Service's ports have it as cluster IP. */
-  readonly clusterIPs: Map<string, number>;
-  /** Local endpoint's address → how many slots have it. */
-  readonly hairpins: Map<string, number>;
+  readonly clusterIPs: SharedSet;
+  readonly hairpins: SharedSet;
 }
 
 export class NftablesRenderer {
@@ -74,7 +73,12 @@ export class NftablesRenderer {
 
   #family(family: IpFamily): Family {
     const layout = familyLayout(family, this.#options.tableName ?? defaultTableName);
-    return { layout, classes: new ClassTable(layout, this.#journal), clusterIPs: new Map(), hairpins: new Map() };
+    return {
+      layout,
+      classes: new ClassTable(layout, this.#journal),
+      clusterIPs: new SharedSet(layout.table, layout.clusterIPs, this.#journal),
+      hairpins: new SharedSet(layout.table, layout.hairpin, this.#journal),
+    };
   }
 
   /** Virtual addresses in the rules. */
@@ -205,57 +209,14 @@ export class NftablesRenderer {
     for (const [claim, rendered] of next.addresses) {
       if (!old.addresses.has(claim)) changeAddress(this.#familyOf(rendered).layout, undefined, rendered, builder);
     }
-    for (const family of this.#families.values()) {
-      this.#count(
-        family,
-        family.clusterIPs,
-        family.layout.clusterIPs,
-        clusterIPsOf(old, family),
-        clusterIPsOf(next, family),
-        (ip) => [ip],
-        builder,
-      );
-      this.#count(
-        family,
-        family.hairpins,
-        family.layout.hairpin,
-        hairpinsOf(old, family),
-        hairpinsOf(next, family),
-        (ip) => [ip, ip],
-        builder,
-      );
+    for (const { layout, clusterIPs, hairpins } of this.#families.values()) {
+      clusterIPs.change(clusterIPsOf(old, layout.family), clusterIPsOf(next, layout.family), builder);
+      hairpins.change(hairpinsOf(old, layout.family), hairpinsOf(next, layout.family), builder);
     }
   }
 
   #familyOf({ address }: RenderedAddress): Family {
     return this.#families.get(address.includes(":") ? 6 : 4) as Family;
-  }
-
-  /** Keeps a set of addresses that several Services may hold. */
-  #count(
-    { layout: { table } }: Family,
-    counts: Map<string, number>,
-    set: FamilyLayout["hairpin"],
-    before: ReadonlySet<string>,
-    after: ReadonlySet<string>,
-    key: (ip: string) => readonly string[],
-    builder: OperationBuilder,
-  ): void {
-    for (const ip of before) {
-      if (after.has(ip)) continue;
-      const count = (counts.get(ip) ?? 0) - 1;
-      if (count > 0) this.#journal.set(counts, ip, count);
-      else {
-        this.#journal.delete(counts, ip);
-        builder.delete(table, set, { key: key(ip) });
-      }
-    }
-    for (const ip of after) {
-      if (before.has(ip)) continue;
-      const count = counts.get(ip) ?? 0;
-      this.#journal.set(counts, ip, count + 1);
-      if (count === 0) builder.add(table, set, { key: key(ip) });
-    }
   }
 }
 
@@ -269,17 +230,17 @@ function placePort(old: Placement | undefined, port: PortPlan, family: IpFamily)
   return { cluster: place((old ?? noPlacement).cluster, cluster), local: place((old ?? noPlacement).local, local) };
 }
 
-function clusterIPsOf({ addresses }: ServiceState, { layout }: Family): ReadonlySet<string> {
+function clusterIPsOf({ addresses }: ServiceState, family: IpFamily): ReadonlySet<string> {
   const found = new Set<string>();
-  for (const { kind, address } of addresses.values()) if (kind === "clusterIP" && isOf(layout.family, address)) found.add(address);
+  for (const { kind, address } of addresses.values()) if (kind === "clusterIP" && isOf(family, address)) found.add(address);
   return found;
 }
 
 /** Only a pod of this node can reach itself through this node's rules. */
-function hairpinsOf({ addresses }: ServiceState, { layout }: Family): ReadonlySet<string> {
+function hairpinsOf({ addresses }: ServiceState, family: IpFamily): ReadonlySet<string> {
   const found = new Set<string>();
   for (const { address, sets, placement } of addresses.values()) {
-    if (!isOf(layout.family, address)) continue;
+    if (!isOf(family, address)) continue;
     for (const set of sets) for (const { ip, local } of placement[set]) if (local) found.add(ip);
   }
   return found;
