@@ -66,6 +66,8 @@ export interface Reply {
    * Shows what this program holds itself, and is out of date as soon as that changes: no plugin on the way may keep it.
    */
   readonly live?: boolean;
+  /** For people who ask how it came to be: the reason, and the object that it shows. */
+  readonly why?: string;
   /** The client gets no more by UDP, though it could take it. */
   readonly maxBytes?: number;
   /** How long the server may repeat it: until a change of what it names, or for so many milliseconds. */

@@ -64,7 +64,7 @@ export function createStandaloneServer({ text, file, isFile }: FoundCorefile, de
 const hasIpv6 = (): boolean => Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ family }) => family === "IPv6"));
 
 /** SIGUSR1 reads the Corefile again, as with coredns; the second signal to end does not wait. */
-function untilEnd(server: DnsServer, corefile: FoundCorefile, log: Logger): Promise<void> {
+export function untilEnd(server: DnsServer, corefile: FoundCorefile, log: Logger): Promise<void> {
   return new Promise((resolve, reject) => {
     // The server's sockets do not keep the process alive by themselves.
     const alive = setInterval(() => undefined, 1 << 30);

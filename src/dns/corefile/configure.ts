@@ -55,6 +55,10 @@ export interface ConfigureOptions {
   readonly environment: PluginEnvironment;
   /** The IP addresses at which the server answers, once it does. */
   readonly hosts: () => readonly string[];
+  /** Of keys for plain DNS that name none. Default 53. */
+  readonly defaultPort?: number;
+  /** Something around each handler, to see what it does. */
+  readonly wrap?: (handler: Handler) => Handler;
 }
 
 interface ConfiguredBlock {
@@ -101,7 +105,7 @@ export function configure(options: ConfigureOptions): Configuration {
       instances.flatMap(({ plugin, instance }) => (instance.ready === undefined ? [] : [{ plugin, state: instance.ready() }])),
     hosts: options.hosts,
   };
-  const configured = blocks.map((block) => configureBlock(block, plugins, { environment, configuration }, instances));
+  const configured = blocks.map((block) => configureBlock(block, options, configuration, instances));
   return { digest, servers: group(configured, file), instances };
 }
 
@@ -112,7 +116,7 @@ function refusal(directive: string, plugins: readonly PluginEntry[], unsupported
   return `Unknown directive '${directive}'; expected one of ${plugins.map(({ name }) => name).join(", ")}`;
 }
 
-function readKey(token: Token): BlockKey {
+function readKey(token: Token, defaultPort: number): BlockKey {
   const key = parseZoneKey(token.text);
   if (key.kind === "error") throw corefileError(token.file, token.line, key.reason);
   if (!served.includes(key.transport)) {
@@ -122,20 +126,26 @@ function readKey(token: Token): BlockKey {
       `transport '${key.transport}' of '${token.text}' is not supported here; expected ${served.join(", ")}`,
     );
   }
-  return { transport: key.transport, zones: key.zones, port: key.port ?? ports[key.transport], token };
+  return {
+    transport: key.transport,
+    zones: key.zones,
+    port: key.port ?? (key.transport === "dns" ? defaultPort : ports[key.transport]),
+    token,
+  };
 }
 
 function configureBlock(
   block: ServerBlock,
-  plugins: readonly PluginEntry[],
-  shared: Pick<BlockContext, "environment" | "configuration">,
+  { plugins, environment, defaultPort = ports.dns, wrap = (handler) => handler }: ConfigureOptions,
+  configuration: ConfigurationContext,
   instances: NamedInstance[],
 ): ConfiguredBlock {
-  const keys = block.keys.map(readKey);
+  const keys = block.keys.map((key) => readKey(key, defaultPort));
   const [first] = keys;
   const own: NamedInstance[] = [];
   const context: BlockContext = {
-    ...shared,
+    environment,
+    configuration,
     zones: keys.flatMap((key) => key.zones),
     port: first?.port ?? 53,
     transport: first?.transport ?? "dns",
@@ -149,9 +159,9 @@ function configureBlock(
   for (const plugin of plugins) {
     const tokens = block.directives.get(plugin.name);
     if (tokens === undefined) continue;
-    const instance = setUp(plugin, new TokenReader(shared.configuration.file, tokens), context);
+    const instance = setUp(plugin, new TokenReader(configuration.file, tokens), context);
     own.push({ plugin: plugin.name, instance });
-    handlers.push(...(instance.handlers ?? []));
+    handlers.push(...(instance.handlers ?? []).map(wrap));
   }
   instances.push(...own);
   return { keys, bind: context.bind, listening: context.listening, chain: buildChain(handlers, viewOf(own)) };

@@ -51,3 +51,8 @@ export function refused({ host, port }: Pick<ListenerOptions, "host" | "port">, 
 export function ignore(): void {
   return undefined;
 }
+
+/** An IPv4 client of a socket for both families, as itself. */
+export function unmapped(address: string): string {
+  return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
+}

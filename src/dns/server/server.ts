@@ -11,7 +11,7 @@ import type { Logger } from "../../lib/log.ts";
 import type { MetricsRegistry } from "../../lib/metrics.ts";
 import { configure, type Configuration, type ServerGroup } from "../corefile/configure.ts";
 import { systemSources, type CorefileSources } from "../corefile/sources.ts";
-import { after, type Awaitable, type ClientAddress, type PluginEnvironment } from "../plugin.ts";
+import { after, type Awaitable, type ClientAddress, type Handler, type PluginEnvironment } from "../plugin.ts";
 import { pluginList, unsupportedDirectives, type PluginSources } from "../plugins.ts";
 import { createQuery, createReply, type Message } from "../wire/message.ts";
 import { Answerer, type Answer } from "./answer.ts";
@@ -30,6 +30,10 @@ export interface DnsServerOptions {
   readonly corefile: string;
   /** For messages and relative paths; with `watchFile` where it is read again. */
   readonly file: string;
+  /** Of keys of the Corefile for plain DNS that name no port. Default 53. */
+  readonly defaultPort?: number;
+  /** Something around each handler, to see what it does. */
+  readonly wrap?: (handler: Handler) => Handler;
   /** The Corefile is a file that `reload` reads again. Default: its owner calls `reload`. */
   readonly watchFile?: boolean;
   readonly plugins: PluginSources;
@@ -181,6 +185,8 @@ class Server implements DnsServer {
       plugins: pluginList(this.#options.plugins),
       unsupported: unsupportedDirectives,
       environment: this.#environment,
+      ...(this.#options.defaultPort === undefined ? {} : { defaultPort: this.#options.defaultPort }),
+      ...(this.#options.wrap === undefined ? {} : { wrap: this.#options.wrap }),
       hosts: () => [...new Set([...this.#listeners.values()].map(({ host }) => host))],
     });
   }

@@ -2,7 +2,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import type { ClientAddress, ListenSettings } from "../plugin.ts";
-import { ignore, maxConnections, refused, type Listener, type ListenerOptions } from "./listener.ts";
+import { ignore, maxConnections, refused, unmapped, type Listener, type ListenerOptions } from "./listener.ts";
 import { readProxyHeader } from "./proxy-protocol.ts";
 import { StreamConnection } from "./stream-connection.ts";
 import { acceptsClient, tlsOptions } from "./tls-options.ts";
@@ -38,9 +38,12 @@ export function mayEnter(socket: TLSSocket, { tls }: ListenSettings): boolean {
   return acceptsClient(tls, { certificate, verified: certificate && socket.authorized });
 }
 
-export function clientOf({ remoteAddress = "", remotePort = 0 }: Pick<Socket, "remoteAddress" | "remotePort">): ClientAddress {
-  return { address: remoteAddress, port: remotePort, protocol: "tcp" };
+export function clientOf({ remoteAddress = "", remotePort = 0, localAddress, localPort = 0 }: Addresses): ClientAddress {
+  const local = localAddress === undefined ? {} : { local: { address: unmapped(localAddress), port: localPort } };
+  return { address: unmapped(remoteAddress), port: remotePort, protocol: "tcp", ...local };
 }
+
+type Addresses = Pick<Socket, "remoteAddress" | "remotePort" | "localAddress" | "localPort">;
 
 /** Listens; `close` ends the connections too. */
 export async function bound(server: Server, options: ListenerOptions): Promise<Listener> {

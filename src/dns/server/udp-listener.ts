@@ -2,7 +2,7 @@
 import { createSocket, type Socket } from "node:dgram";
 import type { ClientAddress } from "../plugin.ts";
 import type { Answer } from "./answer.ts";
-import { ignore, refused, type Listener, type ListenerOptions } from "./listener.ts";
+import { ignore, refused, unmapped, type Listener, type ListenerOptions } from "./listener.ts";
 import { ProxySessions } from "./proxy-protocol.ts";
 
 export async function listenUdp(options: ListenerOptions): Promise<Listener> {
@@ -39,7 +39,9 @@ async function open(options: ListenerOptions, reusePort: boolean): Promise<Liste
 }
 
 /** Returns the function after which nothing more is sent. */
-function receive(socket: Socket, { answer, settings }: ListenerOptions): () => void {
+function receive(socket: Socket, { host, port: own, answer, settings }: ListenerOptions): () => void {
+  // A socket for every address does not say at which of them it was asked.
+  const local = { address: host, port: own };
   const sessions = settings.proxyProtocol === undefined ? undefined : new ProxySessions(settings.proxyProtocol);
   const { shedAbove = Number.POSITIVE_INFINITY } = settings;
   let open = true;
@@ -49,7 +51,7 @@ function receive(socket: Socket, { answer, settings }: ListenerOptions): () => v
     if (underWay >= shedAbove) return;
     const read = sessions === undefined ? { packet, client: undefined } : sessions.read(packet, `${address} ${port}`, address);
     if (read === undefined) return;
-    const client: ClientAddress = { address, port, protocol: "udp", ...read.client };
+    const client: ClientAddress = { address: unmapped(address), port, protocol: "udp", local, ...read.client };
     const send = (bytes: Answer) => {
       if (!open || bytes === undefined) return;
       if (bytes instanceof Uint8Array) socket.send(bytes, port, address, ignore);

@@ -37,7 +37,7 @@ export function kubernetesHandler({ index, zones, fallthrough, synced }: Kuberne
 
   /** Nothing but the index says it: it holds until that changes. */
   function whole(request: DnsRequest, zone: LookupZone, result: LookupResult, parts: Partial<Message>): Reply {
-    const reply = live(request, parts);
+    const reply = { ...live(request, parts), why: explained(request.name, zone, result) };
     return synced() ? { ...reply, holds: { until: "change", tag: changeTag(request.name, zone, result), source: index } } : reply;
   }
 
@@ -61,4 +61,10 @@ function answerOf({ records, additional }: Pick<Answer, "records" | "additional"
 /** What the index holds now; a cache must not keep it, or an endpoint that is gone would still be answered. */
 function live({ message }: DnsRequest, parts: Partial<Message>): Reply {
   return { kind: "reply", plugin: "kubernetes", live: true, message: createReply(message, { authoritative: true, ...parts }) };
+}
+
+/** `ServiceAddress: Service shop/web`, for who asks how the answer came to be. */
+function explained(name: string, zone: LookupZone, result: LookupResult): string {
+  const [namespace, service] = changeTag(name, zone, result).split("/");
+  return service === undefined || service === "" ? result.reason : `${result.reason}: Service ${namespace}/${service}`;
 }

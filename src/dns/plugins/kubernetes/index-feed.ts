@@ -20,19 +20,21 @@ export interface FeedOptions {
 
 export class ClusterIndex {
   readonly index: MutableDnsIndex;
-  readonly #informers: InformerFactory;
+  readonly #informers: () => InformerFactory;
   readonly #options: FeedOptions;
+  #started = false;
   readonly #stops: (() => void)[] = [];
 
-  constructor(informers: InformerFactory, options: FeedOptions) {
+  constructor(informers: () => InformerFactory, options: FeedOptions) {
     this.#informers = informers;
     this.#options = options;
     this.index = new MutableDnsIndex(options);
   }
 
   start(): void {
+    this.#started = true;
     const { index } = this;
-    const factory = this.#informers;
+    const factory = this.#informers();
     const { labels, namespaceLabels } = this.#options;
     this.#stops.push(
       factory.informer(namespaces).addHandlers(
@@ -68,7 +70,8 @@ export class ClusterIndex {
   }
 
   get synced(): boolean {
-    const factory = this.#informers;
+    if (!this.#started) return false;
+    const factory = this.#informers();
     const needed = [
       factory.informer(namespaces),
       factory.informer(services),

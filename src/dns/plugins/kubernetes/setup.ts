@@ -23,15 +23,17 @@ export type ClusterTarget =
     };
 
 export interface ClusterConnection {
+  /** Once `start` is done. */
   readonly informers: InformerFactory;
   start(): Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface KubernetesSource {
-  readonly informers: InformerFactory;
-  /** For a cluster that the Corefile names; absent: naming one is refused. */
-  readonly connect?: (target: ClusterTarget) => ClusterConnection;
+  /** Of the cluster that this program runs; absent: `connect` opens the one that is meant. */
+  readonly informers?: InformerFactory;
+  /** `undefined`: the Corefile names none. Absent: naming one is refused. */
+  readonly connect?: (target: ClusterTarget | undefined) => ClusterConnection;
   /** The address of the Service that clients ask: the zone's NS records name that. */
   readonly localAddresses: readonly string[];
 }
@@ -182,7 +184,7 @@ function setUp(reader: TokenReader, block: BlockContext, source: KubernetesSourc
   if (primary === undefined) throw reader.error("non-reverse zone name must be used");
   const { clock } = block.environment;
   const connection = connectionFor(reader, settings, source);
-  const index = new ClusterIndex(connection.informers, {
+  const index = new ClusterIndex(() => connection.informers, {
     now: () => clock.now(),
     endpoints: !settings.noEndpoints,
     pods: settings.pods === "verified",
@@ -238,14 +240,18 @@ function setUp(reader: TokenReader, block: BlockContext, source: KubernetesSourc
 }
 
 function connectionFor(reader: TokenReader, { kubeconfig, endpoint, tls }: Settings, source: KubernetesSource): ClusterConnection {
-  if (kubeconfig === undefined && endpoint === undefined) {
+  const named = kubeconfig !== undefined || endpoint !== undefined;
+  if (!named && source.informers !== undefined)
     return { informers: source.informers, start: async () => undefined, stop: async () => undefined };
+  if (source.connect === undefined) {
+    throw reader.error(
+      named
+        ? "the cluster is given here: 'endpoint', 'tls' and 'kubeconfig' have no place in this Corefile"
+        : "kubernetes needs a cluster, and there is none",
+    );
   }
-  if (source.connect === undefined)
-    throw reader.error("the cluster is given here: 'endpoint', 'tls' and 'kubeconfig' have no place in this Corefile");
-  return source.connect(
-    kubeconfig === undefined ? { kind: "endpoint", url: endpoint as string, tls } : { kind: "kubeconfig", ...kubeconfig },
-  );
+  if (kubeconfig !== undefined) return source.connect({ kind: "kubeconfig", ...kubeconfig });
+  return source.connect(endpoint === undefined ? undefined : { kind: "endpoint", url: endpoint, tls });
 }
 
 /** Search domains that pods have from their node. */

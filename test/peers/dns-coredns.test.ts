@@ -1,0 +1,199 @@
+/**
+ * The real CoreDNS beside this program's, on the same API server, with the same Corefile: generated questions must get equal
+ * codes, flags, answers, authorities and additional records. Needs a `coredns` (built with the kubernetes plugin) named by
+ * $COREDNS or on the PATH; skipped with a reason where there is none.
+ */
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { createSocket, type Socket } from "node:dgram";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { recordTypes, typeName } from "../../src/decide/dns/records.ts";
+import { createDnsServer, type DnsServer } from "../../src/dns/server/server.ts";
+import { decode } from "../../src/dns/wire/decode.ts";
+import { encode } from "../../src/dns/wire/encode.ts";
+import { createQuery, type Message } from "../../src/dns/wire/message.ts";
+import { recordText } from "../../src/dns/wire/text.ts";
+import { realClock } from "../../src/lib/clock.ts";
+import { silentLogger } from "../../src/lib/log.ts";
+import { MetricsRegistry } from "../../src/lib/metrics.ts";
+import { startCluster, type TestCluster } from "../../src/testing/index.ts";
+import { clusterManifests, createQuestions, createRandom } from "./dns-questions.ts";
+
+const binary = process.env["COREDNS"] ?? "coredns";
+const missing = spawnSync(binary, ["-version"]).error !== undefined;
+if (missing) console.log("skipped: there is no coredns here; name one with $COREDNS");
+
+const questions = Number(process.env["DNS_PEER_QUESTIONS"] ?? 20_000);
+const seed = Number(process.env["DNS_PEER_SEED"] ?? 1);
+
+const corefile = (port: number, kubeconfig: string) => `.:${port} {
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+        ${kubeconfig === "" ? "" : `kubeconfig ${kubeconfig}`}
+        pods insecure
+        fallthrough in-addr.arpa ip6.arpa
+        ttl 30
+    }
+    template ANY ANY {
+        rcode NXDOMAIN
+        authority "{{ .Zone }} 60 IN SOA ns.example. admin.example. 1 2 3 4 5"
+    }
+}
+`;
+
+describe.skipIf(missing)("the real CoreDNS and this one", { timeout: 600_000 }, () => {
+  const folder = mkdtempSync(join(tmpdir(), "fairlead-peer-"));
+  let cluster: TestCluster;
+  let ours: DnsServer;
+  let theirs: ChildProcess;
+  let ports: { readonly ours: number; readonly theirs: number };
+
+  beforeAll(async () => {
+    cluster = await startCluster({ manifests: clusterManifests, disable: ["endpointslice"] });
+    const kubeconfig = await cluster.kubeconfig();
+    ours = createDnsServer({
+      corefile: corefile(53, ""),
+      file: "Corefile",
+      plugins: { kubernetes: { informers: cluster.informers, localAddresses: [] } },
+      listen: () => [{ host: "127.0.0.1", port: 0 }],
+      httpPort: () => undefined,
+      clock: realClock,
+      log: silentLogger,
+      metrics: new MetricsRegistry(),
+    });
+    await ours.start();
+    const free = await freePort();
+    writeFileSync(join(folder, "Corefile"), corefile(free, kubeconfig).replace(`.:${free} {`, `.:${free} {\n    bind 127.0.0.1`));
+    theirs = spawn(binary, ["-conf", join(folder, "Corefile")], { stdio: ["ignore", "pipe", "pipe"] });
+    ports = { ours: [...ours.addresses().values()][0]?.port ?? 0, theirs: free };
+    await untilAnswers(ports.theirs, "two.shop.svc.cluster.local.");
+    await untilAnswers(ports.ours, "two.shop.svc.cluster.local.");
+  }, 120_000);
+
+  afterAll(async () => {
+    theirs?.kill("SIGKILL");
+    await ours?.stop();
+    await cluster?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test(`${questions} questions have equal answers`, async () => {
+    const random = createRandom(seed);
+    const list = createQuestions(random, questions);
+    const [us, them] = [new Asker(ports.ours), new Asker(ports.theirs)];
+    const differences = new Map<string, string>();
+    let count = 0;
+    for (let at = 0; at < list.length; at += 100) {
+      const batch = list.slice(at, at + 100);
+      const answers = await Promise.all(batch.map(async (query) => [await us.ask(query), await them.ask(query)] as const));
+      batch.forEach((query, i) => {
+        const [mine, other] = answers[i] as readonly [Message, Message];
+        const [a, b] = [comparable(mine), comparable(other)];
+        if (a === b) return;
+        count++;
+        const [question] = query.questions;
+        differences.set(
+          `${shape(question?.name ?? "")} ${typeName(question?.type ?? 0)}`,
+          `${question?.name} ${typeName(question?.type ?? 0)}\n  ours:   ${a}\n  theirs: ${b}`,
+        );
+      });
+    }
+    us.close();
+    them.close();
+    console.log(`${list.length} questions, ${count} differences`);
+    expect([...differences.values()].slice(0, 20).join("\n")).toBe("");
+  });
+});
+
+/** The same kind of name counts once. */
+const shape = (name: string): string => name.toLowerCase().replace(/\d+/g, "N").split(".").slice(-6).join(".");
+
+/** Sections as sets; of a SOA record not its serial, which is a clock. */
+function comparable(message: Message): string {
+  const records = (list: Message["answers"]) =>
+    list
+      .map((record) => (record.data.kind === "soa" ? recordText({ ...record, data: { ...record.data, serial: 0 } }) : recordText(record)))
+      .sort()
+      .join(", ");
+  const flags = [
+    message.authoritative && "aa",
+    message.truncated && "tc",
+    message.recursionDesired && "rd",
+    message.recursionAvailable && "ra",
+    message.authenticData && "ad",
+    message.checkingDisabled && "cd",
+  ];
+  const edns = message.edns === undefined ? "" : `edns${message.edns.dnssecOk ? " do" : ""}`;
+  return [
+    message.rcode,
+    flags.filter(Boolean).join(" "),
+    edns,
+    records(message.answers),
+    records(message.authorities),
+    records(message.additionals),
+  ].join(" | ");
+}
+
+class Asker {
+  readonly #socket: Socket = createSocket("udp4");
+  readonly #waiting = new Map<number, (message: Message) => void>();
+  readonly #port: number;
+  #id = 0;
+
+  constructor(port: number) {
+    this.#port = port;
+    this.#socket.on("message", (packet) => {
+      const decoded = decode(packet);
+      if (decoded.kind === "error") return;
+      this.#waiting.get(decoded.message.id)?.(decoded.message);
+    });
+  }
+
+  ask(query: Message): Promise<Message> {
+    const id = (this.#id = (this.#id + 1) & 0xffff);
+    const bytes = encode({ ...query, id });
+    return new Promise((resolve, reject) => {
+      const send = () => this.#socket.send(bytes, this.#port, "127.0.0.1");
+      const again = setInterval(send, 2000);
+      const late = setTimeout(() => {
+        clearInterval(again);
+        reject(new Error(`no answer to ${query.questions[0]?.name}`));
+      }, 30_000);
+      this.#waiting.set(id, (message) => {
+        clearInterval(again);
+        clearTimeout(late);
+        this.#waiting.delete(id);
+        resolve(message);
+      });
+      send();
+    });
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}
+
+async function untilAnswers(port: number, name: string): Promise<void> {
+  const asker = new Asker(port);
+  try {
+    for (;;) {
+      const message = await asker.ask(createQuery(name, recordTypes.A));
+      if (message.answers.length > 0) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  } finally {
+    asker.close();
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const socket = createSocket("udp4");
+    socket.bind(0, "127.0.0.1", () => {
+      const { port } = socket.address();
+      socket.close(() => resolve(port));
+    });
+  });
+}
