@@ -82,7 +82,7 @@ export class ResourceRouter {
       case "binding":
         return binding(call);
       case "eviction":
-        return eviction(call);
+        return eviction(call, this.#options.proxy.store);
       case "finalize":
         return finalize(call);
       case "exec":

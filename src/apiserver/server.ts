@@ -71,6 +71,8 @@ export interface ApiServerOptions {
   readonly nodeAgent?: NodeAgentLookup;
   /** Loopback mode: Endpoints may name addresses in 127.0.0.0/8. Default false. */
   readonly allowLoopbackEndpoints?: boolean;
+  /** Gives pods the volume with their account's token: where pods have a file system of their own. Default false. */
+  readonly mountServiceAccountTokens?: boolean;
   /** `iss` of the tokens of ServiceAccounts, and their audience where none is asked for. Default `https://kubernetes.default.svc.CLUSTERDOMAIN`. */
   readonly serviceAccountIssuer?: string;
   /** Bearer tokens beside those of ServiceAccounts; default: none is known. */
@@ -143,7 +145,10 @@ class Server implements ApiServer {
     this.#hasRoles = kinds.some(({ resource }) => groupResource(resource) === groupResource(clusterRoleBindings));
     const rbac = rbacAuthorizer(this.#store);
     this.#authorizer = this.#hasRoles ? unionAuthorizer(mastersAuthorizer, nodeAuthorizer(this.#store), rbac) : fixedAuthorizer;
-    const admission = [...admissionPlugins(this.#store), ...(this.#hasRoles ? [escalationCheck(rbac)] : [])];
+    const admission = [
+      ...admissionPlugins({ store: this.#store, mountTokens: options.mountServiceAccountTokens ?? false, random: this.#random }),
+      ...(this.#hasRoles ? [escalationCheck(rbac)] : []),
+    ];
     this.#registries = new Map(kinds.map((kind) => [registryKey(kind.resource), this.#registry(kind, admission)]));
     const registryOf = (group: string, version: string, plural: string) => this.#registries.get(registryKey({ group, version, plural }));
     this.#tokens = this.#createTokens();

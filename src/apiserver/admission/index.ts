@@ -1,10 +1,19 @@
 /** The admission plugins, in the order in which they are asked. */
-import type { Store } from "../store.ts";
 import type { AdmissionPlugin } from "./admission.ts";
+import { defaultIngressClass, defaultStorageClass } from "./default-classes.ts";
 import { defaultTolerations } from "./default-tolerations.ts";
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
-import { serviceAccount } from "./service-account.ts";
+import { priority } from "./priority.ts";
+import { serviceAccount, type ServiceAccountOptions } from "./service-account.ts";
 
-export function admissionPlugins(store: Pick<Store, "resource">): readonly AdmissionPlugin[] {
-  return [namespaceLifecycle(store), serviceAccount, defaultTolerations];
+export function admissionPlugins(options: ServiceAccountOptions): readonly AdmissionPlugin[] {
+  const { store } = options;
+  return [
+    namespaceLifecycle(store),
+    serviceAccount(options),
+    defaultTolerations,
+    priority(store),
+    defaultStorageClass(store),
+    defaultIngressClass(store),
+  ];
 }

@@ -1,12 +1,12 @@
-/** `scale` of Deployments and ReplicaSets: how many replicas, as an `autoscaling/v1` Scale of its own. */
+/** `scale` of whatever has replicas: how many replicas, as an `autoscaling/v1` Scale of its own. */
 import { decodeType } from "../../api/decode.ts";
 import { invalid } from "../../api/field-error.ts";
 import { draft, type Draft, type KubeObject } from "../../api/object.ts";
 import { applyPatch } from "../../api/patch/index.ts";
 import type { ApiResponse } from "../../api/request.ts";
-import { formatSelector, selectorOf } from "../../api/selectors.ts";
+import { formatSelector, selectorOf, selectorOfMap, type Labels } from "../../api/selectors.ts";
 import { badRequestError, invalidError, methodNotAllowedError, unsupportedMediaTypeError } from "../../api/status.ts";
-import type { Deployment, ReplicaSet, Scale } from "../../api/types.ts";
+import type { Deployment, LabelSelector, ReplicaSet, ReplicationController, Scale, StatefulSet } from "../../api/types.ts";
 import { readBody } from "../encode/body.ts";
 import { respond } from "../encode/respond.ts";
 import { representation } from "../encode/accept.ts";
@@ -16,7 +16,7 @@ import { nameOf, userAgentOf, Warnings, type VerbCall } from "../verbs/call.ts";
 import { checkNamespace, writeContext } from "../verbs/create.ts";
 import { readPatch } from "../verbs/patch.ts";
 
-type Scalable = Deployment | ReplicaSet;
+type Scalable = Deployment | ReplicaSet | StatefulSet | ReplicationController;
 
 export async function scale(call: VerbCall): Promise<ApiResponse> {
   const { registry, info, request } = call;
@@ -82,7 +82,11 @@ function scaled(current: KubeObject, wanted: Scale, { registry, info }: VerbCall
 function scaleOf(object: KubeObject): Scale {
   const { metadata, spec, status } = object as Scalable;
   const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
-  const selector = formatSelector(selectorOf(spec?.selector));
+  // The oldest of them still selects by a plain map.
+  const asMap = object.kind === "ReplicationController";
+  const selector = formatSelector(
+    asMap ? selectorOfMap(spec?.selector as Labels | undefined) : selectorOf(spec?.selector as LabelSelector),
+  );
   return {
     kind: "Scale",
     apiVersion: "autoscaling/v1",
