@@ -35,12 +35,23 @@ const corefile = (port: number, kubeconfig: string) => `.:${port} {
         fallthrough in-addr.arpa ip6.arpa
         ttl 30
     }
-    template ANY ANY {
-        rcode NXDOMAIN
-        authority "{{ .Zone }} 60 IN SOA ns.example. admin.example. 1 2 3 4 5"
+    erratic {
+        drop 0
     }
 }
 `;
+
+/** Questions on which the two differ by intent, and why. */
+const differing: readonly (readonly [(name: string, type: number) => boolean, string])[] = [
+  [
+    (name) => name.toLowerCase().startsWith("ns.dns.") && !name.startsWith("ns.dns."),
+    "names are compared without case (RFC 4343 3); CoreDNS knows `ns.dns` in lower case only",
+  ],
+  [
+    (name, type) => type === recordTypes.NS || name.toLowerCase().startsWith("ns.dns."),
+    "name servers are the Services of the address that the server listens at; both listen on loopback here, which CoreDNS leaves out (`boundIPs`)",
+  ],
+];
 
 describe.skipIf(missing)("the real CoreDNS and this one", { timeout: 600_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), "fairlead-peer-"));
@@ -84,6 +95,7 @@ describe.skipIf(missing)("the real CoreDNS and this one", { timeout: 600_000 }, 
     const [us, them] = [new Asker(ports.ours), new Asker(ports.theirs)];
     const differences = new Map<string, string>();
     let count = 0;
+    let intended = 0;
     for (let at = 0; at < list.length; at += 100) {
       const batch = list.slice(at, at + 100);
       const answers = await Promise.all(batch.map(async (query) => [await us.ask(query), await them.ask(query)] as const));
@@ -91,8 +103,9 @@ describe.skipIf(missing)("the real CoreDNS and this one", { timeout: 600_000 }, 
         const [mine, other] = answers[i] as readonly [Message, Message];
         const [a, b] = [comparable(mine), comparable(other)];
         if (a === b) return;
-        count++;
         const [question] = query.questions;
+        if (differing.some(([applies]) => applies(question?.name ?? "", question?.type ?? 0))) return void intended++;
+        count++;
         differences.set(
           `${shape(question?.name ?? "")} ${typeName(question?.type ?? 0)}`,
           `${question?.name} ${typeName(question?.type ?? 0)}\n  ours:   ${a}\n  theirs: ${b}`,
@@ -101,7 +114,7 @@ describe.skipIf(missing)("the real CoreDNS and this one", { timeout: 600_000 }, 
     }
     us.close();
     them.close();
-    console.log(`${list.length} questions, ${count} differences`);
+    console.log(`${list.length} questions, ${count} differences, ${intended} that are meant`);
     expect([...differences.values()].slice(0, 20).join("\n")).toBe("");
   });
 });
