@@ -67,10 +67,9 @@ function ofRef(ref: CertificateRef, { secret, authority, now }: CertificateSourc
   if (typeof read === "string") {
     return { certificate: fallback, problems: [problem("error", "SecretInvalid", `Secret ${namespace}/${name} ${read}; ${instead}`)] };
   }
-  return {
-    certificate: { host, cert: read.cert, key: read.key },
-    problems: doubts(read.leaf, host, now).map((each) => problem("warning", ...each)),
-  };
+  const named = `the certificate of Secret ${namespace}/${name}`;
+  const problems = doubts(read.leaf, host, now).map(([reason, text]) => problem("warning", reason, `${named} ${text}`));
+  return { certificate: { host, cert: read.cert, key: read.key }, problems };
 }
 
 interface ReadSecret {
@@ -108,11 +107,11 @@ function decoded(base64: string | undefined): string {
 /** What makes clients refuse a certificate that can be served. */
 function doubts(leaf: X509Certificate, host: string, now: number): readonly (readonly [RouteReason, string])[] {
   const found: (readonly [RouteReason, string])[] = [];
-  if (Date.parse(leaf.validTo) < now) found.push(["CertificateExpired", `the certificate of ${host} ended ${leaf.validTo}`]);
-  if (Date.parse(leaf.validFrom) > now) found.push(["CertificateExpired", `the certificate of ${host} begins ${leaf.validFrom}`]);
+  if (Date.parse(leaf.validTo) < now) found.push(["CertificateExpired", `ended ${leaf.validTo}`]);
+  if (Date.parse(leaf.validFrom) > now) found.push(["CertificateExpired", `begins ${leaf.validFrom}`]);
   const asked = host.startsWith("*.") ? `any${host.slice(1)}` : host;
   if (host !== "*" && leaf.checkHost(asked) === undefined) {
-    found.push(["CertificateMismatch", `the certificate names ${leaf.subjectAltName ?? "no host"}, not ${host}`]);
+    found.push(["CertificateMismatch", `names ${leaf.subjectAltName ?? "no host"}, not ${host}`]);
   }
   return found;
 }

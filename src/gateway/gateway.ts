@@ -206,6 +206,8 @@ class IngressGateway implements Gateway {
     this.#synced = true;
     this.#writer.start();
     this.#secretsDirty = true;
+    // A table without a rule is one too: from now on what no rule takes is not found, instead of not known yet.
+    this.#engine.publish({ routeTable: this.#tracker.table() });
     this.#flush();
     this.#lookAtCertificates();
   }

@@ -86,11 +86,11 @@ export class Http2Client implements ClientSide {
   }
 
   interim(status: number, _reason: string, lines: string): void {
-    if (this.#writable()) this.#stream.additionalHeaders({ ":status": status, ...outgoing(lines) });
+    if (this.#open()) this.#stream.additionalHeaders({ ":status": status, ...outgoing(lines) });
   }
 
   respond({ status, body, lines }: AnswerHead): void {
-    if (!this.#writable()) return;
+    if (!this.#open()) return;
     const length = body.kind === "length" ? String(body.length) : body.kind === "none" ? body.contentLength : undefined;
     const headers = { ...outgoing(lines), ...(length === undefined ? {} : { "content-length": length }), ":status": status };
     const waitForTrailers = body.kind === "stream";
@@ -127,8 +127,13 @@ export class Http2Client implements ClientSide {
     this.#stream.resume();
   }
 
+  #open(): boolean {
+    return !this.#stream.destroyed && !this.#stream.closed;
+  }
+
+  /** Never of a HEAD request: node:http2 ends its body before there is an answer. */
   #writable(): boolean {
-    return !this.#stream.destroyed && !this.#stream.closed && this.#stream.writable;
+    return this.#open() && this.#stream.writable;
   }
 
   #gone(): void {

@@ -69,6 +69,7 @@ class NodeEngine implements Engine {
   #table: ReadonlyMap<string, Listener> = new Map();
   #requests = 0;
   #stopping = false;
+  #whenDrained = () => {};
 
   constructor(options: NodeEngineOptions) {
     this.#options = options;
@@ -170,7 +171,10 @@ class NodeEngine implements Engine {
     server.on("session", (session) => {
       this.#sessions.add(session);
       session.on("error", noticedAtClose);
-      session.once("close", () => this.#sessions.delete(session));
+      session.once("close", () => {
+        this.#sessions.delete(session);
+        this.#clientGone();
+      });
       session.setTimeout(this.#limits.idleMs, () => session.close());
     });
     server.on("sessionError", noticedAtClose);
@@ -187,7 +191,10 @@ class NodeEngine implements Engine {
       now: () => this.#options.clock.monotonic(),
       handle: (request, side) => this.#handle(request, side),
       refused: (status, why) => this.#refused(status, why),
-      closed: () => this.#clients.delete(client),
+      closed: () => {
+        this.#clients.delete(client);
+        this.#clientGone();
+      },
       tunnelOpened: (...pair) => this.#tunnelOpened(pair),
     });
     this.#clients.add(client);
@@ -292,14 +299,15 @@ class NodeEngine implements Engine {
   #drained(graceMs: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = this.#options.clock.after(graceMs, resolve);
-      for (const socket of this.#raw) {
-        socket.once("close", () => {
-          if (this.#clients.size + this.#sessions.size > 0) return;
-          timer.cancel();
-          resolve();
-        });
-      }
+      this.#whenDrained = () => {
+        timer.cancel();
+        resolve();
+      };
     });
+  }
+
+  #clientGone(): void {
+    if (this.#clients.size + this.#sessions.size === 0) this.#whenDrained();
   }
 }
 
