@@ -10,7 +10,7 @@ import type { Component } from "../component/component.ts";
 import type { ServicePlan } from "../decide/proxy/index.ts";
 import { planLoadBalancer, planNodePorts } from "../decide/proxy/way-in.ts";
 import type { Clock } from "../lib/clock.ts";
-import { cidrContains, parseCidr, parseIp } from "../lib/ip.ts";
+import { cidrContains, parseCidr, parseIp, type Cidr } from "../lib/ip.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
 import { createProxy, type ProxyStatus } from "../proxy/proxy.ts";
@@ -65,20 +65,29 @@ export interface LoadBalancerOptions {
 /** The load balancers' addresses. */
 export function createLoadBalancerWayIn({ cidr, nodes }: LoadBalancerOptions, context: WayInContext): WayIn {
   const { clusterCIDRs, fabric } = context;
+  const nodeOf = nodeFinder(nodes);
   return wayIn("way-in", cidr, context, {
     planner: (service, slices) => planLoadBalancer(service, slices, { cidr, clusterCIDRs }),
-    transport: namespaceTransport({ node: (ip) => nodeOf(ip, nodes()) ?? fabric, fabric }),
+    transport: namespaceTransport({ node: (ip) => nodeOf(ip) ?? fabric, fabric }),
   });
 }
 
-/** The node that has the address; for one outside of the cluster, any. */
-function nodeOf(ip: string, nodes: ReturnType<LoadBalancerOptions["nodes"]>): Place | undefined {
-  const address = parseIp(ip);
-  const has = (text: string) => {
-    const cidr = parseCidr(text.includes("/") ? text : `${text}/${text.includes(":") ? 128 : 32}`);
-    return address !== undefined && cidr !== undefined && cidrContains(cidr, address);
+/** Finds the node that has an address; for one outside of the cluster, any. What a node's ranges mean is read once. */
+function nodeFinder(nodes: LoadBalancerOptions["nodes"]): (ip: string) => Place | undefined {
+  const ranges = new Map<string, Cidr | undefined>();
+  const rangeOf = (text: string) => {
+    if (!ranges.has(text)) ranges.set(text, parseCidr(text.includes("/") ? text : `${text}/${text.includes(":") ? 128 : 32}`));
+    return ranges.get(text);
   };
-  return (nodes.find(({ cidrs }) => cidrs.some(has)) ?? nodes[0])?.network;
+  return (ip) => {
+    const address = parseIp(ip);
+    const has = (text: string) => {
+      const range = rangeOf(text);
+      return address !== undefined && range !== undefined && cidrContains(range, address);
+    };
+    const all = nodes();
+    return (all.find(({ cidrs }) => cidrs.some(has)) ?? all[0])?.network;
+  };
 }
 
 interface Parts {

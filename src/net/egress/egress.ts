@@ -18,9 +18,9 @@ import { carryOut } from "./tcp.ts";
 import { egressRouter, type EgressRouter, type EgressRules } from "./target.ts";
 
 export interface EgressLimits {
-  /** TCP connections at once; beyond it new ones are reset. Default 8192. */
+  /** TCP connections at once; beyond it new ones are reset. Default 4096: each takes two descriptors, of which the whole program has its share. */
   readonly maxConnections: number;
-  /** UDP sessions at once in each family; beyond it the one longest idle ends. Default 4096. */
+  /** UDP sessions at once in each family; beyond it the one longest idle ends. Default 2048. */
   readonly maxSessions: number;
   /** For a connection to come about, in ms. Default 60,000. */
   readonly connectMs: number;
@@ -46,7 +46,7 @@ export interface Egress {
   ready(): { readonly ready: true } | { readonly ready: false; readonly reason: string };
 }
 
-const defaults: EgressLimits = { maxConnections: 8192, maxSessions: 4096, connectMs: 60_000, udpIdleMs: 180_000 };
+const defaults: EgressLimits = { maxConnections: 4096, maxSessions: 2048, connectMs: 60_000, udpIdleMs: 180_000 };
 /** Where the kernel keeps its own time (conntrack's default for one-way UDP is 30 s), sessions must end before it forgets them. */
 const cautiousIdleMs = 25_000;
 
