@@ -15,13 +15,14 @@ export interface TakenMode {
 }
 
 /**
- * `before` runs while this process still sees the whole machine (other clusters' processes). In namespaces mode the process is
+ * `former`: in which the cluster was before; its objects hold addresses of that mode. `before` runs while this process still sees the whole machine (other clusters' processes). In namespaces mode the process is
  * then replaced by itself inside them, and comes here a second time. Throws FL_UNSUPPORTED where the mode cannot be had.
  */
-export async function takeMode(choice: ModeChoice, before: () => void): Promise<TakenMode> {
+export async function takeMode(asked: ModeChoice, former: ClusterMode | undefined, before: () => void): Promise<TakenMode> {
   const inside = settleInside();
   if (inside !== undefined) return { mode: "namespaces", pid: inside.hostPid };
   before();
+  const choice = former === undefined ? asked : kept(asked, former);
   const loopback: TakenMode = { mode: "loopback", pid: process.pid };
   if (choice === "loopback") return loopback;
   const best = quickMode();
@@ -33,4 +34,11 @@ export async function takeMode(choice: ModeChoice, before: () => void): Promise<
   }
   const command = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   process.exit(await enterNamespaces({ command, env: process.env, userNamespace: best.userNamespace }));
+}
+
+function kept(asked: ModeChoice, former: ClusterMode): ModeChoice {
+  if (asked === "auto" || asked === former) return former;
+  throw new FairleadError("FL_CONFIG", `this cluster's objects have addresses of ${former} mode, which mean nothing in ${asked} mode`, {
+    hint: `Start it with --mode ${former}, start another beside it (--name other), or remove its data (fairlead down --delete-data).`,
+  });
 }

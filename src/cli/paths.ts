@@ -11,6 +11,8 @@ export interface ClusterPaths {
   readonly pki: string;
   /** Volumes and logs of pods. */
   readonly pods: string;
+  /** Local directories that PersistentVolumes are made of. */
+  readonly volumes: string;
   readonly kubeconfig: string;
   /** What a running cluster says of itself (`cluster-file.ts`). */
   readonly clusterFile: string;
@@ -24,6 +26,7 @@ export function clusterPaths(root: string): ClusterPaths {
     store: join(root, "store"),
     pki: join(root, "pki"),
     pods: join(root, "pods"),
+    volumes: join(root, "volumes"),
     kubeconfig: join(root, "kubeconfig"),
     clusterFile: join(root, "cluster.json"),
     log: join(root, "fairlead.log"),

@@ -3,6 +3,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createCluster, type Cluster, type ClusterOptions } from "../cmd/cluster.ts";
+import { rememberedNetwork } from "../cmd/network/remembered.ts";
 import { realClock, rfc3339 } from "../lib/clock.ts";
 import { FairleadError, errorMessage } from "../lib/errors.ts";
 import { createLogger, type LogLevel } from "../lib/log.ts";
@@ -54,7 +55,11 @@ export interface UpOptions extends Omit<ClusterOptions, "paths" | "clock" | "log
 /** Resolves with the exit code when the cluster has stopped and nothing is left. */
 export async function up(options: UpOptions, terminal: Terminal): Promise<number> {
   checkedName(options.name);
-  const { mode, pid, why } = await takeMode(options.mode, () => refuseSecond(options));
+  const { mode, pid, why } = await takeMode(
+    options.mode,
+    options.ephemeral ? undefined : rememberedNetwork(clusterRoot(options))?.mode,
+    () => refuseSecond(options),
+  );
   const sources = sourceFiles(options.files).map(readSource);
   const root = options.ephemeral ? mkdtempSync(join(tmpdir(), `fairlead-${options.name}-`)) : clusterRoot(options);
   const paths = clusterPaths(root);

@@ -78,7 +78,14 @@ test("the cluster rests when every pod is ready and an endpoint, or says why it 
     addressType: "IPv4",
     endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
   });
-  const seen = { deployments: [], pods: [pod("1", true), pod("2", true)], services: [service], slices: [slice("10.0.0.1")] };
+  const seen = {
+    deployments: [],
+    statefulSets: [],
+    daemonSets: [],
+    pods: [pod("1", true), pod("2", true)],
+    services: [service],
+    slices: [slice("10.0.0.1")],
+  };
   expect(progressOf(seen, 0)).toEqual({ wantedPods: 2, readyPods: 2, endpointsCurrent: false, stuck: [] });
   expect(atRest(progressOf(seen, 0))).toBe(false);
   expect(atRest(progressOf({ ...seen, slices: [slice("10.0.0.1", "10.0.0.2")] }, 0))).toBe(true);

@@ -1,7 +1,7 @@
 /** Waits until the cluster has come to rest: everything that was asked for is ready, or has said why it is not. */
-import { deployments, endpointSlices, pods, services } from "../api/resources.ts";
+import { daemonSets, deployments, endpointSlices, pods, services, statefulSets } from "../api/resources.ts";
 import { matchesLabels, selectorOfMap } from "../api/selectors.ts";
-import type { Deployment, EndpointSlice, Pod, Service } from "../api/types.ts";
+import type { DaemonSet, Deployment, EndpointSlice, Pod, Service, StatefulSet } from "../api/types.ts";
 import type { InformerFactory } from "../client/informer.ts";
 import type { Clock } from "../lib/clock.ts";
 import { isOfUser, isPodReady, podStatus, slicesOf } from "./collect.ts";
@@ -31,18 +31,19 @@ const stuckStates = new Set([
 
 export interface Seen {
   readonly deployments: readonly Deployment[];
+  readonly statefulSets: readonly StatefulSet[];
+  readonly daemonSets: readonly DaemonSet[];
   readonly pods: readonly Pod[];
   readonly services: readonly Service[];
   readonly slices: readonly EndpointSlice[];
 }
 
-export function progressOf({ deployments: deploymentList, pods: podList, services: serviceList, slices }: Seen, now: number): Progress {
+export function progressOf(seen: Seen, now: number): Progress {
+  const { pods: podList, services: serviceList, slices } = seen;
   const mine = podList.filter((pod) => isOfUser(pod) && pod.metadata.deletionTimestamp === undefined);
-  const byDeployments = deploymentList.filter(isOfUser).reduce((sum, { spec }) => sum + (spec?.replicas ?? 1), 0);
-  const bare = mine.filter(({ metadata }) => !(metadata.ownerReferences ?? []).some(({ kind }) => kind === "ReplicaSet"));
   const done = (pod: Pod) => isPodReady(pod) || pod.status?.phase === "Succeeded";
   return {
-    wantedPods: byDeployments + bare.length,
+    wantedPods: wantedBySets(seen) + mine.filter((pod) => !isCounted(pod)).length,
     readyPods: mine.filter(done).length,
     endpointsCurrent: serviceList.every((service) => hasEndpoints(service, slices, mine.filter(isPodReady))),
     stuck: mine.flatMap((pod) => {
@@ -50,6 +51,22 @@ export function progressOf({ deployments: deploymentList, pods: podList, service
       return !done(pod) && stuckStates.has(status) ? [`${pod.metadata.namespace}/${pod.metadata.name} ${status}`] : [];
     }),
   };
+}
+
+/** Pods that are still to be made count as well. */
+function wantedBySets({ deployments: deploymentList, statefulSets: statefulList, daemonSets: daemonList }: Seen): number {
+  const scaled = [...deploymentList, ...statefulList].filter(isOfUser).map(({ spec }) => spec?.replicas ?? 1);
+  // How many a DaemonSet wants only its controller knows; before it has looked, one more than none.
+  const daemons = daemonList
+    .filter(isOfUser)
+    .map(({ metadata, status }) => (status?.observedGeneration === metadata.generation ? status?.desiredNumberScheduled : 1) ?? 1);
+  return [...scaled, ...daemons].reduce((sum, count) => sum + count, 0);
+}
+
+const counted = new Set(["ReplicaSet", "StatefulSet", "DaemonSet"]);
+
+function isCounted({ metadata }: Pod): boolean {
+  return (metadata.ownerReferences ?? []).some(({ kind }) => counted.has(kind));
 }
 
 function hasEndpoints(service: Service, slices: readonly EndpointSlice[], ready: readonly Pod[]): boolean {
@@ -81,11 +98,14 @@ export async function waitForRest(
   signal?: AbortSignal,
 ): Promise<Progress> {
   const [deploymentInformer, podInformer] = [informers.informer(deployments), informers.informer(pods)];
+  const [statefulInformer, daemonInformer] = [informers.informer(statefulSets), informers.informer(daemonSets)];
   const [serviceInformer, sliceInformer] = [informers.informer(services), informers.informer(endpointSlices)];
   const now = () =>
     progressOf(
       {
         deployments: deploymentInformer.lister.list(),
+        statefulSets: statefulInformer.lister.list(),
+        daemonSets: daemonInformer.lister.list(),
         pods: podInformer.lister.list(),
         services: serviceInformer.lister.list(),
         slices: sliceInformer.lister.list(),
@@ -97,7 +117,11 @@ export async function waitForRest(
     onProgress(progress);
     return atRest(progress);
   };
-  await waitUntil([deploymentInformer, podInformer, serviceInformer, sliceInformer], look, { clock, timeout, signal });
+  await waitUntil([deploymentInformer, statefulInformer, daemonInformer, podInformer, serviceInformer, sliceInformer], look, {
+    clock,
+    timeout,
+    signal,
+  });
   return now();
 }
 

@@ -21,6 +21,7 @@ import { createClusterDns, type ClusterDns, type DnsQueryResult } from "./cluste
 import type { Gateway } from "../gateway/gateway.ts";
 import { createClusterGateway, type ClusterGateway } from "./cluster-gateway.ts";
 import { startControlPlane, type ControlPlane } from "./control-plane.ts";
+import { removeFormerNodes } from "./former-nodes.ts";
 import { createNetwork } from "./network/index.ts";
 import type { AddressPlan, ClusterMode, ClusterNetwork, RunningNode } from "./network/network.ts";
 import { withRuntimeWarnings } from "./runtime-warnings.ts";
@@ -169,6 +170,7 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
     metrics,
   });
   const { client, informers, recorder } = control;
+  await removeFormerNodes(client, options.nodes ?? 1);
   await control.startControllers();
 
   // 2. DNS.

@@ -1,4 +1,5 @@
 /** What a cluster has without any node: the API server, clients for each part's identity, and the controllers. */
+import { rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { KindSpec } from "../api/kind.ts";
 import type { NodeAgent } from "../api/node-agent.ts";
@@ -78,6 +79,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       random: Math.random,
       options: {
         ...(server.certificateAuthority === undefined ? {} : { rootCA: server.certificateAuthority }),
+        serviceClusterIPRanges: options.plan.serviceCIDRs,
+        volumeDirectory: options.paths.volumes,
+        removeVolumeDirectory: (path: string) => rm(path, { recursive: true, force: true }),
         // Where pods share the host's network, the proxy itself serves the address; else only the host reaches it.
         loadBalancer: { cidrs: [network.loadBalancerCIDR], ipMode: network.mode === "loopback" ? ("VIP" as const) : ("Proxy" as const) },
       },
@@ -100,6 +104,8 @@ async function startApiServer(options: ControlPlaneOptions): Promise<ApiServer> 
     certificatesAtStart: options.listens,
     clusterDomain: plan.clusterDomain,
     allowLoopbackEndpoints: network.allowLoopbackEndpoints,
+    // In loopback mode a pod's files are not where the pod looks for them.
+    mountServiceAccountTokens: network.mode === "namespaces",
     nodeAgent: options.nodeAgent,
     checks: () => manager.readiness(),
     ...(network.apiAddress === undefined ? {} : { serverAddresses: [network.apiAddress.host], publishedAddress: network.apiAddress }),

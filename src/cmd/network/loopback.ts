@@ -12,7 +12,7 @@ import { kubernetesVersion } from "../../cli/version.ts";
 import type { ClusterNetwork, NodeContext, RunningNode } from "./network.ts";
 import { claimLoopbackNetwork, type LoopbackNetwork } from "./loopback-slots.ts";
 import { createPodGateway, type PodGateway } from "./pod-gateway.ts";
-import { readSlot, writeSlot } from "./slot-file.ts";
+import { rememberedNetwork, rememberNetwork } from "./remembered.ts";
 
 export interface LoopbackOptions {
   /** The cluster's data directory: it remembers which addresses the cluster had. */
@@ -26,9 +26,9 @@ const nodeAddress = "127.0.0.1";
 const systemServices = new Set(["kube-system/kube-dns", "default/kubernetes"]);
 
 export async function createLoopbackNetwork({ root, runtime }: LoopbackOptions): Promise<ClusterNetwork> {
-  const { network, release } = await claimLoopbackNetwork(readSlot(root));
+  const { network, release } = await claimLoopbackNetwork(rememberedNetwork(root)?.slot);
   try {
-    writeSlot(root, network.slot);
+    rememberNetwork(root, { slot: network.slot, mode: "loopback" });
   } catch (error) {
     await release();
     throw error;

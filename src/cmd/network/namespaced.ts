@@ -32,7 +32,7 @@ import type { ClusterNetwork, NodeContext, RunningNode, SharedContext } from "./
 import { nodePodCIDRs } from "./pod-ranges.ts";
 import { renamed } from "./renamed.ts";
 import { resolveAsPod } from "./resolve-name.ts";
-import { readSlot, writeSlot } from "./slot-file.ts";
+import { rememberedNetwork, rememberNetwork } from "./remembered.ts";
 
 export interface NamespacedOptions {
   readonly paths: ClusterPaths;
@@ -49,9 +49,9 @@ const podCIDRs: Readonly<Record<4 | 6, string>> = { 4: "10.244.0.0/16", 6: "fd00
 
 /** Throws FL_UNSUPPORTED where the kernel refuses. */
 export async function createNamespacedNetwork(options: NamespacedOptions): Promise<ClusterNetwork> {
-  const { network: loopback, release } = await claimLoopbackNetwork(readSlot(options.paths.root));
+  const { network: loopback, release } = await claimLoopbackNetwork(rememberedNetwork(options.paths.root)?.slot);
   try {
-    writeSlot(options.paths.root, loopback.slot);
+    rememberNetwork(options.paths.root, { slot: loopback.slot, mode: "namespaces" });
     const libc = loadLibc();
     if (libc === undefined) throw new FairleadError("FL_UNSUPPORTED", "namespaces mode needs FFI (the package koffi)");
     const namespaces = await createNamespaces({ onFailure: options.onFailure });
@@ -126,7 +126,7 @@ function namespacedNetwork(
       const network = await namespaces.createNode({ name, index, podCIDRs: cidrs });
       nodes.push({ network, cidrs: [...cidrs, ...network.addresses] });
       return await startNode(
-        { name, index, network, libc, podCIDRs: cidrs, hostAddress: loopback.nodeAddress(index) },
+        { name, index, network, libc, families, podCIDRs: cidrs, hostAddress: loopback.nodeAddress(index) },
         context,
         namespaces,
         balancers,
@@ -145,6 +145,7 @@ interface NodePlace {
   readonly index: number;
   readonly network: NodeNetwork;
   readonly libc: Libc;
+  readonly families: Namespaces["families"];
   readonly podCIDRs: readonly string[];
   /** By which the host reaches it. */
   readonly hostAddress: string;
@@ -184,7 +185,7 @@ async function startNode(
   };
 }
 
-async function proxyOf({ name, network, podCIDRs: cidrs, libc }: NodePlace, context: NodeContext): Promise<Proxy> {
+async function proxyOf({ name, network, podCIDRs: cidrs, libc, families }: NodePlace, context: NodeContext): Promise<Proxy> {
   const { informers, recorder, labels, plan, clock, log, metrics } = context;
   const socket = async () => adoptNetlink(libc, await network.netlink(NETLINK_NETFILTER));
   return createProxy({
@@ -195,6 +196,7 @@ async function proxyOf({ name, network, podCIDRs: cidrs, libc }: NodePlace, cont
       nftables: openNftables(await socket()),
       conntrack: openConntrack(await socket()),
       serviceCIDRs: plan.serviceCIDRs,
+      families,
       connect: (target) => network.connect(target),
     },
     recorder: recorder("kube-proxy"),
