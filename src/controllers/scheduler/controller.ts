@@ -1,6 +1,6 @@
 /** The scheduler: gives each pending pod a node, and tries again when nodes or pods change. */
 import { objectKey, splitKey } from "../../api/object.ts";
-import { nodes, pods } from "../../api/resources.ts";
+import { namespaces, nodes, pods } from "../../api/resources.ts";
 import { isConflict, isNotFound } from "../../api/status.ts";
 import type { Node, Pod } from "../../api/types.ts";
 import type { Component } from "../../component/component.ts";
@@ -13,6 +13,7 @@ import { createKeyController, type KeyQueue } from "../key-controller.ts";
 import { OwnWrites } from "../own-writes.ts";
 import { bindPod, reportNotScheduled } from "./finalize.ts";
 import { planScheduling, schedulerName } from "./reconcile.ts";
+import type { SchedulingView } from "./view.ts";
 
 export const schedulerController: ControllerEntry = { name: "scheduler", create };
 
@@ -21,6 +22,7 @@ function create(context: ControllerContext): Component {
   const podInformer = context.informers.informer(pods);
   const nodeInformer = context.informers.informer(nodes);
   podInformer.addIndex("controllers/node", podNodeValues);
+  const namespaceInformer = context.informers.informer(namespaces);
   const recorder = context.recorder(schedulerName);
   const own = new OwnWrites(podInformer, clock);
 
@@ -30,11 +32,23 @@ function create(context: ControllerContext): Component {
       .over(podInformer.lister.byIndex("controllers/node", node), (pod) => pod.spec?.nodeName === node)
       .filter((pod) => !isPodFinished(pod));
 
+  /** Each node's pods are looked up once for a pod, however many filters ask. */
+  const view = (): SchedulingView => {
+    const found = new Map<string, readonly Pod[]>();
+    const placed = (node: string): readonly Pod[] => {
+      const known = found.get(node) ?? placedOn(node);
+      found.set(node, known);
+      return known;
+    };
+    const namespaceLabels = (name: string) => namespaceInformer.lister.get(undefined, name)?.metadata.labels ?? {};
+    return { nodes: nodeInformer.lister.list(), placed, namespaceLabels };
+  };
+
   async function reconcile(key: string): Promise<void> {
     const { namespace, name } = splitKey(key);
     const pod = own.get(namespace, name);
     if (pod === undefined || podInformer.lister.get(namespace, name) === undefined) return;
-    const plan = planScheduling(pod, nodeInformer.lister.list(), placedOn, random);
+    const plan = planScheduling(pod, view(), random);
     switch (plan.kind) {
       case "notOurs":
         return;
@@ -68,16 +82,19 @@ function create(context: ControllerContext): Component {
     context,
     // One at a time, as upstream: two choices at once could overfill a node.
     workers: 1,
-    informers: [podInformer, nodeInformer],
+    informers: [podInformer, nodeInformer, namespaceInformer],
     follow: () => [own.follow()],
     watch: (queue: KeyQueue) => {
       const isPending = (pod: Pod) => (pod.spec?.nodeName ?? "") === "" && pod.metadata.deletionTimestamp === undefined;
       const enqueue = (pod: Pod) => (isPending(pod) ? queue.add(objectKey(pod)) : undefined);
-      const retryAll = () => podInformer.lister.byIndex("controllers/node", "").forEach(enqueue);
+      const retryThose = (which: (pod: Pod) => boolean) =>
+        podInformer.lister.byIndex("controllers/node", "").filter(which).forEach(enqueue);
+      const retryAll = () => retryThose(() => true);
       const podChanged = (pod: Pod, old: Pod) => {
         if (isPending(pod) && !semanticEqual({ ...pod.spec, ...pod.metadata.labels }, { ...old.spec, ...old.metadata.labels }))
           enqueue(pod);
         if (isPodFinished(pod) && !isPodFinished(old)) retryAll();
+        if (!isPending(pod) && isPending(old)) retryThose(looksAtPods);
       };
       const nodeChanged = (node: Node, old: Node) => {
         if (!semanticEqual(schedulingFacts(node), schedulingFacts(old))) retryAll();
@@ -95,4 +112,9 @@ function create(context: ControllerContext): Component {
 function schedulingFacts({ metadata, spec, status }: Node): object {
   const ready = status?.conditions?.find(({ type }) => type === "Ready")?.status;
   return { labels: metadata.labels, taints: spec?.taints, unschedulable: spec?.unschedulable, allocatable: status?.allocatable, ready };
+}
+
+/** Where other pods are placed changes where it may go. */
+function looksAtPods({ spec }: Pod): boolean {
+  return spec?.affinity?.podAffinity !== undefined || (spec?.topologySpreadConstraints ?? []).length > 0;
 }

@@ -4,21 +4,40 @@
  */
 import type { Node, Pod, Taint } from "../../api/types.ts";
 import { tolerates, wantsNode } from "./node-affinity.ts";
+import { podAffinity } from "./pod-affinity.ts";
 import { insufficient } from "./resources.ts";
+import { topologySpread } from "./topology-spread.ts";
+import type { FilterPlugin, NodeFilter, SchedulingView } from "./view.ts";
 
-/** The reasons against this node; none: it fits. `placed`: pods that are on it. */
-export function reasonsAgainst(pod: Pod, node: Node, placed: readonly Pod[]): readonly string[] {
-  for (const filter of filters) {
-    const reasons = filter(pod, node, placed);
-    if (reasons.length > 0) return reasons;
-  }
-  return [];
+/** Judges nodes for one pod; the first filter that objects speaks, in upstream's order. */
+export function filterFor(pod: Pod, view: SchedulingView): NodeFilter {
+  const filters = plugins.flatMap((plugin) => plugin(pod, view) ?? []);
+  return (node, placed) => {
+    for (const filter of filters) {
+      const reasons = filter(node, placed);
+      if (reasons.length > 0) return reasons;
+    }
+    return [];
+  };
 }
 
-type Filter = (pod: Pod, node: Node, placed: readonly Pod[]) => readonly string[];
+type SimpleFilter = (pod: Pod, node: Node, placed: readonly Pod[]) => readonly string[];
 
-/** In upstream's order; the first that objects speaks. */
-const filters: readonly Filter[] = [nodeUnschedulable, taintToleration, nodeAffinity, nodePorts, insufficient];
+const simple =
+  (filter: SimpleFilter): FilterPlugin =>
+  (pod) =>
+  (node, placed) =>
+    filter(pod, node, placed);
+
+const plugins: readonly FilterPlugin[] = [
+  simple(nodeUnschedulable),
+  simple(taintToleration),
+  simple(nodeAffinity),
+  simple(nodePorts),
+  simple(insufficient),
+  topologySpread,
+  podAffinity,
+];
 
 const unschedulableTaint: Taint = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
 const notReadyTaint: Taint = { key: "node.kubernetes.io/not-ready", effect: "NoSchedule" };

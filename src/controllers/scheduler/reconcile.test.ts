@@ -21,12 +21,7 @@ const hostPort = (port: number, hostIP?: string) => ({
 const requesting = (requests: Readonly<Record<string, string>>) => ({ containers: [{ name: "c", resources: { requests } }] });
 
 function schedule(which: Pod, nodes: readonly Node[] = [node("a")], placed: Readonly<Record<string, readonly Pod[]>> = {}) {
-  return planScheduling(
-    which,
-    nodes,
-    (name) => placed[name] ?? [],
-    () => 0.5,
-  );
+  return planScheduling(which, { nodes, placed: (name) => placed[name] ?? [], namespaceLabels: () => ({}) }, () => 0.5);
 }
 
 describe("bound", () => {

@@ -1,6 +1,8 @@
-/** On which node a pod goes (upstream `pkg/scheduler/schedule_one.go`), thin: filters, then the node with the fewest pods. Pure. */
-import type { Node, Pod } from "../../api/types.ts";
-import { reasonsAgainst } from "./filters.ts";
+/** On which node a pod goes (upstream `pkg/scheduler/schedule_one.go`), filters, then what the pod prefers, then the fewest pods. Pure. */
+import type { Pod } from "../../api/types.ts";
+import { filterFor } from "./filters.ts";
+import { scoreFor } from "./score.ts";
+import { nodeName, type SchedulingView } from "./view.ts";
 
 export type SchedulingPlan =
   | { readonly kind: "bind"; readonly node: string }
@@ -12,24 +14,24 @@ export type SchedulingPlan =
 
 export const schedulerName = "default-scheduler";
 
-/** `placed`: pods on a node that are not finished. `random` in [0, 1) decides between nodes with as many pods. */
-export function planScheduling(
-  pod: Pod,
-  nodes: readonly Node[],
-  placed: (node: string) => readonly Pod[],
-  random: () => number,
-): SchedulingPlan {
-  const { nodeName = "", schedulerName: wanted = schedulerName, schedulingGates = [] } = pod.spec ?? {};
-  if (nodeName !== "" || wanted !== schedulerName || pod.metadata.deletionTimestamp !== undefined) return { kind: "notOurs" };
+/** `random` in [0, 1) decides between nodes that are equally good. */
+export function planScheduling(pod: Pod, view: SchedulingView, random: () => number): SchedulingPlan {
+  const { nodeName: placedOn = "", schedulerName: wanted = schedulerName, schedulingGates = [] } = pod.spec ?? {};
+  if (placedOn !== "" || wanted !== schedulerName || pod.metadata.deletionTimestamp !== undefined) return { kind: "notOurs" };
   if (schedulingGates.length > 0) return { kind: "gated", message: "Scheduling is blocked due to non-empty scheduling gates" };
-  if (nodes.length === 0) return { kind: "unschedulable", message: "no nodes available to schedule pods" };
-  const verdicts = nodes.map((node) => {
-    const onNode = placed(node.metadata.name ?? "");
-    return { node, pods: onNode.length, reasons: reasonsAgainst(pod, node, onNode), lot: random() };
+  if (view.nodes.length === 0) return { kind: "unschedulable", message: "no nodes available to schedule pods" };
+  const filter = filterFor(pod, view);
+  const verdicts = view.nodes.map((node) => {
+    const placed = view.placed(nodeName(node));
+    return { node, pods: placed.length, reasons: filter(node, placed) };
   });
-  const [best] = verdicts.filter(({ reasons }) => reasons.length === 0).sort((a, b) => a.pods - b.pods || a.lot - b.lot);
-  if (best !== undefined) return { kind: "bind", node: best.node.metadata.name ?? "" };
-  return { kind: "unschedulable", message: failureMessage(verdicts) };
+  const fitting = verdicts.filter(({ reasons }) => reasons.length === 0);
+  if (fitting.length === 0) return { kind: "unschedulable", message: failureMessage(verdicts) };
+  const score = fitting.length === 1 ? () => 0 : scoreFor(pod, view);
+  const [best] = fitting
+    .map(({ node, pods }) => ({ name: nodeName(node), pods, score: score(node), lot: random() }))
+    .sort((a, b) => b.score - a.score || a.pods - b.pods || a.lot - b.lot);
+  return { kind: "bind", node: best?.name ?? "" };
 }
 
 /** `0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu.` */

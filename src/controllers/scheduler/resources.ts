@@ -25,8 +25,19 @@ function nanos(text: string): bigint {
   return parseQuantity(text)?.nano ?? 0n;
 }
 
-/** What a pod takes: its containers and sidecars together, or the largest init container if that is more. */
+/** Objects are frozen, and every pod of a node is asked again for each pod that comes. */
+const known = new WeakMap<Pod, ReadonlyMap<string, bigint>>();
+
 function requests(pod: Pod): ReadonlyMap<string, bigint> {
+  const before = known.get(pod);
+  if (before !== undefined) return before;
+  const found = requestsOf(pod);
+  known.set(pod, found);
+  return found;
+}
+
+/** What a pod takes: its containers and sidecars together, or the largest init container if that is more. */
+function requestsOf(pod: Pod): ReadonlyMap<string, bigint> {
   const total = new Map<string, bigint>();
   const init = pod.spec?.initContainers ?? [];
   for (const container of [...(pod.spec?.containers ?? []), ...init.filter(isSidecar)]) add(total, container);

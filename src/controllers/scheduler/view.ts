@@ -1,0 +1,18 @@
+/** What the scheduler sees of the cluster while it places one pod. */
+import type { Labels } from "../../api/selectors.ts";
+import type { Node, Pod } from "../../api/types.ts";
+
+export interface SchedulingView {
+  readonly nodes: readonly Node[];
+  /** Pods on a node that are not finished. */
+  readonly placed: (node: string) => readonly Pod[];
+  readonly namespaceLabels: (namespace: string) => Labels;
+}
+
+/** The reasons against a node; none: it fits. */
+export type NodeFilter = (node: Node, placed: readonly Pod[]) => readonly string[];
+
+/** What can be worked out once for a pod is worked out once; undefined: the filter has nothing to say about it. */
+export type FilterPlugin = (pod: Pod, view: SchedulingView) => NodeFilter | undefined;
+
+export const nodeName = ({ metadata }: Node): string => metadata.name ?? "";
