@@ -18,7 +18,7 @@ import { webTemplate } from "./testing.ts";
 let cluster: PretendCluster;
 
 beforeEach(async () => {
-  cluster = await startPretendCluster(["node-1", "node-2", "node-3"]);
+  cluster = await startPretendCluster(["node-1", "node-2", "node-3"], { volumeDirectory: "/volumes" });
 });
 
 afterEach(async () => {

@@ -1,8 +1,8 @@
 /** The scheduler: gives each pending pod a node, and tries again when nodes or pods change. */
 import { objectKey, splitKey } from "../../api/object.ts";
-import { namespaces, nodes, pods } from "../../api/resources.ts";
+import { namespaces, nodes, persistentVolumeClaims, pods } from "../../api/resources.ts";
 import { isConflict, isNotFound } from "../../api/status.ts";
-import type { Node, Pod } from "../../api/types.ts";
+import type { Node, PersistentVolumeClaim, Pod } from "../../api/types.ts";
 import type { Component } from "../../component/component.ts";
 import { semanticEqual } from "../../decide/endpoints/equal.ts";
 import { isPodFinished } from "../../decide/endpoints/pod-state.ts";
@@ -23,6 +23,7 @@ function create(context: ControllerContext): Component {
   const nodeInformer = context.informers.informer(nodes);
   podInformer.addIndex("controllers/node", podNodeValues);
   const namespaceInformer = context.informers.informer(namespaces);
+  const claimInformer = context.informers.informer(persistentVolumeClaims);
   const recorder = context.recorder(schedulerName);
   const own = new OwnWrites(podInformer, clock);
 
@@ -41,7 +42,8 @@ function create(context: ControllerContext): Component {
       return known;
     };
     const namespaceLabels = (name: string) => namespaceInformer.lister.get(undefined, name)?.metadata.labels ?? {};
-    return { nodes: nodeInformer.lister.list(), placed, namespaceLabels };
+    const claim = (namespace: string, name: string) => claimInformer.lister.get(namespace, name);
+    return { nodes: nodeInformer.lister.list(), placed, namespaceLabels, claim };
   };
 
   async function reconcile(key: string): Promise<void> {
@@ -82,7 +84,7 @@ function create(context: ControllerContext): Component {
     context,
     // One at a time, as upstream: two choices at once could overfill a node.
     workers: 1,
-    informers: [podInformer, nodeInformer, namespaceInformer],
+    informers: [podInformer, nodeInformer, namespaceInformer, claimInformer],
     follow: () => [own.follow()],
     watch: (queue: KeyQueue) => {
       const isPending = (pod: Pod) => (pod.spec?.nodeName ?? "") === "" && pod.metadata.deletionTimestamp === undefined;
@@ -99,7 +101,14 @@ function create(context: ControllerContext): Component {
       const nodeChanged = (node: Node, old: Node) => {
         if (!semanticEqual(schedulingFacts(node), schedulingFacts(old))) retryAll();
       };
+      const mounts =
+        ({ metadata }: PersistentVolumeClaim) =>
+        (pod: Pod) =>
+          pod.metadata.namespace === metadata.namespace &&
+          (pod.spec?.volumes ?? []).some(({ persistentVolumeClaim: volume }) => volume?.claimName === metadata.name);
+      const ofClaim = (claim: PersistentVolumeClaim) => retryThose(mounts(claim));
       return [
+        claimInformer.addHandlers({ added: ofClaim, updated: ofClaim }),
         podInformer.addHandlers({ added: enqueue, updated: podChanged, deleted: retryAll }),
         nodeInformer.addHandlers({ added: retryAll, updated: nodeChanged }),
       ];

@@ -21,7 +21,12 @@ const labelsOf: Readonly<Record<string, Readonly<Record<string, string>>>> = { d
 
 /** The node, or the message without its beginning. */
 function place(which: Pod, placed: Readonly<Record<string, readonly Pod[]>> = {}, nodes: readonly Node[] = [a1, a2, b1]): string {
-  const view = { nodes, placed: (name: string) => placed[name] ?? [], namespaceLabels: (name: string) => labelsOf[name] ?? {} };
+  const view = {
+    nodes,
+    placed: (name: string) => placed[name] ?? [],
+    namespaceLabels: (name: string) => labelsOf[name] ?? {},
+    claim: () => undefined,
+  };
   const plan = planScheduling(which, view, () => 0.5);
   if (plan.kind === "bind") return plan.node;
   return plan.kind === "unschedulable" ? plan.message.replace(/^0\/\d nodes are available: /, "") : plan.kind;

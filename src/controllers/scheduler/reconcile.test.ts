@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Node, Pod } from "../../api/types.ts";
+import type { Node, PersistentVolumeClaim, Pod } from "../../api/types.ts";
 import { planScheduling } from "./reconcile.ts";
 
 const node = (
@@ -20,12 +20,24 @@ const hostPort = (port: number, hostIP?: string) => ({
 });
 const requesting = (requests: Readonly<Record<string, string>>) => ({ containers: [{ name: "c", resources: { requests } }] });
 
+const claims: Readonly<Record<string, PersistentVolumeClaim>> = {
+  bound: { metadata: { name: "bound" }, status: { phase: "Bound" } },
+  waiting: { metadata: { name: "waiting" }, status: { phase: "Pending" } },
+  lost: { metadata: { name: "lost" }, spec: { volumeName: "pv" }, status: { phase: "Lost" } },
+};
+const mounting = (claimName: string) => pod({ volumes: [{ name: "data", persistentVolumeClaim: { claimName } }] });
+
 function schedule(which: Pod, nodes: readonly Node[] = [node("a")], placed: Readonly<Record<string, readonly Pod[]>> = {}) {
-  return planScheduling(which, { nodes, placed: (name) => placed[name] ?? [], namespaceLabels: () => ({}) }, () => 0.5);
+  return planScheduling(
+    which,
+    { nodes, placed: (name) => placed[name] ?? [], namespaceLabels: () => ({}), claim: (_, name) => claims[name] },
+    () => 0.5,
+  );
 }
 
 describe("bound", () => {
   test.each([
+    ["whose claim is bound", mounting("bound"), [node("a")], {}, "a"],
     ["the only node", pod(), [node("a")], {}, "a"],
     ["the node with the fewest pods", pod(), [node("a"), node("b")], { a: [pod()] }, "b"],
     ["by nodeSelector", pod({ nodeSelector: { "kubernetes.io/hostname": "b" } }), [node("a"), node("b")], { b: [pod()] }, "b"],
@@ -106,6 +118,21 @@ describe("not scheduled, with upstream's words", () => {
       [node("a")],
       {},
       "0/1 nodes are available: 1 Insufficient example.com/gpu.",
+    ],
+    [
+      "a claim without volume",
+      mounting("waiting"),
+      [node("a")],
+      {},
+      "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
+    ],
+    ["a claim that is missing", mounting("none"), [node("a")], {}, '0/1 nodes are available: persistentvolumeclaim "none" not found.'],
+    [
+      "a claim that lost its volume",
+      mounting("lost"),
+      [node("a")],
+      {},
+      '0/1 nodes are available: persistentvolumeclaim "lost" bound to non-existent persistentvolume "pv".',
     ],
     ["full", pod(), [node("a", {}, { pods: "1" })], { a: [pod()] }, "0/1 nodes are available: 1 Too many pods."],
     [

@@ -2,6 +2,7 @@
 import type { Pod } from "../../api/types.ts";
 import { filterFor } from "./filters.ts";
 import { scoreFor } from "./score.ts";
+import { unboundClaims } from "./volumes.ts";
 import { nodeName, type SchedulingView } from "./view.ts";
 
 export type SchedulingPlan =
@@ -20,6 +21,8 @@ export function planScheduling(pod: Pod, view: SchedulingView, random: () => num
   if (placedOn !== "" || wanted !== schedulerName || pod.metadata.deletionTimestamp !== undefined) return { kind: "notOurs" };
   if (schedulingGates.length > 0) return { kind: "gated", message: "Scheduling is blocked due to non-empty scheduling gates" };
   if (view.nodes.length === 0) return { kind: "unschedulable", message: "no nodes available to schedule pods" };
+  const waits = unboundClaims(pod, view);
+  if (waits !== undefined) return { kind: "unschedulable", message: `0/${view.nodes.length} nodes are available: ${waits}.` };
   const filter = filterFor(pod, view);
   const verdicts = view.nodes.map((node) => {
     const placed = view.placed(nodeName(node));

@@ -1,12 +1,13 @@
 /** What the scheduler sees of the cluster while it places one pod. */
 import type { Labels } from "../../api/selectors.ts";
-import type { Node, Pod } from "../../api/types.ts";
+import type { Node, PersistentVolumeClaim, Pod } from "../../api/types.ts";
 
 export interface SchedulingView {
   readonly nodes: readonly Node[];
   /** Pods on a node that are not finished. */
   readonly placed: (node: string) => readonly Pod[];
   readonly namespaceLabels: (namespace: string) => Labels;
+  readonly claim: (namespace: string, name: string) => PersistentVolumeClaim | undefined;
 }
 
 /** The reasons against a node; none: it fits. */
