@@ -32,7 +32,7 @@ async function configFor(target: ClusterTarget | undefined): Promise<ServerConfi
   if (target.kind === "kubeconfig")
     return loadKubeconfig({ path: target.path, ...(target.context === undefined ? {} : { context: target.context }) });
   const { url, tls } = target;
-  if (!/^https:/.test(url)) {
+  if (!url.startsWith("https:")) {
     throw new FairleadError("FL_UNSUPPORTED", `endpoint ${url}: only https is spoken to an API server`, {
       hint: "Give the https address with tls CERT KEY CACERT, or a kubeconfig.",
     });

@@ -14,6 +14,8 @@ import { recordTypes as T, typeCode, type ResourceRecord } from "./records.ts";
 import { isReverseName } from "./reverse.ts";
 import { parseRequestName } from "./request-name.ts";
 import { endpointLabel } from "./find.ts";
+import { externalAuthority, lookupExternal } from "./external.ts";
+import { wholeZone } from "./whole-zone.ts";
 
 const path = join(import.meta.dirname, "../../../../shared/cases/coredns-kubernetes-cases.json");
 
@@ -148,6 +150,54 @@ describe.skipIf(file === undefined)("CoreDNS's cases", () => {
       expect(ask(index, options, one)).toEqual(want);
     });
   }
+
+  test("a zone is handed over whole, in upstream's order", () => {
+    const [axfr] = (file?.suites.find(({ suite }) => suite === "zone-transfer")?.cases ?? []) as unknown as {
+      readonly expect_records: string[];
+    }[];
+    const index = indexOf(file?.fixtures["serve"] ?? {});
+    const zone = zoneOf({ localIPs: ["10.0.0.10"], namespaces: ["testns", "kube-system"] }, "cluster.local.");
+    const records = wholeZone(index, zone);
+    const wanted = (axfr?.expect_records ?? []).slice(0, -1).map((line) => {
+      const parsed = parseRecord(line);
+      return parsed.kind === "ok" ? recordLine(parsed.record) : line;
+    });
+    expect(records.map(recordLine)).toEqual(wanted);
+  });
+
+  test.each(["k8s_external-external", "k8s_external-apex"])("%s", (name) => {
+    const suite = file?.suites.find((one) => one.suite === name);
+    const zones = (suite?.options?.zones ?? []) as readonly string[];
+    const index = indexOf(file?.fixtures["k8s_external"] ?? {});
+    for (const one of suite?.cases ?? []) {
+      const asked = absolute(one.qname);
+      const origin = matchZone(zones, foldName(asked)) ?? "example.com.";
+      const zone = {
+        origin,
+        primary: zones[0] ?? origin,
+        apex: "dns",
+        hostmaster: "hostmaster",
+        ttl: 5,
+        headless: true,
+        namespaces: new Set(["testns"]),
+        endpointPodNames: false,
+        nameServers: ["127.0.0.1"],
+      };
+      const found = lookupExternal(index, zone, foldName(asked), asked, typeCode(one.qtype) ?? 0);
+      const got = {
+        rcode: found.kind === "nameError" ? "NXDOMAIN" : "NOERROR",
+        answer: comparable(found.answers),
+        ns: comparable(found.kind === "answer" ? [] : [externalAuthority(index, zone)]),
+        extra: comparable(found.additionals),
+      };
+      expect(got, `${one.qname} ${one.qtype}`).toEqual({
+        rcode: one.rcode,
+        answer: expected(one.answer),
+        ns: expected(one.ns),
+        extra: expected(one.extra),
+      });
+    }
+  });
 
   test("names are taken apart as upstream does", () => {
     const rows = file?.suites.find(({ suite }) => suite === "parse-request")?.cases ?? [];

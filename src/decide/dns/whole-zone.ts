@@ -27,7 +27,7 @@ function recordsOf(index: DnsIndex, zone: LookupZone, service: ServiceEntry): re
     case "clusterIP":
       return clusterRecords(zone, service, base);
     case "headless":
-      return [...index.slices(service.namespace, service.name)].flatMap((slice) => sliceRecords(zone, slice, base));
+      return headlessRecords(zone, [...index.slices(service.namespace, service.name)], base);
     case "externalName":
       return parseIp(service.externalName) === undefined
         ? [nameRecord(base, recordTypes.CNAME, zone.ttl, absolute(service.externalName))]
@@ -55,8 +55,14 @@ function clusterRecords({ ttl }: LookupZone, { addresses, ports }: ServiceEntry,
   ];
 }
 
-function sliceRecords(zone: LookupZone, { endpoints, ports }: SliceEntry, base: string): readonly ResourceRecord[] {
-  const weight = Math.max(1, Math.floor(100 / Math.max(1, endpoints.length)));
+/** Every endpoint weighs the same, as in answers. */
+function headlessRecords(zone: LookupZone, slices: readonly SliceEntry[], base: string): readonly ResourceRecord[] {
+  const count = slices.reduce((sum, { endpoints }) => sum + endpoints.length, 0);
+  const weight = Math.max(1, Math.floor(100 / Math.max(1, count)));
+  return slices.flatMap((slice) => sliceRecords(zone, slice, base, weight));
+}
+
+function sliceRecords(zone: LookupZone, { endpoints, ports }: SliceEntry, base: string, weight: number): readonly ResourceRecord[] {
   return endpoints.flatMap((endpoint) => {
     const name = `${endpointLabel(endpoint, zone)}.${base}`;
     const named = ports.filter((port) => port.name !== "");

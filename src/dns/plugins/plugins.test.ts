@@ -3,104 +3,15 @@ import { readFileSync, globSync } from "node:fs";
 import { createSocket } from "node:dgram";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import type { InformerFactory } from "../../client/informer.ts";
-import { endpointSlices, namespaces, pods, services, type Resource } from "../../api/resources.ts";
-import { FakeInformer } from "../../controllers/fake-informer.ts";
-import { recordTypes as T, rcodes, typeCode, rcodeName } from "../../decide/dns/records.ts";
-import { FakeClock, realClock } from "../../lib/clock.ts";
-import { createLogger } from "../../lib/log.ts";
-import { MetricsRegistry } from "../../lib/metrics.ts";
-import { configure } from "../corefile/configure.ts";
-import { systemSources } from "../corefile/sources.ts";
-import { failure, reply, type Awaitable, type DnsRequest, type Outcome, type PluginEntry, type PluginEnvironment } from "../plugin.ts";
-import { pluginList, unsupportedDirectives } from "../plugins.ts";
-import { Answerer } from "../server/answer.ts";
-import { messageOf } from "../server/finish.ts";
-import { SharedHttpEndpoints } from "../server/http-endpoints.ts";
+import { recordTypes as T, rcodes, rcodeName } from "../../decide/dns/records.ts";
+import { reply, type Outcome } from "../plugin.ts";
+import { pluginList } from "../plugins.ts";
 import { decode } from "../wire/decode.ts";
 import { encode } from "../wire/encode.ts";
-import { createQuery, createReply, type Message } from "../wire/message.ts";
+import { createReply, type Message } from "../wire/message.ts";
 import { parseRecord } from "../wire/parse-record.ts";
 import { dataText, recordText } from "../wire/text.ts";
-
-const clusterInformers = {
-  namespaces: new FakeInformer(namespaces),
-  services: new FakeInformer(services),
-  endpointSlices: new FakeInformer(endpointSlices),
-  pods: new FakeInformer(pods),
-};
-
-const informers = {
-  informer: (resource: Resource) => Object.values(clusterInformers).find((one) => (one.resource as Resource) === resource),
-} as unknown as InformerFactory;
-
-interface Rig {
-  ask(name: string, type?: string, options?: Partial<Message>): Promise<Message | undefined>;
-  readonly clock: FakeClock;
-  readonly lines: string[];
-  readonly metrics: MetricsRegistry;
-  /** How often the plugin after the list was asked. */
-  readonly asked: () => number;
-}
-
-type Backend = (request: DnsRequest) => Awaitable<Outcome>;
-
-/** The block's plugins, and after them `backend`. */
-async function rig(
-  block: string,
-  backend: Backend = () => failure(rcodes.SERVFAIL, new Error("nobody knows")),
-  real = false,
-): Promise<Rig> {
-  const clock = new FakeClock();
-  const lines: string[] = [];
-  const metrics = new MetricsRegistry();
-  let count = 0;
-  const last: PluginEntry = {
-    name: "backend",
-    setup(reader) {
-      reader.next();
-      const serveDNS = (request: DnsRequest) => {
-        count++;
-        return backend(request);
-      };
-      return { handlers: [{ name: "backend", serveDNS }] };
-    },
-  };
-  const environment: PluginEnvironment = {
-    clock: real ? realClock : clock,
-    log: createLogger({ write: (line) => void lines.push(line), level: "debug", now: () => 0 }),
-    metrics,
-    random: Math.random,
-    sources: systemSources,
-    http: new SharedHttpEndpoints({ port: () => undefined }),
-    checkCorefile: () => undefined,
-  };
-  const configuration = configure({
-    text: `.:53 {\n${block}\nbackend\n}`,
-    file: "Corefile",
-    plugins: [...pluginList({ kubernetes: { informers, localAddresses: ["127.96.0.10"] } }), last],
-    unsupported: unsupportedDirectives,
-    environment,
-    hosts: () => [],
-  });
-  for (const { instance } of configuration.instances) await instance.start?.();
-  const answerer = new Answerer(environment);
-  const arrival = {
-    client: { address: "10.0.0.9", port: 4321, protocol: "udp" as const },
-    label: "dns://:53",
-    routes: configuration.servers[0]?.zones ?? new Map(),
-  };
-  return {
-    clock,
-    lines,
-    metrics,
-    asked: () => count,
-    async ask(name, type = "A", options = {}) {
-      const query = createQuery(name, typeCode(type) ?? 0, { id: 42, ...options });
-      return messageOf(query, await answerer.message(query, arrival, 40));
-    },
-  };
-}
+import { clusterInformers, rig, type Backend, type Rig } from "./plugin-rig.cases.ts";
 
 const records = (lines: readonly string[]) =>
   lines.map((line) => {
