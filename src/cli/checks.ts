@@ -27,6 +27,7 @@ export interface Checks {
 }
 
 interface Target {
+  readonly service: string;
   readonly url: string;
   readonly count: number;
   readonly endpoints: number;
@@ -80,7 +81,9 @@ function targetsOf(reading: Reading, service: Service): readonly Target[] {
   if (!isOfUser(service) || parseIp(clusterIP) === undefined || Object.keys(selector).length === 0) return [];
   return (service.spec?.ports ?? []).filter(isHttp).flatMap((port) => {
     const endpoints = readyEndpoints(reading, service, port.name ?? "").length;
-    return endpoints === 0 ? [] : [{ url: urlOf(clusterIP, port), count: Math.min(endpoints * 3, 30), endpoints }];
+    return endpoints === 0
+      ? []
+      : [{ service: objectKey(service), url: urlOf(clusterIP, port), count: Math.min(endpoints * 3, 30), endpoints }];
   });
 }
 
@@ -88,9 +91,10 @@ function urlOf(clusterIP: string, { port }: ServicePort): string {
   return `http://${joinHostPort(clusterIP, port)}/`;
 }
 
-function requestRow(from: Pod, { url, count, endpoints }: Target, answers: readonly HttpAnswer[]): RequestRow {
+function requestRow(from: Pod, { service, url, count, endpoints }: Target, answers: readonly HttpAnswer[]): RequestRow {
   const bodies = answers.flatMap(({ error, body = "" }) => (error === undefined ? [body.trim().split("\n")[0]?.slice(0, 120) ?? ""] : []));
   return {
+    service,
     url,
     from: objectKey(from),
     sent: count,

@@ -29,7 +29,16 @@ const report: ClusterReport = {
     { namespace: "shop", name: "lost", type: "ClusterIP", clusterIP: "127.96.0.8", ports: ["80/TCP"], endpoints: [] },
   ],
   requests: [
-    { url: "http://127.96.0.7/", from: "shop/web-1", sent: 6, succeeded: 5, endpoints: 2, answers: ["hello"], errors: ["ECONNRESET"] },
+    {
+      service: "shop/web",
+      url: "http://127.96.0.7/",
+      from: "shop/web-1",
+      sent: 6,
+      succeeded: 5,
+      endpoints: 2,
+      answers: ["hello"],
+      errors: ["ECONNRESET"],
+    },
   ],
   names: [
     { name: "web.shop.svc.cluster.local", type: "A", rcode: "NOERROR", answers: ["127.96.0.7"] },
@@ -51,9 +60,10 @@ Services
   shop/web   ClusterIP  127.96.0.7  http 80/TCP  → 1:80, 2:80, 3:80, 4:80 + 1 more
   shop/lost  ClusterIP  127.96.0.8  80/TCP       → no endpoints
 
-Requests to http://127.96.0.7/ from pod shop/web-1: 5 of 6 succeeded, 1 of 2 endpoints answered
-  hello
-  ECONNRESET
+Requests from pod shop/web-1
+  shop/web  http://127.96.0.7/  5 of 6 succeeded, 1 of 2 endpoints answered
+    hello
+  shop/web: ECONNRESET
 
 Names
   web.shop.svc.cluster.local  A      127.96.0.7

@@ -55,6 +55,7 @@ export interface ServiceRow {
 }
 
 export interface RequestRow {
+  readonly service: string;
   readonly url: string;
   /** `shop/webapp-…` */
   readonly from: string;
@@ -96,7 +97,7 @@ export function reportText(report: ClusterReport, paint: Paint): string {
     "Services",
     report.services.map((service) => serviceRow(service, paint)),
   );
-  for (const request of report.requests) sections.push(requestText(request, paint));
+  if (report.requests.length > 0) sections.push(requestsText(report.requests, paint));
   section(
     "Names",
     report.names.map((name) => nameRow(name, paint)),
@@ -127,11 +128,16 @@ function serviceRow(service: ServiceRow, paint: Paint): readonly string[] {
   return [`${service.namespace}/${service.name}`, service.type, service.clusterIP || "-", service.ports.join(", ") || "-", `→ ${target}`];
 }
 
-function requestText(request: RequestRow, paint: Paint): string {
-  const spread = request.endpoints > 1 ? `, ${request.answers.length} of ${request.endpoints} endpoints answered` : "";
-  const verdict = `${request.succeeded} of ${request.sent} succeeded${spread}`;
-  const head = `${paint.bold("Requests")} to ${request.url} from pod ${request.from}: ${request.succeeded === request.sent ? paint.green(verdict) : paint.yellow(verdict)}`;
-  return [head, ...request.answers.map((answer) => `  ${answer}`), ...request.errors.map((error) => `  ${paint.yellow(error)}`)].join("\n");
+/** A row for each Service; what came back from the first, and whatever went wrong. */
+function requestsText(requests: readonly RequestRow[], paint: Paint): string {
+  const row = ({ service, url, sent, succeeded, endpoints, answers }: RequestRow) => {
+    const spread = endpoints > 1 ? `, ${answers.length} of ${endpoints} endpoints answered` : "";
+    const verdict = `${succeeded} of ${sent} succeeded${spread}`;
+    return [service, url, succeeded === sent ? paint.green(verdict) : paint.yellow(verdict)];
+  };
+  const errors = requests.flatMap((request) => request.errors.map((error) => `  ${paint.yellow(`${request.service}: ${error}`)}`));
+  const samples = (requests[0]?.answers ?? []).map((answer) => `    ${paint.dim(answer)}`);
+  return [`${paint.bold("Requests")} from pod ${requests[0]?.from}`, table(requests.map(row), "  "), ...samples, ...errors].join("\n");
 }
 
 function nameRow(name: NameRow, paint: Paint): readonly string[] {
