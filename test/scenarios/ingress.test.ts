@@ -223,14 +223,13 @@ spec:
 test("a roll-out under requests: every one is answered by a pod", { timeout: patient }, async () => {
   const [http] = await ports("shop");
   const outcomes = new Map<string, number>();
-  let running = true;
-  const stop = () => (running = false);
+  const rollOut = { over: false };
   const load = (async () => {
     do {
       const answer = await ask(http, "shop.localhost", "/").catch((error: Error) => ({ status: 0, text: error.message }));
       const outcome = answer.status === 200 ? "200" : answer.text;
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-    } while (running);
+    } while (!rollOut.over);
   })();
   const read = () => cluster.client.get(deployments, { namespace: "default", name: "shop" });
   await cluster.client.patch(deployments, { namespace: "default", name: "shop" }, "application/merge-patch+json", {
@@ -244,7 +243,7 @@ test("a roll-out under requests: every one is answered by a pod", { timeout: pat
       status?.availableReplicas === spec?.replicas &&
       status?.replicas === spec?.replicas,
   );
-  stop();
+  rollOut.over = true;
   await load;
   expect([...outcomes.keys()]).toEqual(["200"]);
 });
