@@ -34,7 +34,7 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<numb
   }
   const cluster = findCluster(options);
   const connection = await connect(cluster.kubeconfig);
-  const holdDirectory = mkdtempSync(join(tmpdir(), "fairlead-run-"));
+  const holdDirectory = mkdtempSync(join(temporaryDirectory(), "fairlead-run-"));
   const socketPath = join(holdDirectory, "hold");
   let pod: Pod | undefined;
   try {
@@ -54,6 +54,11 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<numb
     await connection.close();
     rmSync(holdDirectory, { recursive: true, force: true });
   }
+}
+
+/** A socket's path has 107 bytes at most (unix(7)). */
+function temporaryDirectory(): string {
+  return Buffer.byteLength(tmpdir()) <= 80 ? tmpdir() : "/tmp";
 }
 
 const loopbackNote =

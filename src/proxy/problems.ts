@@ -46,11 +46,12 @@ export class Problems {
     this.#timer?.cancel();
   }
 
-  #tell(key: string, { severity, reason, message }: AddressProblem, service: Service | undefined): void {
+  #tell(key: string, { severity, reason, message, standIn }: AddressProblem, service: Service | undefined): void {
     const { log, recorder } = this.#options;
     if (severity === "info") return log.debug(message, { service: key });
     log.warn(message, { service: key, reason });
-    if (service !== undefined) recorder?.event(service, "Warning", reason, message);
+    // With a stand-in the address is served after all.
+    if (service !== undefined) recorder?.event(service, standIn === undefined ? "Warning" : "Normal", reason, message);
   }
 
   #arm(): void {
