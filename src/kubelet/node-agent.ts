@@ -27,6 +27,8 @@ export function createNodeAgent({ worker, runtime, logs, clock }: NodeAgentOptio
     async logs(pod, options, signal) {
       const found = workerOf(pod);
       const instance = instanceToRead(found, pod, options);
+      // The last words of a container that has just ended may still be on their way to disk.
+      if (options.previous || found.instance(options.container) === undefined) await found.outputWritten();
       const ref = { ...pod, uid: found.uid };
       const since = sinceTime(options, clock.now());
       const readOptions = { ...options, ...(since === undefined ? {} : { since }) };

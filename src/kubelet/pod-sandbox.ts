@@ -5,7 +5,7 @@ import { errorMessage } from "../lib/errors.ts";
 import { isFinishedPhase } from "./compute-pod-actions.ts";
 import type { PodFacts } from "./pod-fields.ts";
 import type { PodIdentity } from "./runtime/runtime.ts";
-import { PodVolumes, type SetUpResult } from "./volumes/pod-volumes.ts";
+import { PodVolumes, type SetUpResult, type VolumeOptions } from "./volumes/pod-volumes.ts";
 import { loadVolumes } from "./volumes/sources.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
@@ -36,8 +36,8 @@ export class PodSandbox {
     const { namespace = "", name = "", uid = "" } = pod.metadata;
     this.#context = context;
     this.#onHost = pod.spec?.hostNetwork === true && context.runtime.hostNetwork;
-    this.volumes = new PodVolumes(join(context.podsDirectory, uid));
     this.#identity = { namespace, name, uid, ip: "", ips: [] };
+    this.volumes = new PodVolumes(join(context.podsDirectory, uid), volumeOptions(context, pod, this.#identity));
     const former = isFinishedPhase(pod.status?.phase) ? [] : (pod.status?.podIPs ?? []).map(({ ip }) => ip);
     if (!this.#onHost && former.length > 0) this.#claim(former);
   }
@@ -160,4 +160,14 @@ export class PodSandbox {
     for (const [i, ip] of ips.entries()) if (ip !== undefined) addresses[i]?.release(ip, uid);
     return false;
   }
+}
+
+function volumeOptions({ runtime }: WorkerContext, pod: Pod, identity: PodIdentity): VolumeOptions {
+  const group = runtime.setsGroups === true ? pod.spec?.securityContext?.fsGroup : undefined;
+  return {
+    ...(group === undefined ? {} : { group }),
+    ...(runtime.mountMemory === undefined
+      ? {}
+      : { mountMemory: (directory, sizeBytes) => runtime.mountMemory?.(identity, directory, sizeBytes) }),
+  };
 }

@@ -73,6 +73,11 @@ export class PodWorker {
     return this.#containers.instance(container);
   }
 
+  /** All output of containers that have ended is in their logs; takes a moment at most. */
+  outputWritten(): Promise<void> {
+    return this.#containers.outputWritten();
+  }
+
   update(pod: Pod): void {
     const annotationsOrLabels =
       pod.metadata.labels !== this.#pod.metadata.labels || pod.metadata.annotations !== this.#pod.metadata.annotations;

@@ -5,8 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { kubeletCases } from "../../src/kubelet/kubelet.cases.ts";
 import { runtimeCases } from "../../src/kubelet/runtime/runtime.cases.ts";
 
+const cases = [...runtimeCases, ...kubeletCases];
 const nobody = 65_534;
 const isRoot = process.getuid?.() === 0;
 const programFile = join(import.meta.dirname, "../support/runtime-program.ts");
@@ -55,7 +57,7 @@ function begin({ command, uid }: Way, directory: string) {
   const errors: Buffer[] = [];
   child.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
   const settle = new Map<string, (result: Result) => void>();
-  const results = new Map(runtimeCases.map(({ name }) => [name, new Promise<Result>((resolve) => settle.set(name, resolve))]));
+  const results = new Map(cases.map(({ name }) => [name, new Promise<Result>((resolve) => settle.set(name, resolve))]));
   createInterface({ input: child.stdout }).on("line", (line) => {
     const result = JSON.parse(line) as Result;
     settle.get(result.name)?.(result);
@@ -87,7 +89,7 @@ describe.each(ways)("pods in namespaces, $name", (way) => {
     rmSync(directory, { recursive: true, force: true });
   }, 60_000);
 
-  for (const { name } of runtimeCases) {
+  for (const { name } of cases) {
     test(name, { timeout: 300_000 }, async (ctx) => {
       if (way.missing !== undefined) ctx.skip(way.missing);
       expect((await program?.results.get(name))?.error).toBeUndefined();

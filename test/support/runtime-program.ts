@@ -1,5 +1,5 @@
 /**
- * Runs the cases of `src/kubelet/runtime/runtime.cases.ts` against pods in namespaces, as whoever starts it inside of
+ * Runs the cases of `src/kubelet/{runtime/runtime,kubelet}.cases.ts` against pods in namespaces, as whoever starts it inside of
  * namespaces of its own. One line of JSON for each case: `{ name, error? }`. `DIRECTORY` is where everything may be written.
  */
 import { mkdirSync, readFileSync, writeSync } from "node:fs";
@@ -8,7 +8,8 @@ import { dirname } from "node:path";
 import { createNamespaces } from "../../src/host/namespaces/create-namespaces.ts";
 import { createNamespacedRuntime } from "../../src/kubelet/runtime/process/namespaced-runtime.ts";
 import { isMachineRoot } from "../../src/kubelet/runtime/process/namespaced/process-user.ts";
-import { runtimeCases, type RuntimeRig } from "../../src/kubelet/runtime/runtime.cases.ts";
+import { kubeletCases, type KubeletRig } from "../../src/kubelet/kubelet.cases.ts";
+import { runtimeCases } from "../../src/kubelet/runtime/runtime.cases.ts";
 import { builtInImages } from "../../src/cmd/images.ts";
 
 const scratch = process.argv[2] ?? "";
@@ -30,7 +31,9 @@ const runtime = createNamespacedRuntime({
   hidden: [dirname(scratch)],
   dns: { servers: ["10.96.0.10"], clusterDomain: "cluster.local", hostResolvConf: "/etc/resolv.conf" },
 });
-const rig: RuntimeRig = {
+const rig: KubeletRig = {
+  nodeAddresses: network.addresses,
+  podCIDRs,
   runtime,
   directory,
   scratch,
@@ -38,7 +41,7 @@ const rig: RuntimeRig = {
   traits: { isolated: true, root: isMachineRoot(readFileSync("/proc/self/uid_map", "utf8"), process.getuid?.() ?? -1) },
 };
 await runtime.start();
-for (const { name, run } of runtimeCases) {
+for (const { name, run } of [...runtimeCases, ...kubeletCases]) {
   const started = performance.now();
   let error: string | undefined;
   try {

@@ -444,7 +444,7 @@ const isolatedRuntime: readonly RuntimeCase[] = [
     name: "what a container leaves running ends with it",
     async run(rig) {
       const file = join(rig.scratch, `alive-${++pods}`);
-      mkdirSync(file, { mode: 0o777 });
+      mkdirSync(file, { recursive: true, mode: 0o777 });
       const mounts = [{ mountPath: "/alive", source: file, readOnly: false }];
       await finish(rig, shell("setsid sh -c 'while :; do touch /alive/tick; sleep 0.02; done' & sleep 0.2"), { mounts });
       const { rmSync } = await import("node:fs");

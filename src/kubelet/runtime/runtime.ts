@@ -128,6 +128,10 @@ export interface Runtime {
   /** Gives back what the pod's containers left on disk, and ends processes that got away from their container. */
   removePod(pod: PodRef): Promise<void>;
   ignoredFields(pod: Pod): readonly IgnoredField[];
+  /** Puts a file system in memory at a directory of the pod's, until `removePod`. Throws where the kernel refuses. */
+  mountMemory?(pod: PodRef, directory: string, sizeBytes: number | undefined): void;
+  /** Whether volumes can be given to groups (`fsGroup`). */
+  readonly setsGroups?: boolean;
   /** From the node to a pod, for probes and hooks. Default: from this machine. */
   readonly connect?: Connect;
   /** To a port as a process of the pod reaches it at `localhost`. Default: at the pod's address. */

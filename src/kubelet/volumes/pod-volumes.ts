@@ -1,12 +1,14 @@
 /** The volumes of one pod on this machine's disk: set up before its containers start, kept up to date, removed with it. */
-import { mkdir, realpath, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { join, sep } from "node:path";
-import type { Container, HostPathVolumeSource, Pod, Volume, VolumeMount } from "../../api/types.ts";
+import type { Container, EmptyDirVolumeSource, HostPathVolumeSource, Pod, Volume, VolumeMount } from "../../api/types.ts";
 import { errnoCode } from "../../lib/errors.ts";
+import { parseQuantity } from "../../api/quantity.ts";
 import { expand } from "../expansion.ts";
 import type { ContainerMount } from "../runtime/runtime.ts";
 import { writeFiles } from "./atomic-writer.ts";
 import { volumeFiles, type FilesInput } from "./files.ts";
+import { giveToGroup } from "./ownership.ts";
 import { claimNameOf, type ClaimAnswer } from "./sources.ts";
 
 export type SetUpResult = { readonly kind: "ready" } | { readonly kind: "failed"; readonly volume: string; readonly message: string };
@@ -15,16 +17,25 @@ export type MountsResult =
   | { readonly kind: "ok"; readonly mounts: readonly ContainerMount[] }
   | { readonly kind: "error"; readonly message: string };
 
+export interface VolumeOptions {
+  /** Puts a file system in memory at a directory. Throws where it cannot. Absent: memory volumes lie on disk. */
+  readonly mountMemory?: (directory: string, sizeBytes: number | undefined) => void;
+  /** The group that volumes are given to: `fsGroup`, where the node may do that. */
+  readonly group?: number;
+}
+
 export class PodVolumes {
   readonly #directory: string;
+  readonly #options: VolumeOptions;
   /** volume → its place on the host. */
   readonly #places = new Map<string, string>();
   readonly #readOnly = new Set<string>();
   #versions = 0;
 
   /** `directory` is the pod's own, and removed with it. */
-  constructor(directory: string) {
+  constructor(directory: string, options: VolumeOptions = {}) {
     this.#directory = directory;
+    this.#options = options;
   }
 
   /** Brings every volume up. Called again, it brings in what changed. The first failure ends it: the pod has to wait. */
@@ -70,9 +81,7 @@ export class PodVolumes {
     }
     if (volume.emptyDir !== undefined) {
       const place = join(this.#directory, "kubernetes.io~empty-dir", volume.name);
-      await mkdir(place, { recursive: true, mode: 0o777 });
-      this.#places.set(volume.name, place);
-      return undefined;
+      return this.#setUpEmpty(volume.name, place, volume.emptyDir);
     }
     const claim = claimNameOf(input.pod, volume);
     if (volume.persistentVolumeClaim?.readOnly === true) this.#readOnly.add(volume.name);
@@ -81,14 +90,25 @@ export class PodVolumes {
     if (content === undefined) return `volumes of type ${volumeType(volume)} are not supported by this node`;
     if (content.kind === "missing") return content.message;
     const place = join(this.#directory, `kubernetes.io~${volumeType(volume).toLowerCase()}`, volume.name);
-    await writeFiles(place, content.files, this.#nextVersion());
+    const changed = await writeFiles(place, content.files, this.#nextVersion());
+    if (changed && this.#options.group !== undefined) await giveToGroup(place, this.#options.group, true);
     this.#places.set(volume.name, place);
     return undefined;
   }
 
+  async #setUpEmpty(volume: string, place: string, { medium, sizeLimit }: EmptyDirVolumeSource): Promise<undefined> {
+    if (this.#places.has(volume)) return;
+    await makeForAll(place);
+    const { mountMemory, group } = this.#options;
+    if (medium === "Memory" && mountMemory !== undefined) mountMemory(place, sizeLimit === undefined ? undefined : bytesOf(sizeLimit));
+    if (group !== undefined) await giveToGroup(place, group, false);
+    this.#places.set(volume, place);
+  }
+
   async #setUpClaim(volume: string, answer: ClaimAnswer): Promise<string | undefined> {
     if (answer.kind === "missing") return answer.message;
-    await mkdir(answer.path, { recursive: true, mode: 0o777 });
+    if ((await statOrUndefined(answer.path)) === undefined) await makeForAll(answer.path);
+    if (this.#options.group !== undefined && !this.#places.has(volume)) await giveToGroup(answer.path, this.#options.group, false);
     this.#places.set(volume, answer.path);
     return undefined;
   }
@@ -96,6 +116,17 @@ export class PodVolumes {
   #nextVersion(): string {
     return `${new Date().toISOString().replace(/[-:T]/g, "_").slice(0, 19)}.${process.pid}_${this.#versions++}`;
   }
+}
+
+/** Whatever the umask: the container's user is not ours. */
+async function makeForAll(path: string): Promise<void> {
+  await mkdir(path, { recursive: true });
+  await chmod(path, 0o777);
+}
+
+/** Validation has seen to it that the text is a quantity. */
+function bytesOf(quantity: string): number {
+  return Number((parseQuantity(quantity)?.nano ?? 0n) / 1_000_000_000n);
 }
 
 /** Whether the pod has volumes whose content lives in the API. */

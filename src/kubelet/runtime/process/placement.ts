@@ -65,6 +65,8 @@ export interface Placement {
   ignoredFields(pod: Pod): readonly IgnoredField[];
   mountNote?(pod: PodRef, container: Container): string | undefined;
   listeners?(port: number, ip: string | undefined, containers: readonly RunningProcess[]): Promise<readonly PortListener[]>;
+  mountMemory?(pod: PodRef, directory: string, sizeBytes: number | undefined): void;
+  readonly setsGroups?: boolean;
   readonly connect?: Connect;
   dial?(pod: PodRef, port: number): Promise<Duplex>;
 }

@@ -1,12 +1,12 @@
 /** One container: its main process, whose output goes to the log and to whoever attached. */
 import { readFileSync } from "node:fs";
-import type { Readable } from "node:stream";
 import type { AttachOptions, ExecOptions, ExecSession } from "../../../api/node-agent.ts";
 import { errnoCode, errorMessage } from "../../../lib/errors.ts";
 
 import { failedSession } from "../failed-session.ts";
 import type { ContainerSpec, ProcessExit, RunningContainer } from "../runtime.ts";
 import { Attachments } from "./attachments.ts";
+import { closed } from "./closed.ts";
 import { execSession } from "./exec-session.ts";
 import type { ContainerPlace, ContainerProcess } from "./placement.ts";
 
@@ -85,20 +85,12 @@ export class ProcessContainer implements RunningContainer {
 /** Both streams are read to their end, or `drainMs` have passed since the exit: a process that left the group may hold them. */
 async function drained(main: ContainerProcess, exited: Promise<unknown>): Promise<void> {
   const streams = [main.stdout, main.stderr].filter((stream) => stream !== undefined);
-  const closed = Promise.all(streams.map(closedOf));
+  const over = Promise.all(streams.map(closed));
   await exited;
   const timer = setTimeout(() => {
     for (const stream of streams) stream.destroy();
   }, drainMs);
-  await closed;
+  await over;
   clearTimeout(timer);
   main.stdin?.destroy();
-}
-
-function closedOf(stream: Readable): Promise<void> {
-  return new Promise((resolve) => {
-    stream.once("close", () => resolve());
-    // A terminal whose last writer is gone reads as EIO (tty_ioctl(4)); "close" follows.
-    stream.once("error", () => undefined);
-  });
 }

@@ -46,6 +46,8 @@ export class ProcessRuntime implements Runtime {
   readonly version: string;
   readonly hostNetwork: boolean;
   readonly connect?: Connect;
+  readonly setsGroups: boolean;
+  readonly mountMemory?: (pod: PodRef, directory: string, sizeBytes: number | undefined) => void;
   readonly dial?: (pod: PodRef, port: number) => Promise<Duplex>;
   readonly mountNote?: (pod: PodRef, container: Container) => string | undefined;
   readonly listeners?: (port: number, ip?: string) => Promise<readonly PortListener[]>;
@@ -58,6 +60,8 @@ export class ProcessRuntime implements Runtime {
     this.#placement = placement;
     this.version = `${placement.scheme}://${options.version}`;
     this.hostNetwork = placement.hostNetwork;
+    this.setsGroups = placement.setsGroups ?? false;
+    if (placement.mountMemory !== undefined) this.mountMemory = placement.mountMemory.bind(placement);
     if (placement.connect !== undefined) this.connect = placement.connect;
     if (placement.dial !== undefined) this.dial = placement.dial.bind(placement);
     if (placement.mountNote !== undefined) this.mountNote = placement.mountNote.bind(placement);

@@ -8,6 +8,7 @@ import type { Duplex } from "node:stream";
 import type { PodRef } from "../../../../api/node-agent.ts";
 import type { Container, Pod } from "../../../../api/types.ts";
 import type { NodeNetwork, PodNetwork } from "../../../../host/namespaces/namespaces.ts";
+import { MNT_DETACH, MS_NODEV, MS_NOSUID } from "../../../../host/syscalls/constants.ts";
 import type { Libc } from "../../../../host/syscalls/libc.ts";
 import { realClock } from "../../../../lib/clock.ts";
 import { errorMessage, FairleadError } from "../../../../lib/errors.ts";
@@ -51,8 +52,13 @@ export class NamespacedPlacement implements Placement {
   /** By uid. */
   readonly #pods = new Map<string, PlacedPod>();
 
+  readonly setsGroups: boolean;
+  /** uid → directories in memory */
+  readonly #memory = new Map<string, string[]>();
+
   constructor(options: NamespacedOptions) {
     this.#options = options;
+    this.setsGroups = options.isRoot;
     this.connect = (target) => options.network.connect(target);
   }
 
@@ -89,7 +95,16 @@ export class NamespacedPlacement implements Placement {
     await placed?.network.remove();
   }
 
+  /** In this program's own mount namespace, from which each container's is copied. */
+  mountMemory({ uid }: PodRef, directory: string, sizeBytes: number | undefined): void {
+    const size = sizeBytes === undefined ? "" : `,size=${sizeBytes}`;
+    this.#options.libc.mount("tmpfs", directory, "tmpfs", MS_NOSUID | MS_NODEV, `mode=1777${size}`);
+    this.#memory.set(uid, [...(this.#memory.get(uid) ?? []), directory]);
+  }
+
   async removePod({ uid }: PodRef): Promise<void> {
+    for (const directory of this.#memory.get(uid) ?? []) this.#options.libc.umount2(directory, MNT_DETACH);
+    this.#memory.delete(uid);
     await rm(join(this.#options.directory, uid), { recursive: true, force: true });
   }
 
