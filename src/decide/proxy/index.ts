@@ -25,5 +25,5 @@ export {
 export { proxyReasons, type LeftOutReason, type ProxyReason, type SkipReason } from "./reasons.ts";
 export { planService } from "./service.ts";
 export { planServices, serviceKeyOfSlice } from "./services.ts";
-export { changedAddresses, staleFlows, type AllowedEndpoints, type TrackedFlow } from "./stale-flows.ts";
+export { leftoverFlows, staleMatches, type FlowMatch, type TrackedFlow } from "./stale-flows.ts";
 export { judge, trace, type Packet, type Trace, type TracedEndpoint, type TraceOptions } from "./trace.ts";

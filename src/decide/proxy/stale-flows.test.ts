@@ -1,14 +1,15 @@
 import { expect, test } from "vitest";
 import type { EndpointSlice, Service } from "../../api/types.ts";
-import type { PlanNode } from "./plan.ts";
+import type { PlanNode, ServicePlan } from "./plan.ts";
 import { planService } from "./service.ts";
-import { changedAddresses, staleFlows, type TrackedFlow } from "./stale-flows.ts";
+import { leftoverFlows, staleMatches, type TrackedFlow } from "./stale-flows.ts";
 
 const node: PlanNode = { name: "node-1", addresses: ["10.250.0.1"], nodePortAddresses: ["10.250.0.1"], clusterCIDRs: ["10.244.0.0/16"] };
 const service: Service = {
   metadata: { namespace: "default", name: "dns" },
   spec: { type: "NodePort", clusterIP: "10.96.0.10", clusterIPs: ["10.96.0.10"], ports: [{ port: 53, protocol: "UDP", nodePort: 30_053 }] },
 };
+const [a, b] = ["10.244.1.1", "10.244.1.2"] as const;
 const plan = (...ips: string[]) => {
   const slice: EndpointSlice = {
     metadata: { namespace: "default", name: "dns-1", labels: { "kubernetes.io/service-name": "dns" } },
@@ -18,26 +19,38 @@ const plan = (...ips: string[]) => {
   };
   return planService(service, [slice], node);
 };
-const flow = (to: string, port: number, from: string, fromPort: number): TrackedFlow => ({
-  original: { destination: { ip: to, port } },
-  reply: { source: { ip: from, port: fromPort } },
-});
-const toA = flow("10.96.0.10", 53, "10.244.1.1", 5353);
-const toB = flow("10.96.0.10", 53, "10.244.1.2", 5353);
-const nodePortToA = flow("10.250.0.1", 30_053, "10.244.1.1", 5353);
-const toNobody = flow("10.96.0.10", 53, "10.96.0.10", 53);
-const elsewhere = flow("192.0.2.1", 53, "192.0.2.1", 53);
-const flows = [toA, toB, nodePortToA, toNobody, elsewhere];
+const cluster = "10.96.0.10 53";
+const outside = "10.250.0.1 30053";
+
+/** `to` or `to from`, each as `ip port`. */
+const matches = (old: ServicePlan | undefined, next: ServicePlan | undefined) =>
+  staleMatches("UDP", old, next)
+    .map(({ destination, source }) => `${destination.ip} ${destination.port}${source === undefined ? "" : ` ${source.ip} ${source.port}`}`)
+    .sort();
 
 test.each([
-  ["an endpoint leaves", plan("10.244.1.1", "10.244.1.2"), plan("10.244.1.2"), [toA, nodePortToA, toNobody]],
-  ["the last endpoint leaves", plan("10.244.1.1"), plan(), [toA, toB, nodePortToA, toNobody]],
-  ["from none to some", plan(), plan("10.244.1.2"), [toA, nodePortToA, toNobody]],
-  ["the Service goes", plan("10.244.1.1", "10.244.1.2"), undefined, flows.slice(0, 4)],
-  ["the Service comes: what is right stays, as after a restart of the proxy", undefined, plan("10.244.1.1"), [toB, toNobody]],
-  ["an endpoint more", plan("10.244.1.1"), plan("10.244.1.1", "10.244.1.2"), []],
-  ["nothing", plan("10.244.1.1"), plan("10.244.1.1"), []],
+  ["an endpoint leaves", plan(a, b), plan(b), [`${cluster} ${a} 5353`, `${outside} ${a} 5353`]],
+  ["the last endpoint leaves", plan(a), plan(), [`${cluster} ${a} 5353`, `${outside} ${a} 5353`]],
+  ["from none to some", plan(), plan(b), [`${cluster} ${cluster}`, `${outside} ${outside}`]],
+  ["the Service goes", plan(a, b), undefined, [cluster, outside]],
+  ["the Service comes", undefined, plan(a), [`${cluster} ${cluster}`, `${outside} ${outside}`]],
+  ["the Service comes without endpoints", undefined, plan(), []],
+  ["an endpoint more", plan(a), plan(a, b), []],
+  ["nothing", plan(a), plan(a), []],
 ] as const)("%s", (_name, before, after, stale) => {
-  expect(staleFlows(flows, changedAddresses("UDP", before, after))).toEqual(stale);
-  expect(changedAddresses("TCP", before, after).size).toBe(0);
+  expect(matches(before, after)).toEqual([...stale].sort());
+  expect(staleMatches("TCP", before, after)).toEqual([]);
+});
+
+test("of the flows from before a restart, those that are right stay", () => {
+  const flow = (to: string, port: number, from: string, fromPort: number): TrackedFlow => ({
+    original: { destination: { ip: to, port } },
+    reply: { source: { ip: from, port: fromPort } },
+  });
+  const right = flow("10.96.0.10", 53, a, 5353);
+  const gone = flow("10.96.0.10", 53, b, 5353);
+  const unserved = flow("10.250.0.1", 30_053, "10.250.0.1", 30_053);
+  const elsewhere = flow("192.0.2.1", 53, "192.0.2.1", 53);
+  expect(leftoverFlows("UDP", plan(a), [right, gone, unserved, elsewhere])).toEqual([gone, unserved]);
+  expect(leftoverFlows("TCP", plan(a), [gone])).toEqual([]);
 });

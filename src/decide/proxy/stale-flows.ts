@@ -6,50 +6,81 @@
 import type { PortPlan, Protocol, ServicePlan } from "./plan.ts";
 import { endpointsOf } from "./plan.ts";
 
+interface Place {
+  readonly ip: string;
+  readonly port: number;
+}
+
+/** Flows that were sent to `destination` and are answered by `source`; absent: by whomever. */
+export interface FlowMatch {
+  readonly destination: Place;
+  readonly source?: Place;
+}
+
 /** As `host/conntrack` has it: only these parts count. */
 export interface TrackedFlow {
-  readonly original: { readonly destination: { readonly ip: string; readonly port: number } };
-  readonly reply: { readonly source: { readonly ip: string; readonly port: number } };
+  readonly original: { readonly destination: Place };
+  readonly reply: { readonly source: Place };
 }
 
-/** Service address → endpoints to which its flows may lead; both as `ip port`. */
-export type AllowedEndpoints = ReadonlyMap<string, ReadonlySet<string>>;
-
-/** The addresses of a Service at which flows of the protocol may have become stale by the change; empty: nothing to look for. */
-export function changedAddresses(protocol: Protocol, old: ServicePlan | undefined, next: ServicePlan | undefined): AllowedEndpoints {
-  const before = allowedOf(protocol, old);
-  const after = allowedOf(protocol, next);
-  const changed = new Map<string, ReadonlySet<string>>();
-  for (const [address, endpoints] of before) {
-    const allowed = after.get(address) ?? new Set<string>();
-    if (endpoints.size === 0 ? allowed.size > 0 : [...endpoints].some((endpoint) => !allowed.has(endpoint))) changed.set(address, allowed);
+/** What a change makes stale: a few matches, whatever the number of flows. */
+export function staleMatches(protocol: Protocol, old: ServicePlan | undefined, next: ServicePlan | undefined): readonly FlowMatch[] {
+  const [before, after] = [servedBy(protocol, old), servedBy(protocol, next)];
+  const matches: FlowMatch[] = [];
+  for (const [key, { destination, endpoints }] of before) {
+    const now = after.get(key);
+    if (now === undefined) {
+      if (endpoints.size > 0) matches.push({ destination });
+      continue;
+    }
+    for (const [text, source] of endpoints) if (!now.endpoints.has(text)) matches.push({ destination, source });
+    if (endpoints.size === 0 && now.endpoints.size > 0) matches.push(unserved(destination));
   }
-  // An address that begins to be served: until now its packets went elsewhere.
-  for (const [address, allowed] of after) if (!before.has(address) && allowed.size > 0) changed.set(address, allowed);
-  return changed;
+  for (const [key, { destination, endpoints }] of after) if (!before.has(key) && endpoints.size > 0) matches.push(unserved(destination));
+  return matches;
 }
 
-export function staleFlows<Flow extends TrackedFlow>(flows: readonly Flow[], changed: AllowedEndpoints): readonly Flow[] {
+/** Until now nobody served it: its flows lead to the address itself. */
+function unserved(destination: Place): FlowMatch {
+  return { destination, source: destination };
+}
+
+/**
+ * Flows from before this process that lead where the plan does not: after a restart of the proxy what is right stays and what
+ * went stale meanwhile goes.
+ */
+export function leftoverFlows<Flow extends TrackedFlow>(protocol: Protocol, plan: ServicePlan, flows: readonly Flow[]): readonly Flow[] {
+  const served = servedBy(protocol, plan);
   return flows.filter(({ original, reply }) => {
-    const allowed = changed.get(textOf(original.destination));
-    return allowed !== undefined && !allowed.has(textOf(reply.source));
+    const found = served.get(textOf(original.destination));
+    return found !== undefined && found.endpoints.size > 0 && !found.endpoints.has(textOf(reply.source));
   });
 }
 
-const textOf = ({ ip, port }: { readonly ip: string; readonly port: number }) => `${ip} ${port}`;
+const textOf = ({ ip, port }: Place) => `${ip} ${port}`;
 
-function allowedOf(protocol: Protocol, plan: ServicePlan | undefined): Map<string, ReadonlySet<string>> {
-  const allowed = new Map<string, ReadonlySet<string>>();
-  for (const port of plan?.kind === "service" ? plan.ports : []) {
-    if (port.protocol !== protocol) continue;
-    for (const address of port.addresses) allowed.set(textOf({ ip: address.address, port: address.port }), endpointTexts(port, address));
-  }
-  return allowed;
+interface Served {
+  readonly destination: Place;
+  /** All that any client may be sent to. A client whose own set has shrunk is told apart no further. */
+  readonly endpoints: ReadonlyMap<string, Place>;
 }
 
-/** All that any client may be sent to. A client whose own set has shrunk is told apart no further. */
-function endpointTexts(port: PortPlan, { family, verdicts }: PortPlan["addresses"][number]): ReadonlySet<string> {
-  const sets = Object.values(verdicts).flatMap((verdict) => (verdict.kind === "dnat" ? verdict.to : []));
+function servedBy(protocol: Protocol, plan: ServicePlan | undefined): ReadonlyMap<string, Served> {
+  const served = new Map<string, Served>();
+  for (const port of plan?.kind === "service" ? plan.ports : []) {
+    if (port.protocol !== protocol) continue;
+    for (const address of port.addresses) {
+      const destination = { ip: address.address, port: address.port };
+      served.set(textOf(destination), { destination, endpoints: reachable(port, address) });
+    }
+  }
+  return served;
+}
+
+function reachable(port: PortPlan, { family, verdicts }: PortPlan["addresses"][number]): ReadonlyMap<string, Place> {
+  const sets = new Set(Object.values(verdicts).flatMap((verdict) => (verdict.kind === "dnat" ? verdict.to : [])));
   const endpoints = endpointsOf(port, family);
-  return new Set([...new Set(sets)].flatMap((set) => endpoints[set].map(textOf)));
+  return new Map(
+    [...sets].flatMap((set) => endpoints[set].map(({ ip, port: to }) => [textOf({ ip, port: to }), { ip, port: to }] as const)),
+  );
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { formatIp } from "../../lib/ip.ts";
-import { NetlinkFormatError, readAttributes, readMessages } from "../netlink/reader.ts";
+import { NetlinkFormatError, readAttributes, readMessages, readU32 } from "../netlink/reader.ts";
 import type { Exchange, NetlinkSocket } from "../netlink/socket.ts";
 import { NetlinkWriter } from "../netlink/writer.ts";
 import { openConntrack, originalDestination } from "./conntrack.ts";
@@ -65,34 +65,80 @@ test("where a redirected datagram wanted to go; undefined for an unknown one", (
   expect(originalDestination(unknown, { client, local })).toBeUndefined();
 });
 
-test("only flows of the protocol are listed, and a flow that is gone already is no error", () => {
+test("only flows of the protocol are listed, family by family, and a flow that is gone already is no error", () => {
   const sent: number[] = [];
   const tcp = flow({ protocol: 6, source: client, destination: wanted }, { protocol: 6, source: wanted, destination: client });
   const conntrack = openConntrack({
     fd: -1,
     exchange(batch) {
-      const types = readMessages(batch).map(({ type }) => type & 255);
-      sent.push(...types);
-      return types[0] === c.IPCTNL_MSG_CT_DELETE
-        ? { ...nothing, failures: [{ sequence: 1, errno: 2, message: undefined }] }
-        : { ...nothing, messages: [redirected, tcp] };
+      const [message] = readMessages(batch);
+      const type = (message?.type ?? 0) & 255;
+      sent.push(type);
+      if (type === c.IPCTNL_MSG_CT_DELETE) return { ...nothing, failures: [{ sequence: 1, errno: 2, message: undefined }] };
+      return { ...nothing, messages: message?.payload[0] === 2 ? [redirected, tcp] : [] };
     },
     close: () => {},
   });
   const flows = conntrack.list("udp");
   expect(flows.map(({ original }) => original.destination)).toEqual([wanted]);
   conntrack.remove(flows);
-  expect(sent).toEqual([c.IPCTNL_MSG_CT_GET, c.IPCTNL_MSG_CT_DELETE]);
+  expect(sent).toEqual([c.IPCTNL_MSG_CT_GET, c.IPCTNL_MSG_CT_GET, c.IPCTNL_MSG_CT_DELETE]);
 });
 
+/** A kernel that knows no filters: it refuses them, and gives everything without. */
+function oldKernel(): { readonly socket: NetlinkSocket; readonly deleted: Uint8Array[] } {
+  const deleted: Uint8Array[] = [];
+  const socket: NetlinkSocket = {
+    fd: -1,
+    exchange(batch) {
+      const [message] = readMessages(batch);
+      const payload = message?.payload ?? new Uint8Array();
+      const filtered = readAttributes(payload.subarray(4)).has(c.CTA_FILTER);
+      if (filtered) return { ...nothing, failures: [{ sequence: message?.sequence ?? 0, errno: 22, message: undefined }] };
+      if (((message?.type ?? 0) & 255) === c.IPCTNL_MSG_CT_DELETE) deleted.push(payload.slice());
+      return { ...nothing, messages: payload[0] === 2 ? [redirected] : [] };
+    },
+    close: () => {},
+  };
+  return { socket, deleted };
+}
+
 test("a kernel without filters is asked for everything", () => {
-  let tries = 0;
+  expect(openConntrack(oldKernel().socket).list("udp").length).toBe(1);
+});
+
+test("a kernel that cannot delete by filter deletes what we find", () => {
+  const { socket, deleted } = oldKernel();
+  const conntrack = openConntrack(socket);
+  conntrack.removeMatching("udp", [{ destination: wanted, source: { ip: "10.244.1.9", port: 1 } }]);
+  expect(deleted.length).toBe(0);
+  conntrack.removeMatching("udp", [{ destination: wanted, source: local }]);
+  expect(deleted.length).toBe(1);
+  conntrack.removeMatching("udp", [{ destination: wanted }]);
+  expect(deleted.length).toBe(2);
+});
+
+test("IPv6 flows are found by us: the kernel's own comparison is the wrong way round", () => {
+  const types: number[] = [];
   const conntrack = openConntrack({
     fd: -1,
-    exchange: () =>
-      tries++ === 0 ? { ...nothing, failures: [{ sequence: 1, errno: 95, message: undefined }] } : { ...nothing, messages: [redirected] },
+    exchange: (batch) => {
+      types.push((readMessages(batch)[0]?.type ?? 0) & 255);
+      return nothing;
+    },
     close: () => {},
   });
-  expect(conntrack.list("udp").length).toBe(1);
-  expect(tries).toBe(2);
+  conntrack.removeMatching("udp", [{ destination: { ip: "fd00::1", port: 53 } }]);
+  expect(types).toEqual([c.IPCTNL_MSG_CT_GET]);
+});
+
+test("a match names the parts that count", () => {
+  let sent: Uint8Array = new Uint8Array();
+  const conntrack = openConntrack({ fd: -1, exchange: (batch) => ((sent = batch.slice()), nothing), close: () => {} });
+  conntrack.removeMatching("udp", [{ destination: wanted, source: local }]);
+  const [message] = readMessages(sent);
+  const attributes = readAttributes(message?.payload.subarray(4) ?? new Uint8Array());
+  const filter = readAttributes(attributes.get(c.CTA_FILTER) as Uint8Array);
+  expect(readU32(filter.get(c.CTA_FILTER_ORIG_FLAGS) as Uint8Array)).toBe(0b10_1010);
+  expect(readU32(filter.get(c.CTA_FILTER_REPLY_FLAGS) as Uint8Array)).toBe(0b01_1001);
 });

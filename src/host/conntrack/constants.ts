@@ -4,14 +4,20 @@ export const NFNL_SUBSYS_CTNETLINK = 1;
 export const IPCTNL_MSG_CT_NEW = 0;
 export const IPCTNL_MSG_CT_GET = 1;
 export const IPCTNL_MSG_CT_DELETE = 2;
+export const IPCTNL_MSG_CT_GET_STATS = 5;
 
+export const CTA_STATS_GLOBAL_ENTRIES = 1;
 export const CTA_TUPLE_ORIG = 1;
 export const CTA_TUPLE_REPLY = 2;
 export const CTA_FILTER = 25;
 export const CTA_FILTER_ORIG_FLAGS = 1;
 export const CTA_FILTER_REPLY_FLAGS = 2;
-/** Of `enum ctattr_filter` bits in net/netfilter/nf_conntrack_netlink.c: the protocol's number counts. */
-export const CTA_FILTER_F_PROTO_NUM = 1 << 3;
+/** Which parts of the tuple count (net/netfilter/nf_internals.h). */
+export const CTA_FILTER_F_CTA_IP_SRC = 1 << 0;
+export const CTA_FILTER_F_CTA_IP_DST = 1 << 1;
+export const CTA_FILTER_F_CTA_PROTO_NUM = 1 << 3;
+export const CTA_FILTER_F_CTA_PROTO_SRC_PORT = 1 << 4;
+export const CTA_FILTER_F_CTA_PROTO_DST_PORT = 1 << 5;
 export const CTA_TUPLE_IP = 1;
 export const CTA_TUPLE_PROTO = 2;
 export const CTA_IP_V4_SRC = 1;

@@ -1,6 +1,6 @@
 /** Tracked flows in memory. */
 import { protocolNumbers } from "../../lib/nftables/ruleset.ts";
-import type { Conntrack, Flow } from "./conntrack.ts";
+import { isMatch, type Conntrack, type Flow } from "./conntrack.ts";
 import type { Endpoint } from "./tuple.ts";
 
 export interface FakeConntrack extends Conntrack {
@@ -9,17 +9,20 @@ export interface FakeConntrack extends Conntrack {
 
 export function fakeConntrack(flows: Flow[] = []): FakeConntrack {
   const same = (a: Endpoint, b: Endpoint) => a.ip === b.ip && a.port === b.port;
+  const list: Conntrack["list"] = (protocol) => flows.filter(({ original }) => original.protocol === protocolNumbers[protocol]);
+  const remove: Conntrack["remove"] = (gone) => {
+    for (const flow of gone) {
+      const at = flows.indexOf(flow);
+      if (at >= 0) flows.splice(at, 1);
+    }
+  };
   return {
     flows,
-    list: (protocol) => flows.filter(({ original }) => original.protocol === protocolNumbers[protocol]),
-    remove(gone) {
-      for (const flow of gone) {
-        const at = flows.indexOf(flow);
-        if (at >= 0) flows.splice(at, 1);
-      }
-    },
-    byReply: (protocol, from, to) =>
-      flows.find(({ reply }) => reply.protocol === protocolNumbers[protocol] && same(reply.source, from) && same(reply.destination, to)),
+    count: () => flows.length,
+    list,
+    remove,
+    removeMatching: (protocol, matches) => remove(list(protocol).filter((flow) => matches.some((match) => isMatch(flow, match)))),
+    byReply: (protocol, from, to) => list(protocol).find(({ reply }) => same(reply.source, from) && same(reply.destination, to)),
     close: () => {},
   };
 }

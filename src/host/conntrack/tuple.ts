@@ -38,8 +38,8 @@ export function readTuple(bytes: Uint8Array): Tuple | undefined {
   let [source, destination]: (string | undefined)[] = [];
   eachAttribute(parts.get(c.CTA_TUPLE_IP) ?? new Uint8Array(), (type, value) => {
     if (value.length !== 4 && value.length !== 16) return;
-    if (type === c.CTA_IP_V4_SRC || type === c.CTA_IP_V6_SRC) source = ipFromBytes(value);
-    if (type === c.CTA_IP_V4_DST || type === c.CTA_IP_V6_DST) destination = ipFromBytes(value);
+    if (type === c.CTA_IP_V4_SRC || type === c.CTA_IP_V6_SRC) source = addressText(value);
+    if (type === c.CTA_IP_V4_DST || type === c.CTA_IP_V6_DST) destination = addressText(value);
   });
   if (number === undefined || from === undefined || to === undefined || source === undefined || destination === undefined) return undefined;
   return {
@@ -47,4 +47,9 @@ export function readTuple(bytes: Uint8Array): Tuple | undefined {
     source: { ip: source, port: readU16be(from) },
     destination: { ip: destination, port: readU16be(to) },
   };
+}
+
+/** IPv4 without detours: a table may hold hundreds of thousands of flows. */
+function addressText(bytes: Uint8Array): string {
+  return bytes.length === 4 ? `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}` : ipFromBytes(bytes);
 }

@@ -145,6 +145,17 @@ test("flows to an endpoint that has left are forgotten, others stay", async () =
   expect(conntrack.flows.map(({ reply }) => reply.source.ip)).toEqual(["10.244.1.2"]);
 });
 
+test("after a restart, of the flows that are there the wrong ones go", async () => {
+  const client = { ip: "10.244.9.9", port: 40_000 };
+  const flowTo = (endpoint: string): Flow => ({
+    original: { protocol: 17, source: client, destination: { ip: "10.96.0.1", port: 80 } },
+    reply: { protocol: 17, source: { ip: endpoint, port: 8080 }, destination: client },
+  });
+  const { backend, conntrack } = start(undefined, [flowTo("10.244.1.1"), flowTo("10.244.1.2")]);
+  await backend.apply("default/dns", planOf("dns", "10.96.0.1", ["10.244.1.1"], {}, "UDP").plan);
+  expect(conntrack.flows.map(({ reply }) => reply.source.ip)).toEqual(["10.244.1.1"]);
+});
+
 test("dial asks the kernel's rules, from inside", async () => {
   const targets: unknown[] = [];
   const kernel = fakeNftables();

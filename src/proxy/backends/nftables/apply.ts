@@ -3,14 +3,7 @@
  * Holds in memory what the kernel holds and never asks it: a change costs that change.
  */
 import type { Socket } from "node:net";
-import {
-  changedAddresses,
-  staleFlows,
-  type PlanNode,
-  type Protocol,
-  type ServicePlan,
-  type VirtualAddress,
-} from "../../../decide/proxy/index.ts";
+import type { PlanNode, ServicePlan, VirtualAddress } from "../../../decide/proxy/index.ts";
 import { NftablesRenderer, type ServiceChange as Rendered, type TakenAddress } from "../../../decide/proxy/render/nftables.ts";
 import { OperationBuilder } from "../../../decide/proxy/render/operations.ts";
 import { splitOperations } from "../../../decide/proxy/render/split.ts";
@@ -19,6 +12,7 @@ import type { Nftables } from "../../../host/nftables/nftables.ts";
 import { errnoCode, errorMessage } from "../../../lib/errors.ts";
 import { joinHostPort, type IpFamily } from "../../../lib/ip.ts";
 import type { Logger } from "../../../lib/log.ts";
+import { StaleFlows } from "./stale-flows.ts";
 import type { AddressProblem, Applied, Backend, DialResult, DialTarget, ServiceChange } from "../backend.ts";
 
 /** The kernel of one network namespace. */
@@ -43,8 +37,6 @@ export interface NftablesBackendOptions extends KernelOptions {
 
 /** Of one transaction: the kernel works it off in one go, in some 2 ms, while nothing else runs on this thread. */
 const transactionElements = 400;
-/** Flows of these are forgotten when their endpoint goes; a TCP client notices by itself. */
-const statelessProtocols = ["UDP"] as const satisfies readonly Protocol[];
 
 /** The kernel lacks what we put there, or has what we did not: somebody else was at it. */
 const driftCodes: ReadonlySet<string> = new Set(["ENOENT", "EEXIST"]);
@@ -63,10 +55,12 @@ export class NftablesBackend implements Backend {
   /** What the kernel does now. */
   readonly #plans = new Map<string, ServicePlan>();
   readonly #released = new Set<string>();
+  readonly #stale: StaleFlows | undefined;
 
   constructor(options: NftablesBackendOptions) {
     this.#options = options;
     this.#renderer = this.#makeRenderer();
+    this.#stale = options.conntrack === undefined ? undefined : new StaleFlows(options.conntrack);
   }
 
   get served(): number {
@@ -165,17 +159,12 @@ export class NftablesBackend implements Backend {
 
   /** After the rules are in force, so that the next packet of such a flow meets the new ones. */
   #forgetStale(changes: readonly ServiceChange[]): void {
-    const { conntrack, log } = this.#options;
-    if (conntrack === undefined) return;
-    for (const protocol of statelessProtocols) {
-      const changed = new Map(changes.flatMap(({ key, plan }) => [...changedAddresses(protocol, this.#plans.get(key), plan)]));
-      if (changed.size === 0) continue;
-      try {
-        conntrack.remove(staleFlows(conntrack.list(protocol.toLowerCase() as Lowercase<typeof protocol>), changed));
-      } catch (error) {
-        // The rules stand; the clients concerned come to them when they pause.
-        log?.warn("flows to endpoints that have left could not be removed", { error: errorMessage(error) });
-      }
+    try {
+      for (const { key, plan } of changes) this.#stale?.changed(this.#plans.get(key), plan);
+      this.#stale?.flush();
+    } catch (error) {
+      // The rules stand; the clients concerned come to them when they pause.
+      this.#options.log?.warn("flows to endpoints that have left could not be removed", { error: errorMessage(error) });
     }
   }
 
