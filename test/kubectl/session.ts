@@ -1,6 +1,14 @@
 /** One kubectl against one cluster: runs, counts, and says what went wrong in kubectl's own words. */
 import { expect } from "vitest";
-import { runKubectl, type Kubectl, type Output } from "../support/kubectl.ts";
+import { findKubectls, runKubectl, type Kubectl, type Output } from "../support/kubectl.ts";
+
+/** The oldest that speaks only SPDY, the first that can speak WebSocket, and the newest; with FAIRLEAD_EVERY_KUBECTL all that there are. */
+const usual = ["1.28", "1.29", "1.31", "1.32", "1.33"];
+
+export function kubectlsToTest(): readonly Kubectl[] {
+  const found = findKubectls();
+  return process.env["FAIRLEAD_EVERY_KUBECTL"] === undefined ? found.filter(({ minor }) => usual.includes(minor)) : found;
+}
 
 export interface RunOptions {
   readonly input?: string;

@@ -1,11 +1,10 @@
 /** Every kubectl of this machine against pods that are real processes: the requests that take over their connection. */
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { startCluster, type TestCluster } from "../../src/testing/index.ts";
-import { findKubectls } from "../support/kubectl.ts";
-import { Session } from "./session.ts";
+import { kubectlsToTest, Session } from "./session.ts";
 import { attachAndRun, execAndCopy, portForward, transports } from "./streams.ts";
 
-const found = findKubectls();
+const found = kubectlsToTest();
 let cluster: TestCluster;
 
 beforeAll(async () => {
