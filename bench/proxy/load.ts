@@ -2,6 +2,8 @@
  * One measurement in a process of its own (heap and kernel start clean): N Services with five endpoints each, cold, then changes of
  * one endpoint. Prints JSON. Must run inside a network namespace of its own; `nftables.ts` beside this file sees to that.
  */
+import { spawnSync } from "node:child_process";
+import { connect, createServer } from "node:net";
 import { createHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { writeFileSync } from "node:fs";
 import type { EndpointSlice, Service } from "../../src/api/types.ts";
@@ -83,13 +85,48 @@ for (let round = 0; round < 4000; round++) {
   changes.record(end - planned);
   whole.record(end - start);
 }
-const us = (ns: number) => Math.round(ns / 100) / 10;
+/** Connects through the rules, to a server in this process: every endpoint's address is this namespace's. */
+async function connects(addresses: readonly string[], times: number): Promise<number[]> {
+  for (const command of [
+    "link set lo up",
+    "address add 10.250.0.1/32 dev lo",
+    "route add local 10.128.0.0/9 dev lo",
+    "route add 10.96.0.0/12 dev lo src 10.250.0.1",
+  ])
+    spawnSync("ip", command.split(" "));
+  const server = createServer((socket) => socket.destroy()).listen(8080, "0.0.0.0");
+  const took = addresses.map(() => createHistogram());
+  for (let round = 0; round < times; round++) {
+    for (const [i, host] of addresses.entries()) {
+      const start = process.hrtime.bigint();
+      await new Promise<void>((done, fail) => {
+        const socket = connect({ host, port: host.startsWith("10.128.") ? 8080 : 80 }, () => {
+          took[i]?.record(process.hrtime.bigint() - start);
+          socket.destroy();
+          done();
+        });
+        socket.once("error", fail);
+      });
+    }
+  }
+  server.close();
+  return took.map((one) => us(one.percentile(50)));
+}
+
+const clusterIP = (i: number) => service(i).spec?.clusterIP as string;
+const [direct, first, last] = await connects(["10.128.0.1", clusterIP(0), clusterIP(count - 1)], 1000);
+
+function us(ns: number): number {
+  return Math.round(ns / 100) / 10;
+}
+
 console.log(
   JSON.stringify({
     coldMs: Math.round(coldMs),
     longestSliceMs: Math.round(delay.max / 1e5) / 10,
     memoryMB: Math.round((process.memoryUsage().rss - memory) / 1e5) / 10,
     changeUs: { p50: us(changes.percentile(50)), p99: us(changes.percentile(99)) },
+    connectUs: { direct, first, last },
     withPlanUs: { p50: us(whole.percentile(50)), p99: us(whole.percentile(99)) },
   }),
 );

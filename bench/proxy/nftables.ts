@@ -15,6 +15,7 @@ interface Measured {
   readonly longestSliceMs: number;
   readonly memoryMB: number;
   readonly changeUs: { readonly p50: number; readonly p99: number };
+  readonly connectUs: { readonly direct: number; readonly first: number; readonly last: number };
   readonly withPlanUs: { readonly p50: number; readonly p99: number };
 }
 
@@ -33,7 +34,7 @@ const hasNft = process.getuid?.() === 0 && spawnSync("nft", ["--version"]).statu
 if (!hasNft) console.log("no comparison: nft is not installed (apt-get install nftables), or this is not root");
 
 console.log(
-  "Services × 5 | cold ms | nft -f ms | ratio | longest slice ms | memory MB | one change µs p50 p99 | with plan µs p50 p99 | by nft -f ms | text MB",
+  "Services × 5 | cold ms | nft -f ms | ratio | longest slice ms | memory MB | one change µs p50 p99 | with plan µs p50 p99 | connect µs p50 direct, first, last | by nft -f ms | text MB",
 );
 for (const count of values.services.split(",")) {
   const runs: Measured[] = [];
@@ -57,6 +58,7 @@ for (const count of values.services.split(",")) {
       of((run) => run.memoryMB),
       `${of((run) => run.changeUs.p50)} ${of((run) => run.changeUs.p99)}`,
       `${of((run) => run.withPlanUs.p50)} ${of((run) => run.withPlanUs.p99)}`,
+      `${of((run) => run.connectUs.direct)} ${of((run) => run.connectUs.first)} ${of((run) => run.connectUs.last)}`,
       hasNft ? median(peer.map((one) => one.change)).toFixed(1) : "",
       (statSync(file).size / 1e6).toFixed(1),
     ].join(" | "),
