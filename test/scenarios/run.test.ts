@@ -3,6 +3,7 @@ import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import { afterAll, afterEach, beforeAll, describe, expect, test, type TestContext } from "vitest";
+import { readClusterFile, registryPath } from "../../src/cli/cluster-file.ts";
 import { ways } from "../support/modes.ts";
 import { runProgram, type Output, type Program } from "../support/program.ts";
 
@@ -102,9 +103,8 @@ for (const way of ways) {
 
     test("kill -9 of the cluster ends the command", async (ctx) => {
       const { ended } = await begin(ctx, "echo up; exec sleep 1000000");
-      const { stdout } = await program(ctx).run("status", "--all", "-o", "json");
-      const [running] = JSON.parse(stdout) as readonly { readonly pid: number }[];
-      process.kill(running?.pid as number, "SIGKILL");
+      const file = readClusterFile(registryPath(cluster, program(ctx).env));
+      process.kill(file?.pid as number, "SIGKILL");
       expect(await ended).not.toBe(0);
     });
   });
