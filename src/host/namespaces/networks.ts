@@ -103,7 +103,7 @@ export class Networks {
       topology.writePodSide(this.#writer, plan);
       this.#commitHere();
     } catch (error) {
-      closeSync(fd); // takes the link with it
+      this.#leave(fd); // takes the link with it
       throw error;
     }
     const id = this.#nextId++;
@@ -156,7 +156,13 @@ export class Networks {
       this.#try(node.netlink);
       if (node.leaving.push(pod.plan.link) === 1) setTimeout(() => this.#sweep(node), leavingMs).unref();
     }
-    closeSync(pod.fd);
+    this.#leave(pod.fd);
+  }
+
+  /** A thread that stood in the namespace would keep it. */
+  #leave(fd: number): void {
+    this.#place.enterNetwork(this.#fabric.fd);
+    closeSync(fd);
   }
 
   #sweep(node: Node): void {
@@ -194,7 +200,7 @@ export class Networks {
 
   #drop(held: Held): void {
     held.netlink.close();
-    closeSync(held.fd);
+    this.#leave(held.fd);
   }
 
   #commit(netlink: NetlinkSocket): void {

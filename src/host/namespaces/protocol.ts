@@ -62,8 +62,7 @@ export type FromThread =
     }
   | { readonly kind: "unable"; readonly failure: Failure }
   | { readonly kind: "done"; readonly call: number; readonly result: Results[keyof Results] }
-  | { readonly kind: "failed"; readonly call: number; readonly failure: Failure }
-  | { readonly kind: "exited"; readonly pid: number; readonly exitCode: number | null; readonly signal: NodeJS.Signals | null };
+  | { readonly kind: "failed"; readonly call: number; readonly failure: Failure };
 
 export function describeFailure(error: unknown): Failure {
   const { message, syscall, errno, code } = error as Partial<NodeJS.ErrnoException>;

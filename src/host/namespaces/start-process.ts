@@ -1,15 +1,16 @@
 /** Starts a process in the namespace where the thread is, with mounts, name, PID namespace and user of its own. */
-import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
 import { existsSync, openSync, statSync } from "node:fs";
 import * as c from "../syscalls/constants.ts";
 import type { Libc } from "../syscalls/libc.ts";
+import { posixSpawn } from "../syscalls/posix-spawn.ts";
 import { execChain, type ChainTools, type Identity } from "./exec-chain.ts";
 import { applyMount, pivotInto } from "./mounts.ts";
 import type { SpawnOptions } from "./namespaces.ts";
 import { joinProcess, type Place } from "./place.ts";
 
 export interface Starter {
-  start(options: SpawnOptions): ChildProcess;
+  /** The process id. */
+  start(options: SpawnOptions): number;
 }
 
 const toolFolders = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
@@ -20,13 +21,14 @@ export function createStarter(libc: Libc, place: Place, identity: Identity): Sta
   return {
     start(options) {
       const chain = execChain(chainOptions(options), identity, tools);
-      const [program, ...args] = [...chain, options.program, ...options.args];
-      const stdio: StdioOptions = options.stdio.map((fd) => fd ?? nothing);
+      const [program = "", ...args] = [...chain, options.program, ...options.args];
+      const [input, output, errors] = options.stdio;
+      const stdio = [input ?? nothing, output ?? nothing, errors ?? nothing] as const;
       // `setsid` makes the session itself where there is a terminal to control, without another process.
-      const detached = !options.terminal;
+      const session = !options.terminal;
       const run = () => {
         statSync(options.directory); // else its absence would be told as the program's
-        return spawn(program as string, args, { cwd: options.directory, env: { ...options.env }, stdio, detached });
+        return posixSpawn(libc, { program, args, env: options.env, directory: options.directory, stdio, session });
       };
       return needsToLeave(options) ? place.away(() => leave(libc, options), run) : run();
     },

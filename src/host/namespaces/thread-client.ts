@@ -1,6 +1,8 @@
 /** Calls to the namespaces thread: each message out has its answer, and nobody waits for a thread that is gone. */
 import { Worker } from "node:worker_threads";
 import { FairleadError } from "../../lib/errors.ts";
+import { watchChildren, type Children } from "../syscalls/children.ts";
+import { loadLibc } from "../syscalls/libc.ts";
 import { defaultNodeCIDRs, type NamespacesOptions, type SpawnedProcess, type SpawnOptions } from "./namespaces.ts";
 import {
   restoreFailure,
@@ -31,9 +33,13 @@ interface Call {
 /** The thread's heap: messages, and the tables of what it holds. */
 const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
 
+/** Throws FL_UNSUPPORTED where there is no FFI. */
 export function startThread(options: NamespacesOptions): Thread {
+  const libc = loadLibc();
+  if (libc === undefined) throw unable(new Error("no FFI on this machine (package koffi)"));
   const workerData: ThreadOptions = { nodeCIDRs: options.nodeCIDRs ?? defaultNodeCIDRs };
-  return new WorkerThread(new Worker(workerUrl(), { workerData, resourceLimits, name: "namespaces" }), options);
+  const worker = new Worker(workerUrl(), { workerData, resourceLimits, name: "namespaces" });
+  return new WorkerThread(worker, watchChildren(libc), options);
 }
 
 class WorkerThread implements Thread {
@@ -42,15 +48,15 @@ class WorkerThread implements Thread {
   readonly #ready = Promise.withResolvers<Ready>();
   readonly #exited = Promise.withResolvers<void>();
   readonly #calls = new Map<number, Call>();
-  /** pid → who wants to know of its end. */
-  readonly #running = new Map<number, (ended: Ended) => void>();
+  readonly #children: Children;
   #nextCall = 1;
   #stopping = false;
   /** Why nothing works any more. */
   #broken: Error | undefined;
 
-  constructor(worker: Worker, options: NamespacesOptions) {
+  constructor(worker: Worker, children: Children, options: NamespacesOptions) {
     this.#worker = worker;
+    this.#children = children;
     this.#options = options;
     // Whoever called `createNamespaces` sees a refusal; when the thread dies later nobody waits for this promise any more.
     this.#ready.promise.catch(() => undefined);
@@ -74,7 +80,7 @@ class WorkerThread implements Thread {
 
   spawn(namespace: NamespaceId, options: SpawnOptions): Promise<SpawnedProcess> {
     const { promise, resolve, reject } = Promise.withResolvers<SpawnedProcess>();
-    // In the answer's own turn: the end of a short process is the very next message.
+    // In the answer's own turn: until it is watched, nobody takes a process away that has ended.
     const started = (result: Results[keyof Results]) => resolve(this.#watch((result as Results["spawn"]).pid));
     this.#begin({ kind: "spawn", namespace, options }, { resolve: started, reject });
     return promise;
@@ -83,6 +89,7 @@ class WorkerThread implements Thread {
   async stop(): Promise<void> {
     if (!this.#stopping) {
       this.#stopping = true;
+      this.#killAll();
       this.#send({ kind: "stop" });
     }
     await this.#exited.promise;
@@ -91,7 +98,7 @@ class WorkerThread implements Thread {
   #watch(pid: number): SpawnedProcess {
     const { promise, resolve } = Promise.withResolvers<Ended>();
     let over = false;
-    this.#running.set(pid, (ended) => {
+    this.#children.watch(pid, (ended) => {
       over = true;
       resolve(ended);
     });
@@ -99,6 +106,11 @@ class WorkerThread implements Thread {
       if (!over) signalGroup(pid, name);
     };
     return { pid, exited: promise, signal };
+  }
+
+  #killAll(): void {
+    for (const pid of this.#children.pids()) signalGroup(pid, "SIGKILL");
+    this.#children.close();
   }
 
   #begin(operation: Operation, waiting: Call): void {
@@ -122,12 +134,6 @@ class WorkerThread implements Thread {
         return this.#take(message.call)?.resolve(message.result);
       case "failed":
         return this.#take(message.call)?.reject(restoreFailure(message.failure));
-      case "exited": {
-        const { pid, exitCode, signal } = message;
-        const ended = this.#running.get(pid);
-        this.#running.delete(pid);
-        return ended?.({ exitCode, signal });
-      }
     }
   }
 
@@ -144,8 +150,7 @@ class WorkerThread implements Thread {
     this.#ready.reject(error);
     for (const { reject } of this.#calls.values()) reject(error);
     this.#calls.clear();
-    for (const ended of this.#running.values()) ended({ exitCode: null, signal: "SIGKILL" });
-    this.#running.clear();
+    this.#killAll();
     if (!this.#stopping) this.#options.onFailure?.(error);
   }
 }

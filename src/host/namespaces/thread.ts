@@ -1,5 +1,4 @@
 /** The namespaces thread's entry: carries out one operation after the other and answers each. */
-import type { ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { openNetlinkDescriptor } from "../netlink/socket.ts";
@@ -30,7 +29,6 @@ function identity(): Identity {
 class World {
   readonly #libc: Libc;
   readonly #starter: Starter;
-  readonly #children = new Set<ChildProcess>();
   readonly networks: Networks;
 
   constructor(libc: Libc) {
@@ -41,7 +39,7 @@ class World {
     this.networks = new Networks(libc, place, { ...(workerData as ThreadOptions), root: who.root });
   }
 
-  carryOut(operation: Operation): Results[keyof Results] | Promise<Results["spawn"]> {
+  carryOut(operation: Operation): Results[keyof Results] {
     const { networks } = this;
     switch (operation.kind) {
       case "add-node":
@@ -67,51 +65,21 @@ class World {
         return void networks.set(operation.namespace, operation.name, operation.value);
       case "spawn":
         networks.enter(operation.namespace);
-        return this.#start(operation.options);
-    }
-  }
-
-  #start(options: Extract<Operation, { kind: "spawn" }>["options"]): Promise<Results["spawn"]> {
-    const child = this.#starter.start(options);
-    const { promise, resolve, reject } = Promise.withResolvers<Results["spawn"]>();
-    child.once("error", reject);
-    const { pid } = child;
-    if (pid === undefined) return promise; // the error follows
-    this.#children.add(child);
-    child.once("exit", (exitCode, signal) => {
-      this.#children.delete(child);
-      send({ kind: "exited", pid, exitCode, signal });
-    });
-    resolve({ pid });
-    return promise;
-  }
-
-  /** What is still running is killed, group by group. */
-  end(): void {
-    for (const { pid } of this.#children) {
-      try {
-        process.kill(-(pid as number), "SIGKILL");
-      } catch {
-        continue; // over in this moment
-      }
+        return { pid: this.#starter.start(operation.options) };
     }
   }
 }
 
 function serve(world: World): void {
   port.on("message", (message: ToThread) => {
-    if (message.kind === "stop") {
-      world.end();
-      return process.exit(0); // of this thread
-    }
-    void answer(world, message.call, message.operation);
+    if (message.kind === "stop") return process.exit(0); // of this thread
+    answer(world, message.call, message.operation);
   });
 }
 
-async function answer(world: World, call: number, operation: Operation): Promise<void> {
+function answer(world: World, call: number, operation: Operation): void {
   try {
-    const result = world.carryOut(operation);
-    send({ kind: "done", call, result: result instanceof Promise ? await result : result });
+    send({ kind: "done", call, result: world.carryOut(operation) });
   } catch (error) {
     if (error instanceof LostError) throw error; // ends the thread
     send({ kind: "failed", call, failure: describeFailure(error) });

@@ -30,6 +30,14 @@ export const FSMOUNT_CLOEXEC = 1;
 
 export const CLOSE_RANGE_CLOEXEC = 4;
 
+export const F_DUPFD_CLOEXEC = 1030;
+export const POSIX_SPAWN_SETSIGDEF = 4;
+export const POSIX_SPAWN_SETSIGMASK = 8;
+export const POSIX_SPAWN_SETSID = 0x80;
+/** Enough for `posix_spawnattr_t` (336) and `posix_spawn_file_actions_t` (80) of glibc and musl. */
+export const SPAWN_BYTES = 512;
+export const CLD_EXITED = 1;
+
 export const P_ALL = 0;
 export const P_PID = 1;
 export const WNOHANG = 1;

@@ -41,6 +41,12 @@ function supported(): boolean {
   return process.platform === "linux" && ["x64", "arm64"].includes(process.arch) && process.env["FAIRLEAD_FFI"] !== "off";
 }
 
+export interface EndedChild {
+  readonly pid: number;
+  readonly status: number;
+  readonly signaled: boolean;
+}
+
 interface Koffi {
   load(path: null): { func(prototype: string): (...values: unknown[]) => unknown };
   errno(): number;
@@ -114,11 +120,27 @@ function bindLibc(koffi: Koffi) {
     closeRange: lazily<[number, number, number, number]>("int64_t syscall(int64_t, unsigned int, unsigned int, unsigned int)"),
     waitid: lazily<[number, number, Uint8Array, number]>("int waitid(int, uint32_t, void*, int)"),
     close: lazily<[number]>("int close(int)"),
+    fcntl: lazily<[number, number, number]>("int fcntl(int, int, int)"),
+    posix_spawn: lazily<[Uint8Array, string, Uint8Array, Uint8Array, Uint8Array, Uint8Array]>(
+      "int posix_spawn(void*, const char*, void*, void*, void*, void*)",
+    ),
+    posix_spawn_file_actions_init: lazily<[Uint8Array]>("int posix_spawn_file_actions_init(void*)"),
+    posix_spawn_file_actions_adddup2: lazily<[Uint8Array, number, number]>("int posix_spawn_file_actions_adddup2(void*, int, int)"),
+    posix_spawn_file_actions_addchdir_np: lazily<[Uint8Array, string]>("int posix_spawn_file_actions_addchdir_np(void*, const char*)"),
+    posix_spawn_file_actions_destroy: lazily<[Uint8Array]>("int posix_spawn_file_actions_destroy(void*)"),
+    posix_spawnattr_init: lazily<[Uint8Array]>("int posix_spawnattr_init(void*)"),
+    posix_spawnattr_setsigdefault: lazily<[Uint8Array, Uint8Array]>("int posix_spawnattr_setsigdefault(void*, void*)"),
+    posix_spawnattr_setsigmask: lazily<[Uint8Array, Uint8Array]>("int posix_spawnattr_setsigmask(void*, void*)"),
+    posix_spawnattr_setflags: lazily<[Uint8Array, number]>("int posix_spawnattr_setflags(void*, short)"),
   };
 
   const must = (result: number, syscall: string, detail?: string): number => {
     if (result < 0) throw new SystemError(syscall, koffi.errno(), detail);
     return result;
+  };
+  /** These say why by their result. */
+  const spawned = (errno: number): void => {
+    if (errno !== 0) throw new SystemError("posix_spawn", errno);
   };
   /** The result, or the negative errno; calls that a signal cut short are made again. */
   const outcome = (call: () => number): number => {
@@ -245,22 +267,49 @@ function bindLibc(koffi: Koffi) {
     },
     /** Descriptors from `first` on stay open here and are closed in every program that is started (Linux 5.11). */
     closeOnExecFrom: (first: number): void => void must(native.closeRange(436, first, 0xffff_ffff, c.CLOSE_RANGE_CLOEXEC), "close_range"),
-    /** The pid of a child that has ended, undefined when there is none. Never waits; WNOWAIT in `flags` leaves it in place. */
-    endedChild(which: { readonly pid: number } | "any", flags: number): number | undefined {
+    /**
+     * A child that has ended, undefined when there is none; never waits. It is gone then, unless `flags` has WNOWAIT. `signaled`:
+     * `status` is the number of the signal that ended it.
+     */
+    endedChild(which: { readonly pid: number } | "any", flags: number): EndedChild | undefined {
       const information = new Uint8Array(128);
       const [kind, id] = which === "any" ? [c.P_ALL, 0] : [c.P_PID, which.pid];
       const result = outcome(() => native.waitid(kind, id, information, flags | c.WEXITED | c.WNOHANG));
-      const pid = new DataView(information.buffer).getInt32(siginfoPidOffset, true);
-      return result < 0 || pid === 0 ? undefined : pid;
+      // `siginfo_t` where pointers have 64 bits: code, pid, status.
+      const [code, pid, status] = [8, 16, 24].map((offset) => new DataView(information.buffer).getInt32(offset, true)) as [
+        number,
+        number,
+        number,
+      ];
+      return result < 0 || pid === 0 ? undefined : { pid, status, signaled: code !== c.CLD_EXITED };
+    },
+    /** Another number for the descriptor, 3 or above. */
+    duplicate: (fd: number): number => must(native.fcntl(fd, c.F_DUPFD_CLOEXEC, 3), "fcntl"),
+    /** posix_spawn(3). `actions`, `attributes`, `argv`, `envp` as `posix-spawn.ts` lays them out. 0, or the errno. */
+    posixSpawn: (pid: Uint8Array, path: string, actions: Uint8Array, attributes: Uint8Array, argv: Uint8Array, envp: Uint8Array): number =>
+      native.posix_spawn(atLeast(pid, 4), text(path), atLeast(actions, c.SPAWN_BYTES), atLeast(attributes, c.SPAWN_BYTES), argv, envp),
+    spawnActions: {
+      init: (actions: Uint8Array): void => spawned(native.posix_spawn_file_actions_init(atLeast(actions, c.SPAWN_BYTES))),
+      dup2: (actions: Uint8Array, fd: number, to: number): void =>
+        spawned(native.posix_spawn_file_actions_adddup2(atLeast(actions, c.SPAWN_BYTES), fd, to)),
+      chdir: (actions: Uint8Array, path: string): void =>
+        spawned(native.posix_spawn_file_actions_addchdir_np(atLeast(actions, c.SPAWN_BYTES), text(path))),
+      destroy: (actions: Uint8Array): void => spawned(native.posix_spawn_file_actions_destroy(atLeast(actions, c.SPAWN_BYTES))),
+    },
+    /** All signals at their defaults and none blocked; `session`: the program leads one of its own. No `destroy`: it holds nothing. */
+    spawnAttributes(attributes: Uint8Array, session: boolean): void {
+      const [all, none] = [new Uint8Array(128).fill(255), new Uint8Array(128)];
+      const flags = c.POSIX_SPAWN_SETSIGDEF | c.POSIX_SPAWN_SETSIGMASK | (session ? c.POSIX_SPAWN_SETSID : 0);
+      spawned(native.posix_spawnattr_init(atLeast(attributes, c.SPAWN_BYTES)));
+      spawned(native.posix_spawnattr_setsigdefault(attributes, all));
+      spawned(native.posix_spawnattr_setsigmask(attributes, none));
+      spawned(native.posix_spawnattr_setflags(attributes, flags));
     },
     close: (fd: number): void => void must(native.close(fd), "close"),
     /** Where the view's bytes are: for structures that hold addresses, which must own what they point to. */
     address: (view: Uint8Array): bigint => BigInt(koffi.address(view)),
   };
 }
-
-/** `si_pid` in `siginfo_t` where pointers have 64 bits. */
-const siginfoPidOffset = 16;
 
 function readLength(bytes: Uint8Array): number {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
