@@ -82,7 +82,9 @@ export function unregister(name: string, env: NodeJS.ProcessEnv = process.env): 
 export function runningClusters(env: NodeJS.ProcessEnv = process.env): readonly ClusterFile[] {
   const home = dataHome(env);
   const named = namesIn(join(home, "clusters")).map((name) => clusterPaths(join(home, "clusters", name)).clusterFile);
-  const elsewhere = namesIn(join(home, "running")).map((name) => join(home, "running", name));
+  const elsewhere = namesIn(join(home, "running"))
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => join(home, "running", name));
   const byPid = new Map<number, ClusterFile>();
   for (const path of [...named, ...elsewhere]) {
     const file = readClusterFile(path);

@@ -37,7 +37,11 @@ export async function detach(args: readonly string[], options: DetachOptions, te
   daemon.release();
   if (report === undefined) {
     step.fail();
-    throw new FairleadError("FL_RUNTIME", `the cluster did not start:\n${tail(logFile)}`, { hint: `The whole output is in ${logFile}.` });
+    const output = tail(logFile);
+    if (!options.ephemeral)
+      throw new FairleadError("FL_RUNTIME", `the cluster did not start:\n${output}`, { hint: `The whole output is in ${logFile}.` });
+    rmSync(logFile, { force: true });
+    throw new FairleadError("FL_RUNTIME", `the cluster did not start:\n${output}`);
   }
   step.done(`${options.name} runs in the background (pid ${daemon.pid})`);
   terminal.print(options.output === "json" ? JSON.stringify(report, null, 2) : `\n${reportText(report, terminal.paint)}\n`);

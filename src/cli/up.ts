@@ -260,7 +260,8 @@ async function shutDown(cluster: Cluster | undefined, paths: ClusterPaths, optio
     terminal.note(`stopping: ${errorMessage(error)}`);
   }
   removeClusterFile(paths.clusterFile);
-  if (options.ephemeral) rmSync(registryPath(options.name).replace(/\.json$/, ".log"), { force: true });
+  // One that did not start is still read by whoever started it in the background.
+  if (options.ephemeral && cluster !== undefined) rmSync(registryPath(options.name).replace(/\.json$/, ".log"), { force: true });
   if (options.ephemeral || options.dataDir !== undefined) unregister(options.name);
   if (options.ephemeral) {
     rmSync(paths.root, { recursive: true, force: true });

@@ -55,6 +55,7 @@ export function createStandaloneServer({ text, file, isFile }: FoundCorefile, de
         : [{ host, port }],
     httpHost: everywhere,
     lameduck: true,
+    batch: true,
     clock: realClock,
     log,
     metrics: new MetricsRegistry(),
