@@ -7,7 +7,7 @@ import type { ApiRequest, ApiResponse } from "../api/request.ts";
 import { notAcceptableError } from "../api/status.ts";
 import { aggregatedDiscovery, aggregatedType } from "./discovery/aggregated.ts";
 import { apiGroup, apiGroupList, apiResourceList, apiVersions } from "./discovery/legacy.ts";
-import { wantsAggregatedDiscovery } from "./encode/accept.ts";
+import { aggregatedDiscoveryVersion } from "./encode/accept.ts";
 import type { KindTable } from "./kind-table.ts";
 
 const json = "application/json";
@@ -49,9 +49,11 @@ export class Documents {
   #discovery(parts: readonly string[], accept: string | undefined): Document | undefined {
     const { table, address } = this.#options;
     const [root, group = "", version] = parts;
-    if (parts.length === 1 && wantsAggregatedDiscovery(accept)) {
-      return this.#make(`aggregated ${root}`, aggregatedType, () => encoded(aggregatedDiscovery(table, root === "api")));
-    }
+    const aggregated = parts.length === 1 ? aggregatedDiscoveryVersion(accept) : undefined;
+    if (aggregated !== undefined)
+      return this.#make(`aggregated ${root} ${aggregated}`, aggregatedType(aggregated), () =>
+        encoded(aggregatedDiscovery(table, root === "api", aggregated)),
+      );
     if (root === "api" && parts.length === 1) return this.#make(`api ${address()}`, json, () => encoded(apiVersions(table, address())));
     if (root === "api" && parts.length === 2) return this.#optional(`api/${group}`, () => apiResourceList(table, "", group));
     if (root !== "apis") return undefined;

@@ -1,22 +1,24 @@
 /** Discovery in one document per root (KEP-3352, `apidiscovery.k8s.io/v2`): what kubectl 1.27 and newer ask for first. */
 import type { KindSpec } from "../../api/kind.ts";
+import type { DiscoveryVersion } from "../encode/accept.ts";
 import type { KindTable } from "../kind-table.ts";
 import { subresourceShapes, verbsOf } from "./resources.ts";
 
-export const aggregatedType = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+export const aggregatedType = (version: DiscoveryVersion): string =>
+  `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
 
 /** `core`: `/api`, the core group alone; otherwise `/apis`, all the others. */
-export function aggregatedDiscovery(table: KindTable, core: boolean): object {
+export function aggregatedDiscovery(table: KindTable, core: boolean, version: DiscoveryVersion): object {
   const groups = table.groups.filter(({ name }) => (name === "") === core);
   const items = groups.map(({ name, versions }) => ({
     metadata: { ...(name === "" ? {} : { name }), creationTimestamp: null },
-    versions: versions.map((version) => ({
-      version,
-      resources: table.ofVersion(name, version).map(resourceOf),
+    versions: versions.map((served) => ({
+      version: served,
+      resources: table.ofVersion(name, served).map(resourceOf),
       freshness: "Current",
     })),
   }));
-  return { kind: "APIGroupDiscoveryList", apiVersion: "apidiscovery.k8s.io/v2", metadata: {}, items };
+  return { kind: "APIGroupDiscoveryList", apiVersion: `apidiscovery.k8s.io/${version}`, metadata: {}, items };
 }
 
 function resourceOf(spec: KindSpec): object {

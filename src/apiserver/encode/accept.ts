@@ -52,13 +52,13 @@ function encodingOf(type: string): Representation["encoding"] | undefined {
   return type === "application/yaml" ? "yaml" : undefined;
 }
 
-/** Whether the client asks for aggregated discovery (KEP-3352), and in which version it knows it. */
-export function wantsAggregatedDiscovery(accept: string | undefined): boolean {
-  if (accept === undefined || !accept.includes("apidiscovery.k8s.io")) return false;
+export type DiscoveryVersion = "v2" | "v2beta1";
+
+/** The version in which the client wants aggregated discovery (KEP-3352); undefined: it wants the old documents. kubectl before 1.30 knows v2beta1 alone. */
+export function aggregatedDiscoveryVersion(accept: string | undefined): DiscoveryVersion | undefined {
+  if (accept === undefined || !accept.includes("apidiscovery.k8s.io")) return undefined;
   const wished = clauses(accept).find(({ type }) => encodingOf(type) === "json");
-  return (
-    wished?.parameters["g"] === "apidiscovery.k8s.io" &&
-    wished.parameters["v"] === "v2" &&
-    wished.parameters["as"] === "APIGroupDiscoveryList"
-  );
+  const { g, v, as } = wished?.parameters ?? {};
+  if (g !== "apidiscovery.k8s.io" || as !== "APIGroupDiscoveryList") return undefined;
+  return v === "v2" || v === "v2beta1" ? v : undefined;
 }

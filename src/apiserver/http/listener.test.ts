@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { gunzipSync } from "node:zlib";
 import { Agent, request as httpsRequest } from "node:https";
 import { connect as h2connect } from "node:http2";
 import { connect as tlsConnect } from "node:tls";
@@ -321,4 +323,29 @@ test("the Service of the API leads to the listener", async () => {
   expect((await api.get("/api/v1/namespaces/default/endpoints/kubernetes")).body.subsets).toEqual([
     { addresses: [{ ip: "127.0.0.1" }], ports: [{ name: "https", port, protocol: "TCP" }] },
   ]);
+});
+
+test("a long answer is compressed for who can read it, a short one is not", async () => {
+  const data = "x".repeat(9_000);
+  for (let index = 0; index < 40; index++)
+    await api.post("/api/v1/namespaces/default/configmaps", { metadata: { name: `long-${index}` }, data: { data } });
+  const fetchBytes = (path: string, encoding: string) =>
+    new Promise<{ headers: IncomingHttpHeaders; bytes: Buffer }>((resolve, reject) => {
+      const options = { host: "127.0.0.1", port, path, headers: { "accept-encoding": encoding }, agent: false, ...credentials };
+      httpsRequest(options, (response) => {
+        const pieces: Buffer[] = [];
+        response.on("data", (piece: Buffer) => pieces.push(piece));
+        response.on("end", () => resolve({ headers: response.headers, bytes: Buffer.concat(pieces) }));
+      })
+        .on("error", reject)
+        .end();
+    });
+  const list = "/api/v1/namespaces/default/configmaps";
+  const [plain, short] = [await fetchBytes(list, "identity"), await fetchBytes(list, "br, gzip")];
+  expect([plain.headers["content-encoding"], short.headers["content-encoding"]]).toEqual([undefined, "gzip"]);
+  expect(short.bytes.length).toBeLessThan(plain.bytes.length / 4);
+  expect(gunzipSync(short.bytes).equals(plain.bytes)).toBe(true);
+  expect((await fetchBytes(`${list}/long-0`, "gzip")).headers["content-encoding"]).toBeUndefined();
+  expect((await fetchBytes("/openapi/v2", "gzip")).headers["content-encoding"]).toBe("gzip");
+  expect((await fetchBytes("/openapi/v2", "gzip;q=0")).headers["content-encoding"]).toBeUndefined();
 });

@@ -17,6 +17,7 @@ import type { MetricsRegistry } from "../../lib/metrics.ts";
 import { authenticate, type TokenAuthenticator } from "../auth/authenticate.ts";
 import type { Address } from "../bootstrap.ts";
 import { failed } from "../handler.ts";
+import { acceptsGzip } from "./compress.ts";
 import { InFlight } from "./in-flight.ts";
 import { defaultLimits, type RequestLimits } from "./limits.ts";
 import { peerCertificate } from "./peer.ts";
@@ -169,7 +170,7 @@ class Shell implements Listener {
         this.#lasting.add(abort);
         if (this.#stopping) abort.abort();
       }
-      await writeResponse(response, answer, signal);
+      await writeResponse(response, answer, signal, acceptsGzip(head.headers["accept-encoding"]));
     } finally {
       leave();
     }

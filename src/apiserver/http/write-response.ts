@@ -2,13 +2,19 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
+import { compressed, compressedPieces } from "./compress.ts";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ApiBody, ApiResponse, WatchStream } from "../../api/request.ts";
 
 export type HttpResponse = ServerResponse | Http2ServerResponse;
 
 /** Resolves when everything is handed to the connection, or the client is gone. Rejects when the body's source fails. */
-export async function writeResponse(http: HttpResponse, { status, headers, body }: ApiResponse, signal: AbortSignal): Promise<void> {
+export async function writeResponse(
+  http: HttpResponse,
+  { status, headers, body }: ApiResponse,
+  signal: AbortSignal,
+  gzip = false,
+): Promise<void> {
   if (http.destroyed) return release(body);
   http.statusCode = status;
   for (const [name, value] of Object.entries(headers)) http.setHeader(name, typeof value === "string" ? value : [...value]);
@@ -17,10 +23,10 @@ export async function writeResponse(http: HttpResponse, { status, headers, body 
       http.end();
       return;
     case "bytes":
-      return whole(http, body.bytes);
+      return whole(http, body.bytes, gzip);
     case "object": {
       const encoded = body.encoded?.() ?? Buffer.from(JSON.stringify(body.object));
-      return encoded instanceof Uint8Array ? whole(http, encoded) : pieces(http, encoded, signal);
+      return encoded instanceof Uint8Array ? whole(http, encoded, gzip) : long(http, encoded, signal, gzip);
     }
     case "chunks":
       return pieces(http, body.chunks, signal);
@@ -40,9 +46,24 @@ export function lasts({ kind }: ApiBody): boolean {
   return kind === "watch" || kind === "chunks";
 }
 
-function whole(http: HttpResponse, bytes: Uint8Array): void {
-  http.setHeader("content-length", bytes.length);
-  http.end(bytes);
+async function whole(http: HttpResponse, bytes: Uint8Array, gzip: boolean): Promise<void> {
+  const short = gzip ? await compressed(bytes) : undefined;
+  if (http.destroyed) return;
+  if (short !== undefined) markGzip(http);
+  http.setHeader("content-length", (short ?? bytes).length);
+  http.end(short ?? bytes);
+}
+
+async function long(http: HttpResponse, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal, gzip: boolean): Promise<void> {
+  if (!gzip) return pieces(http, chunks, signal);
+  const short = await compressedPieces(chunks);
+  if (short.gzip) markGzip(http);
+  return pieces(http, short.chunks, signal);
+}
+
+function markGzip(http: HttpResponse): void {
+  http.setHeader("content-encoding", "gzip");
+  http.setHeader("vary", "accept-encoding");
 }
 
 async function pieces(http: HttpResponse, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
