@@ -63,9 +63,11 @@ const backend = new NftablesBackend({ nftables, serviceCIDRs, node });
 const delay = monitorEventLoopDelay({ resolution: 1 });
 delay.enable();
 const memory = process.memoryUsage().rss;
+const cpu = process.cpuUsage();
 const began = performance.now();
 const results = await backend.applyAll(plans);
 const coldMs = performance.now() - began;
+const { user, system } = process.cpuUsage(cpu);
 delay.disable();
 const failed = results.find((result) => result.kind === "failed");
 if (failed !== undefined) throw failed.error;
@@ -123,6 +125,7 @@ function us(ns: number): number {
 console.log(
   JSON.stringify({
     coldMs: Math.round(coldMs),
+    coldCpuMs: { user: Math.round(user / 1000), system: Math.round(system / 1000) },
     longestSliceMs: Math.round(delay.max / 1e5) / 10,
     memoryMB: Math.round((process.memoryUsage().rss - memory) / 1e5) / 10,
     changeUs: { p50: us(changes.percentile(50)), p99: us(changes.percentile(99)) },

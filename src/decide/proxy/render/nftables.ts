@@ -227,7 +227,8 @@ const noPlacement: Placement = { cluster: [], local: [] };
 
 function placePort(old: Placement | undefined, port: PortPlan, family: IpFamily): Placement {
   const { cluster, local } = endpointsOf(port, family);
-  return { cluster: place((old ?? noPlacement).cluster, cluster), local: place((old ?? noPlacement).local, local) };
+  const ids = port.affinity.kind === "clientIP";
+  return { cluster: place((old ?? noPlacement).cluster, cluster, ids), local: place((old ?? noPlacement).local, local, ids) };
 }
 
 function clusterIPsOf({ addresses }: ServiceState, family: IpFamily): ReadonlySet<string> {
