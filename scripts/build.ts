@@ -16,6 +16,7 @@ const entries: Readonly<Record<string, string>> = {
   testing: "src/testing/index.ts",
   "storage-worker": "src/storage/sqlite/worker.ts",
   "namespaces-thread": "src/host/namespaces/thread.ts",
+  "dns-batch": "src/dns/server/batch/thread.ts",
   "capability-probe": "src/host/capabilities/kernel-entry.ts",
 };
 

@@ -3,6 +3,7 @@
  * it holds. A hit allocates nothing. An answer leaves when what it shows changes (`tag`), or when its time is over.
  */
 import type { ChangeSource, Holds } from "../plugin.ts";
+import { rotate, rotationOf, type Rotation } from "./rotation.ts";
 
 export interface TableEntry {
   /** The query from its flags on: the id is not part of the question. */
@@ -13,7 +14,22 @@ export interface TableEntry {
   readonly tag: string | undefined;
   /** Called for each time it is sent again. */
   readonly count: (() => void) | undefined;
+  /** Its addresses may be sent in another order; undefined: they may not, or there is but one. */
+  readonly rotation: Rotation | undefined;
   live: boolean;
+}
+
+/** What is to be kept of an answer. */
+export interface KeptAnswer {
+  readonly holds: Holds;
+  readonly count?: () => void;
+  /** Addresses take turns at the front. */
+  readonly rotate?: boolean;
+}
+
+/** Where answers that may be sent again are kept. */
+export interface AnswerKeeper {
+  put(packet: Uint8Array, response: Uint8Array, kept: KeptAnswer, now: number): void;
 }
 
 export interface AnswerTableOptions {
@@ -27,7 +43,7 @@ export interface AnswerTableOptions {
 const idBytes = 2;
 const maxKeyBytes = 320;
 
-export class AnswerTable {
+export class AnswerTable implements AnswerKeeper {
   readonly #capacity: number;
   readonly #maxBytes: number;
   readonly #mask: number;
@@ -50,17 +66,17 @@ export class AnswerTable {
     return this.#entries.length;
   }
 
-  /** `now`: monotonic ms. The entry's answer has another id: `copyWithId`, or patch it where it is sent from. */
-  find(packet: Uint8Array, now: number): TableEntry | undefined {
-    for (let slot = hash(packet, idBytes) & this.#mask; ; slot = (slot + 1) & this.#mask) {
+  /** `length`: of the packet. `now`: monotonic ms. The entry's answer has another id: `copyAnswer` it to where it is sent from. */
+  find(packet: Uint8Array, length: number, now: number): TableEntry | undefined {
+    for (let slot = hash(packet, length) & this.#mask; ; slot = (slot + 1) & this.#mask) {
       const index = this.#slots[slot] as number;
       if (index === 0) return undefined;
       const entry = this.#entries[index - 1] as TableEntry;
-      if (sameQuestion(entry.key, packet)) return entry.live && now < entry.until ? entry : undefined;
+      if (sameQuestion(entry.key, packet, length)) return entry.live && now < entry.until ? entry : undefined;
     }
   }
 
-  put(packet: Uint8Array, response: Uint8Array, holds: Holds, now: number, count?: () => void): void {
+  put(packet: Uint8Array, response: Uint8Array, { holds, count, rotate = false }: KeptAnswer, now: number): void {
     if (packet.length > maxKeyBytes) return;
     if (holds.until === "change") this.#follow(holds.source);
     if (this.#entries.length >= this.#capacity || this.#bytes > this.#maxBytes) this.clear();
@@ -70,6 +86,7 @@ export class AnswerTable {
       until: holds.until === "time" ? now + holds.ms : Number.POSITIVE_INFINITY,
       tag: holds.until === "change" ? holds.tag : undefined,
       count,
+      rotation: rotate ? rotationOf(response) : undefined,
       live: true,
     };
     this.#bytes += entry.key.length + response.length;
@@ -81,14 +98,14 @@ export class AnswerTable {
   }
 
   #place(packet: Uint8Array, entry: TableEntry): void {
-    for (let slot = hash(packet, idBytes) & this.#mask; ; slot = (slot + 1) & this.#mask) {
+    for (let slot = hash(packet, packet.length) & this.#mask; ; slot = (slot + 1) & this.#mask) {
       const index = this.#slots[slot] as number;
       if (index === 0) {
         this.#slots[slot] = this.#entries.push(entry);
         return;
       }
       const old = this.#entries[index - 1] as TableEntry;
-      if (!sameQuestion(old.key, packet)) continue;
+      if (!sameQuestion(old.key, packet, packet.length)) continue;
       old.live = false;
       this.#bytes -= old.key.length + old.response.length;
       this.#entries[index - 1] = entry;
@@ -130,27 +147,27 @@ export class AnswerTable {
   }
 }
 
-/** The answer for the packet that asks: `entry`'s with the packet's id. */
-export function copyWithId({ response }: TableEntry, packet: Uint8Array): Uint8Array {
-  const copy = Buffer.allocUnsafe(response.length);
-  copy.set(response);
-  copy[0] = packet[0] as number;
-  copy[1] = packet[1] as number;
-  return copy;
+/** The answer for the packet that asks, into `target`: with the packet's id, and another address in front. Returns its length. */
+export function copyAnswer({ response, rotation }: TableEntry, packet: Uint8Array, target: Uint8Array, turn: number): number {
+  target.set(response);
+  target[0] = packet[0] as number;
+  target[1] = packet[1] as number;
+  if (rotation !== undefined) rotate(target, rotation, turn);
+  return response.length;
 }
 
-/** FNV-1a. Keys are what strangers send: long runs of one slot are bounded by the table's being half empty. */
-function hash(bytes: Uint8Array, from: number): number {
+/** FNV-1a, from behind the id on. Keys are what strangers send: long runs of one slot are bounded by the table's being half empty. */
+function hash(bytes: Uint8Array, length: number): number {
   let value = 0x811c9dc5 ^ seed;
-  for (let i = from; i < bytes.length; i++) value = Math.imul(value ^ (bytes[i] as number), 0x01000193);
+  for (let i = idBytes; i < length; i++) value = Math.imul(value ^ (bytes[i] as number), 0x01000193);
   return (value ^ (value >>> 15)) >>> 0;
 }
 
 /** Of this process: nobody outside can choose names that share a slot. */
 const seed = Math.floor(Math.random() * 2 ** 32);
 
-function sameQuestion(key: Uint8Array, packet: Uint8Array): boolean {
-  if (key.length !== packet.length - idBytes) return false;
+function sameQuestion(key: Uint8Array, packet: Uint8Array, length: number): boolean {
+  if (key.length !== length - idBytes) return false;
   for (let i = 0; i < key.length; i++) if (key[i] !== packet[i + idBytes]) return false;
   return true;
 }

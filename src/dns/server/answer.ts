@@ -22,7 +22,7 @@ import { decode, decodeHeader } from "../wire/decode.ts";
 import { extendedErrors } from "../wire/extended-error.ts";
 import { createQuery, createReply, opcodes, type Message } from "../wire/message.ts";
 import { bareReply, refusalOf } from "./accept.ts";
-import { AnswerTable, copyWithId } from "./answer-table.ts";
+import { copyAnswer, type AnswerKeeper, type AnswerTable } from "./answer-table.ts";
 import { Cookies } from "./cookies.ts";
 import { finish, messageOf } from "./finish.ts";
 import { chainOf, type Routes } from "./route.ts";
@@ -37,8 +37,10 @@ export interface Arrival {
   /** `dns://:53` */
   readonly label: string;
   readonly routes: Routes;
-  /** Answers that may be sent again; undefined: none is kept. */
+  /** Answers that were kept in this thread. */
   readonly table?: AnswerTable;
+  /** Where those that may be sent again are kept; undefined: none is. */
+  readonly keeper?: AnswerKeeper;
 }
 
 /** One message, or the several of a transfer; undefined: silence. */
@@ -49,6 +51,7 @@ export class Answerer {
   readonly #panics: Counter;
   readonly #requests: RequestMetrics;
   readonly #cookies: Cookies;
+  #turn = 0;
 
   constructor(environment: PluginEnvironment) {
     this.#environment = environment;
@@ -59,10 +62,13 @@ export class Answerer {
 
   packet(packet: Uint8Array, arrival: Arrival): Awaitable<Answer> {
     // Only UDP's: by TCP the same question has room for more.
-    const kept = arrival.client.protocol === "tcp" ? undefined : arrival.table?.find(packet, this.#environment.clock.monotonic());
+    const kept =
+      arrival.client.protocol === "tcp" ? undefined : arrival.table?.find(packet, packet.length, this.#environment.clock.monotonic());
     if (kept !== undefined) {
       kept.count?.();
-      return copyWithId(kept, packet);
+      const copy = Buffer.allocUnsafe(kept.response.length);
+      copyAnswer(kept, packet, copy, this.#turn++);
+      return copy;
     }
     const header = decodeHeader(packet);
     // No header, or an answer where a question belongs: two servers could talk for ever.
@@ -145,20 +151,16 @@ export class Answerer {
   }
 
   /** Only what every handler on its way would do again in the same way. */
-  #keep(packet: Uint8Array, bytes: Uint8Array, request: DnsRequest, reply: Reply, { table, routes, client }: Arrival): void {
-    if (table === undefined || reply.holds === undefined || client.protocol !== "udp") return;
+  #keep(packet: Uint8Array, bytes: Uint8Array, request: DnsRequest, reply: Reply, { keeper, routes, client }: Arrival): void {
+    if (keeper === undefined || reply.holds === undefined || client.protocol !== "udp") return;
     const { message, name, question } = request;
     if (message.opcode !== opcodes.QUERY || (message.edns?.options.length ?? 0) > 0) return;
     const chain = chainOf(routes, name, question.type, () => true);
     if (chain === undefined || chain.accepts !== undefined || !chain.repeatable.has(reply.by ?? reply.plugin)) return;
     const counts = chain.handlers.flatMap((handler) => handler.repeats?.(request, reply) ?? []);
-    table.put(
-      packet,
-      bytes,
-      reply.holds,
-      this.#environment.clock.monotonic(),
-      counts.length === 0 ? undefined : () => void counts.forEach((count) => count()),
-    );
+    const count = counts.length === 0 ? {} : { count: () => counts.forEach((one) => one()) };
+    const rotate = chain.plugins.includes("loadbalance");
+    keeper.put(packet, bytes, { holds: reply.holds, rotate, ...count }, this.#environment.clock.monotonic());
   }
 }
 

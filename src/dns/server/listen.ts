@@ -1,5 +1,6 @@
 /** The listeners of one server group, by its transport. */
 import type { Transport } from "../corefile/zones.ts";
+import { listenBatch } from "./batch/batch-listener.ts";
 import { listenGrpc } from "./grpc-listener.ts";
 import { listenHttps } from "./https-listener.ts";
 import type { Listener, ListenerOptions } from "./listener.ts";
@@ -27,8 +28,10 @@ export async function listen(transport: Transport, options: ListenerOptions): Pr
 async function listenDns(options: ListenerOptions): Promise<Listener> {
   const tcp = await listenTcp(options);
   try {
-    const udp = await listenUdp({ ...options, port: tcp.port });
-    return { host: options.host, port: tcp.port, close: async () => void (await Promise.all([tcp.close(), udp.close()])) };
+    const datagrams = { ...options, port: tcp.port };
+    const udp = (await listenBatch(datagrams)) ?? (await listenUdp(datagrams));
+    const forget = udp.forget === undefined ? {} : { forget: () => udp.forget?.() };
+    return { host: options.host, port: tcp.port, ...forget, close: async () => void (await Promise.all([tcp.close(), udp.close()])) };
   } catch (error) {
     await tcp.close();
     throw error;

@@ -1,14 +1,17 @@
 /** What the DNS server needs of a socket: bytes in, bytes out; and what may be set about it. */
 import { errnoCode, FairleadError } from "../../lib/errors.ts";
 import type { Awaitable, ClientAddress, ListenSettings } from "../plugin.ts";
+import type { AnswerKeeper } from "./answer-table.ts";
 import type { Answer } from "./answer.ts";
 
-/** Answers one packet; undefined: nothing is sent. */
-export type AnswerPacket = (packet: Uint8Array, client: ClientAddress) => Awaitable<Answer>;
+/** Answers one packet; undefined: nothing is sent. `keeper`: where answers are kept, if not in this thread. */
+export type AnswerPacket = (packet: Uint8Array, client: ClientAddress, keeper?: AnswerKeeper) => Awaitable<Answer>;
 
 export interface Listener {
   readonly host: string;
   readonly port: number;
+  /** Forgets answers that it keeps itself: another configuration is in use. */
+  forget?(): void;
   close(): Promise<void>;
 }
 
@@ -26,6 +29,8 @@ export interface ListenerOptions {
   readonly port: number;
   readonly answer: AnswerPacket;
   readonly settings: ListenSettings;
+  /** Receive and send UDP in batches, in a thread of its own, where the machine can. Default: it does not. */
+  readonly batch?: boolean;
 }
 
 export const defaultIdleMs = 10_000;

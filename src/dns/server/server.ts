@@ -15,6 +15,7 @@ import { after, type Awaitable, type ClientAddress, type Handler, type PluginEnv
 import { pluginList, unsupportedDirectives, type PluginSources } from "../plugins.ts";
 import { createQuery, createReply, type Message } from "../wire/message.ts";
 import { Answerer, type Answer } from "./answer.ts";
+import type { AnswerKeeper } from "./answer-table.ts";
 import { messageOf } from "./finish.ts";
 import { SharedHttpEndpoints } from "./http-endpoints.ts";
 import { InUse } from "./in-use.ts";
@@ -42,6 +43,8 @@ export interface DnsServerOptions {
    * failure counts. Empty: not at all.
    */
   readonly listen: (label: string, port: number, host: string) => readonly ListenAddress[];
+  /** UDP in batches, in threads of their own, where the machine can; each takes 12 MB. Default: it does not. */
+  readonly batch?: boolean;
   /** Who makes the sockets, of the HTTP pages too. Default: this thread. */
   readonly sockets?: SocketSource;
   /** Where `health`, `ready` and `prometheus` listen if the Corefile names no host. Default 127.0.0.1. */
@@ -204,6 +207,7 @@ class Server implements DnsServer {
     }
     const before = this.#current;
     this.#current = new InUse(next);
+    for (const listener of this.#listeners.values()) listener.forget?.();
     if (before !== undefined) this.#retire(before, next);
   }
 
@@ -233,9 +237,9 @@ class Server implements DnsServer {
     const there = this.#listeners.get(label);
     if (there?.settings === settings) return false;
     if (there !== undefined) await this.#close(label);
-    const { sockets } = this.#options;
+    const { sockets, batch = false } = this.#options;
     const candidates = this.#options.listen(label, port, host);
-    const answer = (packet: Uint8Array, client: ClientAddress) => this.#packet(packet, client, label);
+    const answer = (packet: Uint8Array, client: ClientAddress, keeper?: AnswerKeeper) => this.#packet(packet, client, label, keeper);
     let failed: unknown;
     for (const address of candidates) {
       try {
@@ -243,6 +247,7 @@ class Server implements DnsServer {
           ...address,
           answer,
           settings: listening,
+          batch,
           ...(sockets === undefined ? {} : { sockets }),
         });
         this.#listeners.set(label, { ...listener, settings });
@@ -261,12 +266,22 @@ class Server implements DnsServer {
     await listener?.close();
   }
 
-  #packet(packet: Uint8Array, client: ClientAddress, label: string): Awaitable<Answer> {
+  #packet(packet: Uint8Array, client: ClientAddress, label: string, keeper?: AnswerKeeper): Awaitable<Answer> {
     const current = this.#current;
     const used = current?.group(label);
     if (current === undefined || used === undefined) return undefined;
     const { group, table } = used;
-    return current.track(this.#answerer.packet(packet, { client, label, routes: group.zones, table }));
+    const kept = keeper === undefined ? { table, keeper: table } : { keeper: this.#whileInUse(keeper, current) };
+    return current.track(this.#answerer.packet(packet, { client, label, routes: group.zones, ...kept }));
+  }
+
+  /** A thread's table is there longer than a configuration: what an old one still answers is not kept. */
+  #whileInUse(keeper: AnswerKeeper, configuration: InUse): AnswerKeeper {
+    return {
+      put: (...args) => {
+        if (this.#current === configuration) keeper.put(...args);
+      },
+    };
   }
 
   async query(name: string, type: number, from?: string): Promise<Message> {

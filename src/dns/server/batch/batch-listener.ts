@@ -1,0 +1,169 @@
+/** The main thread's side of batch threads: starts them, answers what they do not know, and keeps their tables true. */
+import { closeSync, writeSync } from "node:fs";
+import { Worker } from "node:worker_threads";
+import { loadLibc, type Libc } from "../../../host/syscalls/libc.ts";
+import { decodeSocketAddress } from "../../../host/syscalls/socket-address.ts";
+import type { ChangeSource, ClientAddress } from "../../plugin.ts";
+import type { Answer } from "../answer.ts";
+import type { AnswerKeeper, KeptAnswer } from "../answer-table.ts";
+import { refused, unmapped, type Listener, type ListenerOptions } from "../listener.ts";
+import type { BatchThreadData, FromBatchThread, ToBatchThread } from "./protocol.ts";
+
+const nonBlocking = 0x800;
+/** Counters that are remembered; the oldest go first: their answers are the first to go too. */
+const maxCounters = 65_536;
+
+/** Undefined where the machine cannot: another system, no FFI, or settings that need each datagram to be looked at. */
+export async function listenBatch(options: ListenerOptions): Promise<Listener | undefined> {
+  const libc = options.batch === true && options.sockets === undefined ? loadLibc() : undefined;
+  const { proxyProtocol, shedAbove, sockets = 1 } = options.settings;
+  if (libc === undefined || proxyProtocol !== undefined || shedAbove !== undefined) return undefined;
+  const threads: BatchSocket[] = [];
+  try {
+    for (let i = 0; i < sockets; i++) {
+      const thread = new BatchSocket(libc, { ...options, port: threads[0]?.port ?? options.port }, sockets > 1);
+      threads.push(thread);
+      await thread.listening();
+    }
+  } catch (error) {
+    await Promise.all(threads.map((thread) => thread.close()));
+    throw refused(options, error as Error);
+  }
+  return {
+    host: options.host,
+    port: threads[0]?.port ?? options.port,
+    forget: () => threads.forEach((thread) => thread.forget()),
+    close: async () => void (await Promise.all(threads.map((thread) => thread.close()))),
+  };
+}
+
+class BatchSocket implements AnswerKeeper {
+  readonly #options: ListenerOptions;
+  readonly #wake: number;
+  readonly #worker: Worker;
+  readonly #counters = new Map<number, () => void>();
+  readonly #sources = new Map<ChangeSource, () => void>();
+  readonly #ended: Promise<void>;
+  #listening: (result: Error | undefined) => void = () => undefined;
+  readonly #started: Promise<Error | undefined>;
+  #nextId = 0;
+  #posted = false;
+  port: number;
+
+  constructor(libc: Libc, options: ListenerOptions, reusePort: boolean) {
+    this.#options = options;
+    this.port = options.port;
+    this.#wake = libc.eventfd(0, nonBlocking);
+    const workerData: BatchThreadData = { host: options.host, port: options.port, reusePort, wake: this.#wake };
+    this.#worker = new Worker(threadUrl(), { workerData, name: "dns-batch", resourceLimits: { maxOldGenerationSizeMb: 128 } });
+    this.#worker.unref();
+    this.#started = new Promise((resolve) => (this.#listening = resolve));
+    this.#worker.on("message", (message: FromBatchThread) => this.#receive(message));
+    this.#worker.on("error", (error: Error) => this.#listening(error));
+    this.#ended = new Promise((resolve) => this.#worker.once("exit", () => resolve()));
+  }
+
+  async listening(): Promise<void> {
+    const error = await this.#started;
+    if (error !== undefined) throw error;
+  }
+
+  #receive(message: FromBatchThread): void {
+    switch (message.kind) {
+      case "listening":
+        this.port = message.port;
+        return this.#listening(undefined);
+      case "failed":
+        return this.#listening(Object.assign(new Error(message.message), { code: message.code }));
+      case "ask":
+        message.packets.forEach((packet, i) => this.#answer(packet, message.from[i] as Uint8Array));
+        return;
+      case "sent":
+        for (const [id, times] of message.counts) for (let i = 0; i < times; i++) this.#counters.get(id)?.();
+        return;
+      case "ended":
+        return;
+    }
+  }
+
+  #answer(packet: Uint8Array, from: Uint8Array): void {
+    const address = decodeSocketAddress(from);
+    if (address === undefined) return;
+    const { host, answer } = this.#options;
+    const client: ClientAddress = {
+      address: unmapped(address.address),
+      port: address.port,
+      protocol: "udp",
+      local: { address: host, port: this.port },
+    };
+    const send = (bytes: Answer) => {
+      if (bytes instanceof Uint8Array) this.#post({ kind: "send", bytes: exact(bytes), to: from });
+    };
+    const result = answer(packet, client, this);
+    // A query that fails is told by the server itself.
+    if (result instanceof Promise) result.then(send, () => undefined);
+    else send(result);
+  }
+
+  put(packet: Uint8Array, response: Uint8Array, { holds, count, rotate = false }: KeptAnswer): void {
+    const id = this.#nextId++;
+    if (count !== undefined) {
+      this.#counters.set(id, count);
+      if (this.#counters.size > maxCounters) this.#counters.delete(this.#counters.keys().next().value as number);
+    }
+    if (holds.until === "change") this.#follow(holds.source);
+    const tag = holds.until === "change" ? holds.tag : "";
+    this.#post({
+      kind: "keep",
+      id,
+      packet: exact(packet),
+      response: exact(response),
+      tag,
+      ms: holds.until === "time" ? holds.ms : undefined,
+      rotate,
+    });
+  }
+
+  #follow(source: ChangeSource): void {
+    if (this.#sources.has(source)) return;
+    this.#sources.set(
+      source,
+      source.onChange((tag) => this.#post({ kind: "drop", tag })),
+    );
+  }
+
+  forget(): void {
+    for (const stop of this.#sources.values()) stop();
+    this.#sources.clear();
+    this.#post({ kind: "clear" });
+  }
+
+  /** The thread is woken once for all that is posted in one turn. */
+  #post(message: ToBatchThread): void {
+    this.#worker.postMessage(message);
+    if (this.#posted) return;
+    this.#posted = true;
+    queueMicrotask(() => this.#ring());
+  }
+
+  #ring(): void {
+    this.#posted = false;
+    writeSync(this.#wake, oneBell);
+  }
+
+  async close(): Promise<void> {
+    this.forget();
+    this.#post({ kind: "end" });
+    await this.#ended;
+    closeSync(this.#wake);
+  }
+}
+
+/** In memory of its own: with a view all that it is a view of would be cloned. */
+const exact = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
+
+const oneBell = new Uint8Array(BigUint64Array.of(1n).buffer);
+
+function threadUrl(): URL {
+  return import.meta.url.endsWith(".ts") ? new URL("./thread.ts", import.meta.url) : new URL("./dns-batch.js", import.meta.url);
+}
