@@ -41,6 +41,11 @@ const containerRules: readonly Rule<Container>[] = [
     "/proc is the kernel's own",
     (container) => (container.securityContext?.procMount ?? "Default") !== "Default",
   ],
+  [
+    "targetContainerName",
+    "each container has a process table of its own",
+    (container) => ((container as { targetContainerName?: string }).targetContainerName ?? "") !== "",
+  ],
   ["volumeDevices", "there are no block devices", (container) => (container.volumeDevices ?? []).length > 0],
   [
     "volumeMounts.mountPropagation",

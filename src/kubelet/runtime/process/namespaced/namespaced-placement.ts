@@ -2,7 +2,8 @@
  * Namespaces: each pod has a network of its own with its own addresses, each container a file system, a process table and
  * a user of its own. Needs nothing of the machine but its kernel; no images, no root (docs/design/0003-namespaces.md).
  */
-import { mkdir, rm } from "node:fs/promises";
+import { mkdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { PodRef } from "../../../../api/node-agent.ts";
@@ -76,7 +77,7 @@ export class NamespacedPlacement implements Placement {
     const onHost = object.spec?.hostNetwork === true;
     const network = onHost ? node.hostPod() : await node.addPod({ id: pod.uid, addresses: pod.ips });
     try {
-      const files = await writePodFiles({ directory: join(directory, pod.uid), object, ips: pod.ips, dns, nodeName });
+      const files = writePodFiles({ directory: join(directory, pod.uid), object, ips: pod.ips, dns, nodeName });
       for (const { name, value } of onHost ? [] : (object.spec?.securityContext?.sysctls ?? []))
         await network.sysctl(name.replaceAll(".", "/"), value);
       const closePorts = await openHostPorts(hostPorts(object), { network: node, podIPs: pod.ips, clock: realClock });
@@ -123,7 +124,7 @@ export class NamespacedPlacement implements Placement {
     const { libc, isRoot, hidden, directory, hostPid } = this.#options;
     const podDirectory = join(directory, spec.pod.uid);
     const own = join(podDirectory, "containers", spec.container.name);
-    await mkdir(join(own, "rootfs"), { recursive: true, mode: 0o755 });
+    mkdirSync(join(own, "rootfs"), { recursive: true, mode: 0o755 });
     if (image !== undefined && isRunImage(image)) return runPlace({ spec, network, libc, files, podDirectory, hostPid, directory: own });
     return namespacedPlace({ spec, image, network, libc, files, isRoot, hidden, directory: own });
   }

@@ -1,6 +1,5 @@
 /** One container's surroundings in namespaces: how its processes are started there. */
-import { realpathSync } from "node:fs";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmodSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Mount, PodNetwork, ProcessUser, SpawnOptions } from "../../../../host/namespaces/namespaces.ts";
 import type { Libc } from "../../../../host/syscalls/libc.ts";
@@ -41,13 +40,13 @@ type Surroundings = Pick<SpawnOptions, "env" | "user" | "noNewPrivileges">;
 const defaultMessagePath = "/dev/termination-log";
 
 /** Throws ContainerStartError. */
-export async function namespacedPlace(input: NamespacedPlaceInput): Promise<ContainerPlace> {
+export function namespacedPlace(input: NamespacedPlaceInput): ContainerPlace {
   const { spec, image, network, libc, files, directory, isRoot, hidden } = input;
   const { container, object } = spec;
   const answer = processUser(object, container, isRoot);
   if (answer.kind === "error") throw new ContainerStartError(answer.message);
   const workingDirectory = container.workingDir ?? "/";
-  const messageFile = await emptyMessageFile(directory);
+  const messageFile = emptyMessageFile(directory);
   const plan = planRoot(() =>
     containerRoot({
       files: machineFiles,
@@ -60,7 +59,7 @@ export async function namespacedPlace(input: NamespacedPlaceInput): Promise<Cont
       privileged: container.securityContext?.privileged === true,
     }),
   );
-  await makeMountPoints(plan);
+  makeMountPoints(plan);
   const root = join(directory, "rootfs");
   const pidNamespace = object.spec?.hostPID !== true;
   const around: Surroundings = {
@@ -89,11 +88,11 @@ export async function namespacedPlace(input: NamespacedPlaceInput): Promise<Cont
  * The surroundings that `fairlead run` joins: the pod's network and names over the machine's own files. The process is
  * ours and only waits, so it keeps our user: whoever joins it brings their own. With it ends all that joined its PID namespace.
  */
-export async function runPlace(
+export function runPlace(
   input: PlaceInput & { readonly podDirectory: string; readonly hostPid: ((pid: number) => number | undefined) | undefined },
-): Promise<ContainerPlace> {
+): ContainerPlace {
   const { spec, network, libc, files, directory, podDirectory, hostPid } = input;
-  const messageFile = await emptyMessageFile(directory);
+  const messageFile = emptyMessageFile(directory);
   const user: ProcessUser = { kind: "root" };
   const mounts: readonly Mount[] = [
     { kind: "proc", target: "/proc" },
@@ -167,17 +166,17 @@ function planRoot(make: () => RootPlan): RootPlan {
   }
 }
 
-async function makeMountPoints(plan: RootPlan): Promise<void> {
+function makeMountPoints(plan: RootPlan): void {
   for (const { path, kind } of plan.made) {
-    if (kind === "directory") await mkdir(path, { recursive: true, mode: 0o755 });
-    else await writeFile(path, "", { flag: "a", mode: 0o644 });
+    if (kind === "directory") mkdirSync(path, { recursive: true, mode: 0o755 });
+    else writeFileSync(path, "", { flag: "a", mode: 0o644 });
   }
 }
 
 /** Any user number may write its last words. */
-async function emptyMessageFile(directory: string): Promise<string> {
+function emptyMessageFile(directory: string): string {
   const file = join(directory, "termination-log");
-  await writeFile(file, "");
-  await chmod(file, 0o666);
+  writeFileSync(file, "");
+  chmodSync(file, 0o666);
   return file;
 }

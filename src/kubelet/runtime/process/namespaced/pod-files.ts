@@ -1,6 +1,8 @@
-/** The files that all containers of a pod share in /etc, written when its network is made. */
-import { readFileSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+/**
+ * The files that all containers of a pod share in /etc, written when its network is made. At once, not through the thread
+ * pool: a few hundred bytes that the kernel only takes note of, and a pod waits for them.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Pod } from "../../../../api/types.ts";
 import { podFqdn, podHostname } from "../../../pod-names.ts";
@@ -24,7 +26,7 @@ export interface PodFilesInput {
   readonly nodeName: string;
 }
 
-export async function writePodFiles({ directory, object, ips, dns, nodeName }: PodFilesInput): Promise<PodFiles> {
+export function writePodFiles({ directory, object, ips, dns, nodeName }: PodFilesInput): PodFiles {
   const onHost = object.spec?.hostNetwork === true;
   const hostname = onHost && (object.spec?.hostnameOverride ?? "") === "" ? nodeName : podHostname(object, dns.clusterDomain);
   const resolver = podResolver(object, parseResolvConf(textOf(dns.hostResolvConf)), dns);
@@ -37,8 +39,8 @@ export async function writePodFiles({ directory, object, ips, dns, nodeName }: P
   });
   const files = { "resolv.conf": formatResolvConf(resolver.config), hosts, hostname: `${hostname}\n` };
   const place = join(directory, "etc");
-  await mkdir(place, { recursive: true, mode: 0o755 });
-  for (const [name, text] of Object.entries(files)) await writeFile(join(place, name), text, { mode: 0o644 });
+  mkdirSync(place, { recursive: true, mode: 0o755 });
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(place, name), text, { mode: 0o644 });
   const paths = Object.fromEntries(Object.keys(files).map((name) => [join("/etc", name), join(place, name)]));
   return { hostname, paths, warnings: resolver.warnings };
 }
