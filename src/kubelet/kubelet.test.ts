@@ -426,7 +426,7 @@ test("init containers run in order, and a failed one ends a pod that never resta
 
 test("a new run of the node starts its pods anew, counts on, and kills what was left", async () => {
   await startProcesses();
-  makePod("p", { command: ["sh", "-c", "setsid sh -c 'echo $$; exec sleep 1000' & exec sleep 1000"] });
+  makePod("p", { command: ["sh", "-c", "setsid sh -c 'echo $$$$; exec sleep 1000' & exec sleep 1000"] });
   const left = await until(
     async () => mainStatus("p")?.state?.running !== undefined && Number(await logOf("p")) > 0 && Number(await logOf("p")),
   );
