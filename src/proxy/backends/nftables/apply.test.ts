@@ -89,6 +89,19 @@ test("a Service that the kernel refuses fails alone, and goes in later", async (
   expect(answer("10.96.0.2")).toBe("10.244.1.2");
 });
 
+test("a Service that cannot be rendered fails alone", async () => {
+  const kernel = fakeNftables();
+  const serves = ({ address }: { readonly address: string }) => {
+    if (address === "10.96.0.2") throw new Error("no such thing");
+    return true;
+  };
+  const backend = new NftablesBackend({ node, serviceCIDRs, nftables: kernel, serves });
+  const services = [1, 2, 3].map((n) => planOf(`s-${n}`, `10.96.0.${n}`, [`10.244.1.${n}`]));
+  expect((await backend.applyAll(services)).map(({ kind }) => kind)).toEqual(["applied", "failed", "applied"]);
+  expect(backend.served).toBe(2);
+  expect(kernel.dump()).toContain("10.96.0.3 . tcp . 80");
+});
+
 test("a table that somebody else has taken away is built anew at the next change", async () => {
   const { kernel, backend, answer } = start();
   await backend.applyAll([1, 2].map((n) => planOf(`s-${n}`, `10.96.0.${n}`, [`10.244.1.${n}`])));

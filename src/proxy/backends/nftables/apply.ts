@@ -39,12 +39,7 @@ export interface NftablesBackendOptions extends KernelOptions {
 const transactionElements = 400;
 
 /** The kernel lacks what we put there, or has what we did not: somebody else was at it. */
-const driftCodes: ReadonlySet<string> = new Set(["ENOENT", "EEXIST"]);
-
-interface Pending {
-  readonly change: ServiceChange;
-  readonly rendered: Rendered;
-}
+const driftCodes: ReadonlySet<string> = new Set(["ENOENT", "EEXIST", "EBUSY"]);
 
 export class NftablesBackend implements Backend {
   readonly mode = "nftables";
@@ -80,41 +75,37 @@ export class NftablesBackend implements Backend {
     } catch (error) {
       return changes.map(({ key }) => ({ key, kind: "failed", error }));
     }
-    let builder = new OperationBuilder();
-    let pending: Pending[] = [];
-    for (const change of changes) {
-      pending.push({ change, rendered: this.#renderer.change(change.key, change.plan, builder) });
-      if (builder.elements < transactionElements) continue;
-      results.push(...(await this.#send(pending, builder)));
-      await nextTurn();
-      builder = new OperationBuilder();
-      pending = [];
+    for (let from = 0; from < changes.length;) {
+      if (from > 0) await nextTurn();
+      const sent = await this.#sendSome(changes, from);
+      results.push(...sent);
+      from += sent.length;
     }
-    if (pending.length > 0) results.push(...(await this.#send(pending, builder)));
     return results;
   }
 
-  /** Several Services in one transaction; where the kernel refuses it, each in one of its own. */
-  async #send(pending: readonly Pending[], builder: OperationBuilder): Promise<readonly Applied[]> {
+  /** As many Services as make a transaction; at least one. */
+  async #sendSome(changes: readonly ServiceChange[], from: number): Promise<readonly Applied[]> {
+    const builder = new OperationBuilder();
+    const some: ServiceChange[] = [];
+    const rendered: Rendered[] = [];
     try {
+      for (let i = from; i < changes.length && builder.elements < transactionElements; i++) {
+        const change = changes[i] as ServiceChange;
+        some.push(change);
+        rendered.push(this.#renderer.change(change.key, change.plan, builder));
+      }
       await this.#commit(builder);
     } catch (error) {
+      this.#renderer.refused();
       // Of a table that is not as we think, no part can be right: all are tried again, on a new one.
-      if (this.#ready && pending.length > 1) return await this.#sendEach(pending);
-      return pending.map(({ change }) => ({ key: change.key, kind: "failed", error }));
+      if (!this.#ready || some.length === 1) return some.map(({ key }) => ({ key, kind: "failed", error }));
+      const each: Applied[] = [];
+      for (const change of some) each.push(...(await this.#sendSome([change], 0)));
+      return each;
     }
-    this.#forgetStale(pending.map(({ change }) => change));
-    return pending.map(({ change, rendered }) => this.#applied(change, rendered));
-  }
-
-  async #sendEach(pending: readonly Pending[]): Promise<readonly Applied[]> {
-    const results: Applied[] = [];
-    for (const { change } of pending) {
-      const builder = new OperationBuilder();
-      const rendered = this.#renderer.change(change.key, change.plan, builder);
-      results.push(...(await this.#send([{ change, rendered }], builder)));
-    }
-    return results;
+    this.#forgetStale(some);
+    return some.map((change, i) => this.#applied(change, rendered[i] as Rendered));
   }
 
   async #commit(builder: OperationBuilder): Promise<void> {
@@ -128,7 +119,6 @@ export class NftablesBackend implements Backend {
       }
       this.#renderer.committed();
     } catch (error) {
-      this.#renderer.refused();
       if (sent > 0 || driftCodes.has(errnoCode(error) ?? "")) this.#ready = false;
       throw error;
     }
@@ -138,16 +128,17 @@ export class NftablesBackend implements Backend {
   async #rebuild(): Promise<void> {
     this.#renderer = this.#makeRenderer();
     this.#options.nftables.commit(this.#renderer.base());
-    this.#ready = true;
     for (const changes of chunks(
       [...this.#plans].map(([key, plan]) => ({ key, plan })),
       64,
     )) {
       const builder = new OperationBuilder();
-      for (const { key, plan } of changes) this.#renderer.change(key, plan, builder);
+      for (const { key, plan } of changes)
+        for (const service of this.#renderer.change(key, plan, builder).again) this.#released.add(service);
       await this.#commit(builder);
       await nextTurn();
     }
+    this.#ready = true;
   }
 
   #applied({ key, plan }: ServiceChange, { taken, again }: Rendered): Applied {
