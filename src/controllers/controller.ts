@@ -28,6 +28,8 @@ export interface ControllerOptions {
   readonly volumeDirectory?: string;
   /** Removes the directory of a volume whose claim is gone. Default: it stays. */
   readonly removeVolumeDirectory?: (path: string) => Promise<void>;
+  /** Milliseconds that an Event is kept after it was last seen. Default one hour, as upstream's `--event-ttl`. */
+  readonly eventTtl?: number;
   /** Finished pods kept at most. Default 12500, as upstream's `--terminated-pod-gc-threshold`. */
   readonly terminatedPodThreshold?: number;
   /** Where Services of type LoadBalancer get their addresses from. Absent: nowhere, they stay `<pending>`. */

@@ -3,10 +3,13 @@ import type { ControllerEntry } from "./controller.ts";
 import { cronJobController } from "./cronjob/controller.ts";
 import { daemonSetController } from "./daemonset/controller.ts";
 import { deploymentController } from "./deployment/controller.ts";
+import { disruptionController } from "./disruption/controller.ts";
 import { endpointsController } from "./endpoints/controller.ts";
 import { endpointSliceController } from "./endpointslice/controller.ts";
 import { endpointSliceMirroringController } from "./endpointslicemirroring/controller.ts";
+import { eventTtlController } from "./event-ttl/controller.ts";
 import { garbageCollector } from "./garbagecollector/controller.ts";
+import { ipAddressController } from "./ipaddress/controller.ts";
 import { jobController } from "./job/controller.ts";
 import { loadBalancerController } from "./loadbalancer/controller.ts";
 import { namespaceController } from "./namespace/controller.ts";
@@ -46,6 +49,9 @@ export const controllers: readonly ControllerEntry[] = [
   podGcController,
   systemObjectsController,
   persistentVolumeController,
+  disruptionController,
+  ipAddressController,
+  eventTtlController,
   nodeLifecycleController,
   taintEvictionController,
   runPodsController,

@@ -4,16 +4,21 @@ import {
   controllerRevisions,
   cronJobs,
   daemonSets,
+  deployments,
   events,
+  ipAddresses,
   jobs,
   nodes,
   persistentVolumeClaims,
+  podDisruptionBudgets,
   pods,
+  replicationControllers,
+  services,
   statefulSets,
 } from "../api/resources.ts";
 import type { Job, StatefulSet } from "../api/types.ts";
 import { startPretendCluster, until, type PretendCluster } from "./pretend-cluster.cases.ts";
-import { webTemplate } from "./testing.ts";
+import { testDeployment, webTemplate } from "./testing.ts";
 
 let cluster: PretendCluster;
 
@@ -262,4 +267,34 @@ test("a CronJob makes Jobs by the clock, and keeps as many as it is told", { tim
   });
   await cluster.client.delete(cronJobs, metadata, { propagationPolicy: "Background" });
   await until(async () => (await cluster.list(jobs)).length === 0 && (await cluster.list(pods)).length === 0);
+});
+
+test("a ReplicationController keeps its number, and leaves its pods behind", { timeout: 60_000 }, async () => {
+  await cluster.client.create(replicationControllers, { metadata, spec: { replicas: 2, template: webTemplate() } });
+  const ready = async () => (await cluster.get(replicationControllers, "web")).status?.readyReplicas;
+  await until(async () => (await ready()) === 2);
+  await cluster.patch(replicationControllers, "web", { spec: { replicas: 3 } });
+  await until(async () => (await ready()) === 3);
+  await cluster.client.delete(replicationControllers, metadata);
+  await until(() => cluster.isGone(replicationControllers, "web"));
+  expect((await cluster.list(pods)).map((pod) => pod.metadata.ownerReferences ?? [])).toEqual([[], [], []]);
+});
+
+test("a PodDisruptionBudget counts what its Deployment may miss", { timeout: 60_000 }, async () => {
+  await cluster.client.create(podDisruptionBudgets, { metadata, spec: { maxUnavailable: "50%", selector } });
+  await cluster.client.create(deployments, testDeployment({ replicas: 4 }, { uid: undefined, generation: undefined }));
+  const status = async () => (await cluster.get(podDisruptionBudgets, "web")).status;
+  await until(async () => (await status())?.disruptionsAllowed === 2);
+  expect(await status()).toMatchObject({ expectedPods: 4, desiredHealthy: 2, currentHealthy: 4 });
+  await cluster.patch(deployments, "web", { spec: { replicas: 2 } });
+  await until(async () => (await status())?.expectedPods === 2 && (await status())?.disruptionsAllowed === 1);
+});
+
+test("a Service's address has an object of its own", { timeout: 60_000 }, async () => {
+  const made = await cluster.client.create(services, { metadata, spec: { ports: [{ port: 80 }] } });
+  const address = made.spec?.clusterIP ?? "";
+  const found = await until(() => cluster.get(ipAddresses, address).catch(() => undefined));
+  expect(found.spec.parentRef).toEqual({ group: "", resource: "services", namespace: "default", name: "web" });
+  await cluster.client.delete(services, metadata);
+  await until(() => cluster.isGone(ipAddresses, address));
 });
