@@ -78,6 +78,7 @@ Examples:
   addDoctor(program, terminal, report);
   addDns(program, terminal, report);
   addDebug(program, terminal, report);
+  addTrust(program, terminal, report);
   addCompletion(program, terminal);
   return program;
 }
@@ -326,6 +327,15 @@ function addDebug(program: Command, terminal: Terminal, report: Report): void {
     .action(async (flags: { name: string; dataDir?: string; file?: string }) => {
       const { debugBundle } = await import("./debug-bundle.ts");
       report(await debugBundle(flags, terminal));
+    });
+}
+
+function addTrust(program: Command, terminal: Terminal, report: Report): void {
+  withOutput(withCluster(program.command("trust")))
+    .description("where the local CA of Ingress hosts is, and how to trust it; changes nothing by itself")
+    .action(async (flags: { name: string; dataDir?: string; output: Output }) => {
+      const { trust } = await import("./trust.ts");
+      report(trust(flags, terminal));
     });
 }
 

@@ -1,5 +1,5 @@
 /** The program itself, as processes: start in the background, status, explain, restart with its data, kill -9, and nothing left. */
-import { execFile, spawn } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -51,6 +51,14 @@ test("up --detach, status, explain, logs, down; the data and the ClusterIP survi
   expect((await fairlead("explain", "svc", "none", "-n", "shop", "--name", "shop")).code).toBe(1);
   expect((await fairlead("logs", "deployment/webapp", "-n", "shop", "--name", "shop")).stdout.match(/serves http/g)).toHaveLength(3);
   expect((await fairlead("up", "--name", "shop")).stderr).toContain("[FL_ALREADY_RUNNING]");
+  expect((await fairlead("status", "--all")).stdout).toContain("shop");
+  const bundle = join(home, "bundle.tar.gz");
+  expect((await fairlead("debug", "bundle", "--name", "shop", "--file", bundle)).stdout).toBe(`${bundle}\n`);
+  const listed = execFileSync("tar", ["tzf", bundle], { encoding: "utf8" });
+  for (const file of ["about.json", "report.json", "api/metrics.txt", "objects/services.yaml", "objects/secrets.yaml"])
+    expect(listed).toContain(`fairlead-bundle/${file}\n`);
+  const { certificate } = JSON.parse((await fairlead("trust", "--name", "shop", "-o", "json")).stdout) as { certificate: string };
+  expect(readFileSync(certificate, "utf8")).toContain("BEGIN CERTIFICATE");
 
   expect((await fairlead("down", "--name", "shop")).code).toBe(0);
   expect((await fairlead("status", "--name", "shop")).stderr).toContain("[FL_NOT_RUNNING]");
