@@ -1,10 +1,8 @@
 /** A command that runs beside a container's main process, as its client sees it. */
 import type { Writable } from "node:stream";
 import type { ExecSession, ExitStatus } from "../../../api/node-agent.ts";
-import { closed } from "./closed.ts";
+import { drained } from "./drained.ts";
 import type { ContainerProcess } from "./placement.ts";
-
-const drainMs = 250;
 
 export function execSession(started: ContainerProcess): ExecSession {
   // The reader of the pipe may be gone before we are; its exit code tells what matters.
@@ -32,13 +30,8 @@ export function writeTo(stream: Writable | undefined, chunk: Uint8Array): Promis
 /** Settles when the process has ended and its output is read; a grandchild that holds the pipes delays it only a little. */
 async function endOf(started: ContainerProcess): Promise<ExitStatus> {
   const streams = [started.stdout, started.stderr].filter((stream) => stream !== undefined);
-  const over = Promise.all(streams.map(closed));
+  await drained(streams, started.exited);
   const { exitCode } = await started.exited;
-  const timer = setTimeout(() => {
-    for (const stream of streams) stream.destroy();
-  }, drainMs);
-  await over;
-  clearTimeout(timer);
   started.stdin?.destroy();
   return { kind: "exited", code: exitCode };
 }

@@ -6,11 +6,10 @@ import { errnoCode, errorMessage } from "../../../lib/errors.ts";
 import { failedSession } from "../failed-session.ts";
 import type { ContainerSpec, ProcessExit, RunningContainer } from "../runtime.ts";
 import { Attachments } from "./attachments.ts";
-import { closed } from "./closed.ts";
+import { drained } from "./drained.ts";
 import { execSession } from "./exec-session.ts";
 import type { ContainerPlace, ContainerProcess } from "./placement.ts";
 
-const drainMs = 250;
 const maxMessageBytes = 4096;
 
 export class ProcessContainer implements RunningContainer {
@@ -41,7 +40,8 @@ export class ProcessContainer implements RunningContainer {
       });
     }
     this.exited = this.#exit();
-    this.drained = drained(main, this.exited);
+    const streams = [main.stdout, main.stderr].filter((stream) => stream !== undefined);
+    this.drained = drained(streams, this.exited).then(() => void main.stdin?.destroy());
     void Promise.all([this.exited, this.drained]).then(([{ exitCode: code }]) => this.#attachments.end({ kind: "exited", code }));
   }
 
@@ -80,17 +80,4 @@ export class ProcessContainer implements RunningContainer {
       return `the termination message cannot be read: ${errnoCode(error) ?? String(error)}`;
     }
   }
-}
-
-/** Both streams are read to their end, or `drainMs` have passed since the exit: a process that left the group may hold them. */
-async function drained(main: ContainerProcess, exited: Promise<unknown>): Promise<void> {
-  const streams = [main.stdout, main.stderr].filter((stream) => stream !== undefined);
-  const over = Promise.all(streams.map(closed));
-  await exited;
-  const timer = setTimeout(() => {
-    for (const stream of streams) stream.destroy();
-  }, drainMs);
-  await over;
-  clearTimeout(timer);
-  main.stdin?.destroy();
 }
