@@ -1,3 +1,4 @@
+import { isDomainName, under } from "../../../decide/dns/name.ts";
 import { addressRecord, classes, recordTypes } from "../../../decide/dns/records.ts";
 import { reply, type PluginEntry } from "../../plugin.ts";
 import { createReply } from "../../wire/message.ts";
@@ -13,8 +14,9 @@ export const whoami: PluginEntry = {
           name: "whoami",
           serveDNS({ message, question, client }) {
             const port = { priority: 0, weight: 0, port: client.port, target: "." };
+            const owner = under(`_${client.protocol}`, question.name);
             const srv = {
-              name: `_${client.protocol}.${question.name}`,
+              name: owner,
               type: recordTypes.SRV,
               class: classes.IN,
               ttl: 0,
@@ -22,7 +24,10 @@ export const whoami: PluginEntry = {
             };
             return reply(
               "whoami",
-              createReply(message, { authoritative: true, additionals: [addressRecord(question.name, 0, client.address), srv] }),
+              createReply(message, {
+                authoritative: true,
+                additionals: [addressRecord(question.name, 0, client.address), ...(isDomainName(owner) ? [srv] : [])],
+              }),
             );
           },
         },
