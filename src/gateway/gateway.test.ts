@@ -193,6 +193,32 @@ describe("HTTP", () => {
   });
 });
 
+test("annotations: to HTTPS where it listens, another path, and no open door where one was to be shut", { timeout: patient }, async () => {
+  const annotated = (name: string, host: string, annotations: Record<string, string>): Ingress => {
+    const made = ingress(name, host, [path("/", "Prefix", "one")]);
+    const prefixed = Object.entries(annotations).map(([key, value]) => [`nginx.ingress.kubernetes.io/${key}`, value]);
+    return { ...made, metadata: { ...made.metadata, annotations: Object.fromEntries(prefixed) as Record<string, string> } };
+  };
+  const { http, https, told } = await start(async (client) => {
+    await backend(client, "one", (request, response) => void response.end(request.url));
+    await client.create(ingresses, annotated("secure", "secure.localhost", { "force-ssl-redirect": "true" }));
+    await client.create(ingresses, annotated("moved", "moved.localhost", { "rewrite-target": "/new" }));
+    await client.create(ingresses, annotated("shut", "shut.localhost", { "auth-url": "http://auth.default/" }));
+  });
+  const client = rawClient(opened, http);
+  client.send("GET /a?b=c HTTP/1.1\r\nHost: secure.localhost:99\r\nConnection: close\r\n\r\n");
+  expect(await client.closed()).toMatch(
+    new RegExp(`^HTTP/1\\.1 308 Permanent Redirect\\r\\nLocation: https://secure\\.localhost:${https}/a\\?b=c\\r\\n`),
+  );
+  expect(await get(http, "moved.localhost", "/old/path?x=y")).toBe("200 /new?x=y");
+  expect(await get(http, "shut.localhost")).toMatch(/^500 /);
+  expect(told).toEqual([
+    expect.stringContaining(
+      "shut Warning UnsupportedAnnotation metadata.annotations[nginx.ingress.kubernetes.io/auth-url]: it would keep requests out",
+    ),
+  ]);
+});
+
 const authority = { subject: { commonName: "test-ca" }, keys: newKeyPair() };
 const day = 86_400_000;
 const ca = issueCertificate({ ...authority, usage: "ca", notBefore: Date.now() - day, notAfter: Date.now() + day });

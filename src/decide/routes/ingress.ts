@@ -3,7 +3,8 @@
  * cannot be used becomes a problem with a reason and is left out; the rest of the Ingress works.
  */
 import type { HTTPIngressPath, Ingress, IngressBackend, IngressRule } from "../../api/types.ts";
-import { hostPattern } from "./host.ts";
+import { readAnnotations, toHttps, type AnnotationEffects } from "./annotations.ts";
+import { hostMatches, hostPattern } from "./host.ts";
 import { normalizePath, prefixElements } from "./path.ts";
 import type { RouteProblem, RouteReason, SourceRef } from "./reasons.ts";
 import type { BackendRef, CertificateRef, PathMatch, Route } from "./route-table.ts";
@@ -27,6 +28,7 @@ export interface Translation {
 
 interface Scope {
   readonly ingress: Ingress;
+  readonly annotations: AnnotationEffects;
   readonly created: string;
   readonly routes: HostRoute[];
   readonly problems: RouteProblem[];
@@ -34,8 +36,12 @@ interface Scope {
 
 export function translateIngress(ingress: Ingress): Translation {
   const created = ingress.metadata.creationTimestamp ?? "";
-  const scope: Scope = { ingress, created, routes: [], problems: [] };
   const { rules = [], defaultBackend } = ingress.spec ?? {};
+  const annotations = readAnnotations(ingress.metadata.annotations);
+  const scope: Scope = { ingress, annotations, created, routes: [], problems: [] };
+  for (const { key, severity, message } of annotations.problems) {
+    report(scope, severity, "UnsupportedAnnotation", `metadata.annotations[${key}]`, message);
+  }
   const hosts = rules.flatMap((rule, index) => translateRule(scope, rule, index) ?? []);
   if (defaultBackend !== undefined) translateDefault(scope, defaultBackend, hosts);
   else if (rules.length === 0) report(scope, "error", "NoRules", "spec", "neither spec.rules nor spec.defaultBackend is set");
@@ -122,8 +128,20 @@ function translateDefault(scope: Scope, defaultBackend: IngressBackend, hosts: r
 function addRoute(scope: Scope, host: string, path: PathMatch, backend: BackendRef, field: string, secondary: boolean): void {
   const source = ingressSource(scope.ingress, field);
   const id = `Ingress ${source.namespace}/${source.name} ${field}`;
-  const route: Route = { id, source, match: { path }, filters: [], backends: [backend], timeouts: {} };
+  const { closed, filters, redirectHostsWithTls, timeouts } = scope.annotations;
+  const route: Route = {
+    id,
+    source,
+    match: { path },
+    filters: redirectHostsWithTls && hasTls(scope.ingress, host) ? [...filters, toHttps] : filters,
+    backends: closed ? [] : [backend],
+    timeouts,
+  };
   scope.routes.push({ host, route, created: scope.created, secondary });
+}
+
+function hasTls({ spec }: Ingress, host: string): boolean {
+  return (spec?.tls ?? []).some(({ hosts = [] }) => hosts.length === 0 || hosts.some((each) => hostMatches(each, host)));
 }
 
 /** An entry without hosts is for the hosts of the rules; without any, for whoever has no other certificate. */

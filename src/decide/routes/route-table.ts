@@ -65,6 +65,9 @@ export type Filter =
   | {
       readonly kind: "redirect";
       readonly status: 301 | 302 | 303 | 307 | 308;
+      /** Requests that came otherwise are not redirected. */
+      readonly onlyFrom?: "http";
+      /** `https` without a port: that of the HTTPS listener. */
       readonly scheme?: "http" | "https";
       readonly host?: string;
       readonly port?: number;

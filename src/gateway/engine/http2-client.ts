@@ -9,13 +9,9 @@ import { isAuthority, parseTarget } from "../http1/request-head.ts";
 import { refusal, type OwnAnswer } from "./answers.ts";
 import type { AnswerHead, ClientInfo, ClientSide, Exchange, ProxiedRequest } from "./client-side.ts";
 import type { EngineLimits } from "./engine.ts";
+import type { ArrivedStream } from "./secure-server.ts";
 
-export interface Http2StreamOptions {
-  readonly stream: ServerHttp2Stream;
-  readonly headers: IncomingHttpHeaders;
-  /** Names and values in turn, as they came. */
-  readonly rawHeaders: readonly string[];
-  readonly endOfStream: boolean;
+export interface Http2StreamOptions extends ArrivedStream {
   readonly info: Omit<ClientInfo, "httpVersion">;
   readonly limits: EngineLimits;
   readonly now: () => number;

@@ -1,8 +1,8 @@
 /** The engine on Node's own sockets: `node:net`, `node:tls` and `node:http2`, in the thread that makes it. */
-import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import type { ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
-import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from "node:tls";
-import type { Listener, Route, RouteTable } from "../../decide/routes/index.ts";
+import type { TLSSocket } from "node:tls";
+import type { BackendRef, Listener, Route, RouteTable } from "../../decide/routes/index.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { listenTcp, type TcpListener } from "../../net/listener.ts";
 import { defaultHeadLimits } from "../http1/request-head.ts";
@@ -25,6 +25,7 @@ import { Http2Client } from "./http2-client.ts";
 import { addedLines, framingLine, identityLines, replacedNames } from "./lines.ts";
 import { decide, type Decision } from "./router.ts";
 import { Sweeper } from "./sweeper.ts";
+import { createSecureServer, type ArrivedStream, type SecureServer } from "./secure-server.ts";
 import { CertificateStore } from "./tls.ts";
 import { UpstreamPool, type Connect } from "./upstream.ts";
 
@@ -61,12 +62,17 @@ class NodeEngine implements Engine {
   readonly #backends: Backends;
   readonly #certificates = new CertificateStore();
   readonly #listeners: TcpListener[] = [];
-  readonly #tlsServers: TlsServer[] = [];
+  readonly #secureServers: SecureServer[] = [];
   readonly #clients = new Set<Http1Client>();
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #tunnels = new Set<readonly [Socket, Socket]>();
   readonly #raw = new Set<Socket>();
   #table: ReadonlyMap<string, Listener> = new Map();
+  readonly #context = {
+    chooseBackend: (refs: readonly BackendRef[]) => this.#backends.chooseBackend(refs),
+    // Until there is an HTTPS listener: where one would be.
+    securePort: 443,
+  };
   #requests = 0;
   #stopping = false;
   #whenDrained = () => {};
@@ -85,7 +91,7 @@ class NodeEngine implements Engine {
     if (routeTable !== undefined) this.#table = listenersOf(routeTable);
     if (certificates === undefined) return;
     this.#certificates.replace(certificates);
-    for (const server of this.#tlsServers) this.#setDefaultCertificate(server);
+    for (const server of this.#secureServers) server.certificatesChanged();
   }
 
   async listen({ name, protocol, host, port }: EngineListen): Promise<EngineListener | ListenFailure> {
@@ -93,6 +99,7 @@ class NodeEngine implements Engine {
     const listener = await listenTcp({ host, port, onConnection: (socket) => this.#admit(socket, accept) });
     if (listener.kind === "failed") return listener;
     this.#listeners.push(listener);
+    if (protocol === "HTTPS") this.#context.securePort = listener.port;
     accept = protocol === "HTTP" ? this.#plain(name, listener.port) : this.#secure(name, listener.port);
     return { kind: "ok", host: listener.host, port: listener.port };
   }
@@ -110,75 +117,24 @@ class NodeEngine implements Engine {
   }
 
   #secure(listener: string, port: number): (socket: Socket) => void {
-    const http2 = this.#http2Server();
     const infoOf = (socket: TLSSocket) => ({ address: socket.remoteAddress ?? "", scheme: "https", listener, port }) as const;
-    http2.on("stream", (stream, headers, flags, rawHeaders) =>
-      this.#http2(stream as ServerHttp2Stream, headers, flags, rawHeaders as unknown as string[], infoOf),
-    );
-    const tls = this.#tlsServer((socket) => {
-      if (socket.alpnProtocol === "h2") http2.emit("connection", socket);
-      else this.#http1(socket, infoOf(socket));
+    const server = createSecureServer({
+      certificates: this.#certificates,
+      limits: this.#limits,
+      onHttp1: (socket) => this.#http1(socket, infoOf(socket)),
+      onSession: (session) => this.#follow(session),
+      onStream: (arrived, socket) => this.#http2(arrived, infoOf(socket)),
     });
-    return (socket) => void tls.emit("connection", socket);
+    this.#secureServers.push(server);
+    return server.accept;
   }
 
-  #tlsServer(secured: (socket: TLSSocket) => void): TlsServer {
-    const server = createTlsServer({
-      ALPNProtocols: ["h2", "http/1.1"],
-      minVersion: "TLSv1.2",
-      allowHalfOpen: true,
-      handshakeTimeout: this.#limits.headMs,
-      SNICallback: (name, done) => this.#context(name, done),
+  #follow(session: ServerHttp2Session): void {
+    this.#sessions.add(session);
+    session.once("close", () => {
+      this.#sessions.delete(session);
+      this.#clientGone();
     });
-    server.on("secureConnection", (socket) => {
-      socket.on("error", noticedAtClose);
-      secured(socket);
-    });
-    server.on("tlsClientError", (_error, socket) => void socket.destroy());
-    this.#tlsServers.push(server);
-    this.#setDefaultCertificate(server);
-    return server;
-  }
-
-  /** For clients that name no server. */
-  #setDefaultCertificate(server: TlsServer): void {
-    const certificate = this.#certificates.get("*");
-    if (certificate !== undefined) server.setSecureContext({ cert: certificate.cert, key: certificate.key });
-  }
-
-  #context(name: string, done: (error: Error | null, context?: import("node:tls").SecureContext) => void): void {
-    try {
-      const context = this.#certificates.contextFor(name);
-      if (context === undefined) done(new Error(`no certificate for ${name}`));
-      else done(null, context);
-    } catch (error) {
-      done(error as Error);
-    }
-  }
-
-  #http2Server(): Http2Server {
-    const server = createHttp2Server({
-      settings: { maxConcurrentStreams: this.#limits.streams, enablePush: false, initialWindowSize: 1 << 20 },
-      maxHeaderListPairs: defaultHeadLimits.fields,
-      maxSessionMemory: 10,
-      maxSessionInvalidFrames: 20,
-      maxSessionRejectedStreams: 20,
-      maxSettings: 16,
-      maxOutstandingPings: 5,
-      streamResetBurst: 200,
-      streamResetRate: 33,
-    });
-    server.on("session", (session) => {
-      this.#sessions.add(session);
-      session.on("error", noticedAtClose);
-      session.once("close", () => {
-        this.#sessions.delete(session);
-        this.#clientGone();
-      });
-      session.setTimeout(this.#limits.idleMs, () => session.close());
-    });
-    server.on("sessionError", noticedAtClose);
-    return server;
   }
 
   #http1(socket: Socket, info: Omit<ClientInfo, "httpVersion">): void {
@@ -200,21 +156,10 @@ class NodeEngine implements Engine {
     this.#clients.add(client);
   }
 
-  #http2(
-    stream: ServerHttp2Stream,
-    headers: import("node:http2").IncomingHttpHeaders,
-    flags: number,
-    rawHeaders: readonly string[],
-    infoOf: (socket: TLSSocket) => Omit<ClientInfo, "httpVersion">,
-  ): void {
-    const { session } = stream;
-    if (session === undefined) return;
+  #http2(arrived: ArrivedStream, info: Omit<ClientInfo, "httpVersion">): void {
     new Http2Client({
-      stream,
-      headers,
-      rawHeaders,
-      endOfStream: (flags & 1) === 1,
-      info: infoOf(session.socket as TLSSocket),
+      ...arrived,
+      info,
       limits: this.#limits,
       now: () => this.#options.clock.monotonic(),
       handle: (request, side) => this.#handle(request, side),
@@ -229,7 +174,7 @@ class NodeEngine implements Engine {
 
   #handle(request: ProxiedRequest, client: OwnAnswering): Exchange | undefined {
     this.#requests += 1;
-    const decision = decide(this.#table.get(request.client.listener), request, (refs) => this.#backends.chooseBackend(refs));
+    const decision = decide(this.#table.get(request.client.listener), request, this.#context);
     switch (decision.kind) {
       case "forward":
         return this.#forward(request, client, decision);

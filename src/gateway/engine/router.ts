@@ -35,13 +35,15 @@ export interface Changes {
   readonly response: HeaderChange | undefined;
 }
 
+export interface RouterContext {
+  readonly chooseBackend: (refs: readonly BackendRef[]) => BackendRef | undefined;
+  /** Of the HTTPS listener. */
+  readonly securePort: number;
+}
+
 const unchanged: Changes = { request: undefined, response: undefined };
 
-export function decide(
-  listener: Listener | undefined,
-  request: ProxiedRequest,
-  chooseBackend: (refs: readonly BackendRef[]) => BackendRef | undefined,
-): Decision {
+export function decide(listener: Listener | undefined, request: ProxiedRequest, { chooseBackend, securePort }: RouterContext): Decision {
   if (listener === undefined)
     return { kind: "refuse", route: undefined, status: 503, reason: "NotReady", message: "the gateway does not know its routes yet" };
   const asked = routeRequest(request);
@@ -53,7 +55,7 @@ export function decide(
     return { kind: "refuse", route: undefined, status: 404, reason: "NoRoute", message };
   }
   const { route } = found;
-  return route.filters.length === 0 ? forward(route, request, chooseBackend) : filtered(route, request, chooseBackend);
+  return route.filters.length === 0 ? forward(route, request, chooseBackend) : filtered(route, request, { chooseBackend, securePort });
 }
 
 export function routeRequest({ authority, path, method, header, query }: ProxiedRequest): RouteRequest {
@@ -75,16 +77,16 @@ function forward(route: Route, request: ProxiedRequest, choose: ChooseBackend): 
   return { kind: "forward", route, backend, target: request.path + request.query, authority: request.authority, changes: unchanged };
 }
 
-function filtered(route: Route, request: ProxiedRequest, choose: ChooseBackend): Decision {
+function filtered(route: Route, request: ProxiedRequest, { chooseBackend, securePort }: RouterContext): Decision {
   const changes: Changes = {
     request: headerChange(route.filters, "request-headers"),
     response: headerChange(route.filters, "response-headers"),
   };
   for (const filter of route.filters) {
-    if (filter.kind === "redirect")
-      return { kind: "redirect", route, status: filter.status, location: redirectLocation(filter, route, request), changes };
+    if (filter.kind !== "redirect" || (filter.onlyFrom ?? request.client.scheme) !== request.client.scheme) continue;
+    return { kind: "redirect", route, status: filter.status, location: redirectLocation(filter, route, request, securePort), changes };
   }
-  const plain = forward(route, request, choose);
+  const plain = forward(route, request, chooseBackend);
   if (plain.kind !== "forward") return plain;
   const rewrite = route.filters.find((filter) => filter.kind === "rewrite");
   if (rewrite === undefined) return { ...plain, changes };
@@ -111,11 +113,13 @@ function rewritten(rewrite: PathRewrite | undefined, { match: { path } }: Route,
   return rest === "" ? rewrite.value || "/" : `${base}${rest.startsWith("/") ? "" : "/"}${rest}`;
 }
 
+type Redirect = Extract<Filter, { kind: "redirect" }>;
+
 /** Gateway API HTTPRequestRedirectFilter: a port that is the scheme's own is not written. */
-function redirectLocation(filter: Extract<Filter, { kind: "redirect" }>, route: Route, request: ProxiedRequest): string {
+function redirectLocation(filter: Redirect, route: Route, request: ProxiedRequest, securePort: number): string {
   const scheme = filter.scheme ?? request.client.scheme;
   const host = filter.host ?? requestHost(request.authority);
-  const port = filter.port ?? (filter.scheme === undefined ? request.client.port : scheme === "https" ? 443 : 80);
+  const port = filter.port ?? (filter.scheme === undefined ? request.client.port : scheme === "https" ? securePort : 80);
   const shown = port === (scheme === "https" ? 443 : 80) ? "" : `:${port}`;
   return `${scheme}://${host}${shown}${rewritten(filter.path, route, request.path)}${request.query}`;
 }

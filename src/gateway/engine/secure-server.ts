@@ -1,0 +1,112 @@
+/** TLS in front: picks the certificate by server name and, as the client's ALPN says, goes on in HTTP/2 or HTTP/1.1. */
+import {
+  createServer as createHttp2Server,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { Socket } from "node:net";
+import { createServer as createTlsServer, type SecureContext, type TLSSocket } from "node:tls";
+import { defaultHeadLimits } from "../http1/request-head.ts";
+import type { EngineLimits } from "./engine.ts";
+import type { CertificateStore } from "./tls.ts";
+
+/** A request over HTTP/2. */
+export interface ArrivedStream {
+  readonly stream: ServerHttp2Stream;
+  readonly headers: IncomingHttpHeaders;
+  /** Names and values in turn, as they came. */
+  readonly rawHeaders: readonly string[];
+  /** It has no body. */
+  readonly endOfStream: boolean;
+}
+
+export interface SecureServerOptions {
+  readonly certificates: CertificateStore;
+  readonly limits: EngineLimits;
+  readonly onHttp1: (socket: TLSSocket) => void;
+  readonly onSession: (session: ServerHttp2Session) => void;
+  readonly onStream: (arrived: ArrivedStream, socket: TLSSocket) => void;
+}
+
+export interface SecureServer {
+  /** Takes a plain connection. */
+  readonly accept: (socket: Socket) => void;
+  certificatesChanged(): void;
+}
+
+const endStream = 1;
+
+export function createSecureServer(options: SecureServerOptions): SecureServer {
+  const { certificates, limits, onHttp1 } = options;
+  const http2 = http2Server(options);
+  const tls = createTlsServer({
+    ALPNProtocols: ["h2", "http/1.1"],
+    minVersion: "TLSv1.2",
+    allowHalfOpen: true,
+    handshakeTimeout: limits.headMs,
+    SNICallback: (name, done) => pickContext(certificates, name, done),
+  });
+  tls.on("secureConnection", (socket) => {
+    socket.on("error", noticedAtClose);
+    if (socket.alpnProtocol === "h2") http2.emit("connection", socket);
+    else onHttp1(socket);
+  });
+  tls.on("tlsClientError", (_error, socket) => void socket.destroy());
+  /** For clients that name no server. */
+  const certificatesChanged = () => {
+    const everyones = certificates.get("*");
+    if (everyones !== undefined) tls.setSecureContext({ cert: everyones.cert, key: everyones.key });
+  };
+  certificatesChanged();
+  return { accept: (socket) => void tls.emit("connection", socket), certificatesChanged };
+}
+
+function pickContext(certificates: CertificateStore, name: string, done: (error: Error | null, context?: SecureContext) => void): void {
+  try {
+    const context = certificates.contextFor(name);
+    if (context === undefined) done(new Error(`no certificate for ${name}`));
+    else done(null, context);
+  } catch (error) {
+    // One certificate that OpenSSL cannot use costs its own host's clients the handshake, nobody else.
+    done(error as Error);
+  }
+}
+
+/** node:http2 with limits against the known floods: resets (CVE-2023-44487), CONTINUATION, settings, pings, empty frames. */
+function http2Server({ limits, onSession, onStream }: SecureServerOptions): Http2Server {
+  const server = createHttp2Server({
+    settings: { maxConcurrentStreams: limits.streams, enablePush: false, initialWindowSize: 1 << 20 },
+    maxHeaderListPairs: defaultHeadLimits.fields,
+    maxSessionMemory: 10,
+    maxSessionInvalidFrames: 20,
+    maxSessionRejectedStreams: 20,
+    maxSettings: 16,
+    maxOutstandingPings: 5,
+    streamResetBurst: 200,
+    streamResetRate: 33,
+  });
+  server.on("session", (session) => {
+    session.on("error", noticedAtClose);
+    session.setTimeout(limits.idleMs, () => session.close());
+    onSession(session);
+  });
+  server.on("sessionError", noticedAtClose);
+  server.on("stream", (stream, headers, flags, rawHeaders) => {
+    const { session } = stream;
+    if (session === undefined) return;
+    const arrived = {
+      stream: stream as ServerHttp2Stream,
+      headers,
+      rawHeaders: rawHeaders as unknown as string[],
+      endOfStream: (flags & endStream) !== 0,
+    };
+    onStream(arrived, session.socket as TLSSocket);
+  });
+  return server;
+}
+
+function noticedAtClose(): void {
+  // An error is always followed by `close`; without a listener it would end the process.
+}
