@@ -9,6 +9,7 @@ import { createWorkQueue, type WorkQueue } from "../client/workqueue.ts";
 import { isReady, type Component, type Readiness } from "../component/component.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import { Breather } from "./breather.ts";
 import type { ControllerContext } from "./controller.ts";
 
 /** What watchers and reconcilers may do with the queue. */
@@ -38,6 +39,7 @@ class KeyController implements Component {
   readonly #spec: KeyControllerSpec;
   readonly #log: Logger;
   readonly #queue: WorkQueue;
+  readonly #breather: Breather;
   readonly #stopping = new AbortController();
   #unsubscribe: readonly (() => void)[] = [];
   #work: Promise<unknown> = Promise.resolve();
@@ -48,6 +50,7 @@ class KeyController implements Component {
     this.#spec = spec;
     this.#log = spec.context.log.child(spec.name);
     const { clock, metrics } = spec.context;
+    this.#breather = new Breather(clock);
     this.#queue = createWorkQueue({ name: spec.name, clock, log: this.#log, ...(metrics === undefined ? {} : { metrics }) });
   }
 
@@ -85,6 +88,7 @@ class KeyController implements Component {
   async #worker(): Promise<void> {
     for (let key = await this.#queue.get(); key !== undefined; key = await this.#queue.get()) {
       try {
+        await this.#breather.pause();
         await this.#spec.reconcile(key, this.#queue);
         this.#queue.forget(key);
       } catch (error) {

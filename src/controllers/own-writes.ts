@@ -76,8 +76,9 @@ export class OwnWrites<T extends KubeObject> {
   over(objects: readonly T[], belongs: (object: T) => boolean): readonly T[] {
     if (this.#pending.size === 0) return objects;
     const result = new Map(objects.map((object) => [objectKey(object), object]));
+    const now = this.#clock.now();
     for (const key of this.#pending.keys()) {
-      const write = this.#live(key);
+      const write = this.#live(key, now);
       if (write === undefined) continue;
       if (belongs(write.object)) result.set(key, write.object);
       else result.delete(key);
@@ -85,9 +86,9 @@ export class OwnWrites<T extends KubeObject> {
     return [...result.values()];
   }
 
-  #live(key: string): Write<T> | undefined {
+  #live(key: string, now = this.#clock.now()): Write<T> | undefined {
     const write = this.#pending.get(key);
-    if (write === undefined || write.expires > this.#clock.now()) return write;
+    if (write === undefined || write.expires > now) return write;
     this.#pending.delete(key);
     return undefined;
   }

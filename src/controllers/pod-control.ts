@@ -9,6 +9,7 @@ import type { OwnerReference, Pod, PodTemplateSpec } from "../api/types.ts";
 import type { Client } from "../client/client.ts";
 import type { EventRecorder } from "../client/event-recorder.ts";
 import { errorMessage } from "../lib/errors.ts";
+import type { Breather } from "./breather.ts";
 import { adoptObject, controllerReference, releaseObject, type Claims } from "./claim.ts";
 import { isNamespaceTerminating } from "./failures.ts";
 import type { OwnWrites } from "./own-writes.ts";
@@ -17,6 +18,7 @@ export interface PodControl {
   readonly client: Client;
   readonly recorder: EventRecorder;
   readonly ownPods: OwnWrites<Pod>;
+  readonly breather: Breather;
 }
 
 /** Why pods could not be made or deleted. */
@@ -77,13 +79,29 @@ export async function assertAlive(client: Client, resource: Resource<KubeObject>
  */
 export async function createPods(control: PodControl, owner: KubeObject, wanted: readonly Pod[]): Promise<ReplicaFailure | undefined> {
   for (let done = 0, batch = 1; done < wanted.length; done += batch, batch = Math.min(batch * 2, wanted.length - done)) {
-    const results = await Promise.allSettled(wanted.slice(done, done + batch).map((pod) => createPod(control, owner, pod)));
+    const results = await settleAll(control, wanted.slice(done, done + batch), (pod) => createPod(control, owner, pod));
     const failed = results.find((result) => result.status === "rejected");
     if (failed === undefined) continue;
     if (isNamespaceTerminating(failed.reason)) return undefined;
     return { reason: "FailedCreate", message: errorMessage(failed.reason) };
   }
   return undefined;
+}
+
+/** So many writes on their way at once: enough for the store to commit together, few enough for others to get their turn. */
+const atOnce = 16;
+
+async function settleAll(
+  { breather }: Pick<PodControl, "breather">,
+  pods: readonly Pod[],
+  write: (pod: Pod) => Promise<void>,
+): Promise<readonly PromiseSettledResult<void>[]> {
+  const results: PromiseSettledResult<void>[] = [];
+  for (let done = 0; done < pods.length; done += atOnce) {
+    results.push(...(await Promise.allSettled(pods.slice(done, done + atOnce).map(write))));
+    await breather.pause();
+  }
+  return results;
 }
 
 async function createPod({ client, recorder, ownPods }: PodControl, owner: KubeObject, pod: Pod): Promise<void> {
@@ -98,7 +116,7 @@ async function createPod({ client, recorder, ownPods }: PodControl, owner: KubeO
 }
 
 export async function deletePods(control: PodControl, owner: KubeObject, remove: readonly Pod[]): Promise<ReplicaFailure | undefined> {
-  const results = await Promise.allSettled(remove.map((pod) => deletePod(control, owner, pod)));
+  const results = await settleAll(control, remove, (pod) => deletePod(control, owner, pod));
   const failed = results.find((result) => result.status === "rejected");
   return failed === undefined ? undefined : { reason: "FailedDelete", message: errorMessage(failed.reason) };
 }

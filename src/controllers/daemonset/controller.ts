@@ -6,6 +6,7 @@ import { templateGenerationAnnotation } from "../../api/kinds/daemon-sets.ts";
 import type { ControllerRevision, DaemonSet, Node, Pod } from "../../api/types.ts";
 import type { Component } from "../../component/component.ts";
 import { semanticEqual } from "../../decide/endpoints/equal.ts";
+import { Breather } from "../breather.ts";
 import { claim, controllerOf } from "../claim.ts";
 import type { ControllerContext, ControllerEntry } from "../controller.ts";
 import { nextAvailable } from "../counts.ts";
@@ -34,6 +35,7 @@ function create(context: ControllerContext): Component {
     client,
     recorder: context.recorder("daemonset-controller"),
     ownPods: new OwnWrites(podInformer, clock),
+    breather: new Breather(clock),
     ownSets: new OwnWrites(setInformer, clock),
     ownRevisions: new OwnWrites(revisionInformer, clock),
   };

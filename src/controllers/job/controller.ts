@@ -4,6 +4,7 @@ import { jobs, pods } from "../../api/resources.ts";
 import { selectorOf } from "../../api/selectors.ts";
 import type { Job, Pod } from "../../api/types.ts";
 import type { Component } from "../../component/component.ts";
+import { Breather } from "../breather.ts";
 import { claim, controllerOf } from "../claim.ts";
 import type { ControllerContext, ControllerEntry } from "../controller.ts";
 import { addControllerIndex } from "../indexes.ts";
@@ -35,6 +36,7 @@ function create(context: ControllerContext): Component {
     client,
     recorder: context.recorder("job-controller"),
     ownPods: new OwnWrites(podInformer, clock),
+    breather: new Breather(clock),
     ownJobs: new OwnWrites(jobInformer, clock),
   };
 

@@ -4,6 +4,7 @@ import { pods } from "../../api/resources.ts";
 import { selectorOf } from "../../api/selectors.ts";
 import type { Pod, ReplicaSet } from "../../api/types.ts";
 import type { Component } from "../../component/component.ts";
+import { Breather } from "../breather.ts";
 import { controllerOf, controllerReference } from "../claim.ts";
 import type { ControllerContext, ControllerEntry } from "../controller.ts";
 import { nextAvailable } from "../counts.ts";
@@ -37,6 +38,7 @@ function create<T extends Replicated>(context: ControllerContext, kind: Replicat
     resource: kind.resource,
     recorder: context.recorder(kind.component),
     ownPods: new OwnWrites(podInformer, clock),
+    breather: new Breather(clock),
     ownSets: new OwnWrites(setInformer, clock),
   };
 

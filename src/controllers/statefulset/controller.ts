@@ -4,6 +4,7 @@ import { controllerRevisions, persistentVolumeClaims, pods, statefulSets } from 
 import { selectorOf } from "../../api/selectors.ts";
 import type { ControllerRevision, Pod, StatefulSet } from "../../api/types.ts";
 import type { Component } from "../../component/component.ts";
+import { Breather } from "../breather.ts";
 import { claim, controllerOf } from "../claim.ts";
 import type { ControllerContext, ControllerEntry } from "../controller.ts";
 import { nextAvailable } from "../counts.ts";
@@ -33,6 +34,7 @@ function create(context: ControllerContext): Component {
     recorder: context.recorder("statefulset-controller"),
     claims: claimInformer.lister,
     ownPods: new OwnWrites(podInformer, clock),
+    breather: new Breather(clock),
     ownSets: new OwnWrites(setInformer, clock),
     ownRevisions: new OwnWrites(revisionInformer, clock),
   };
