@@ -2,7 +2,7 @@
  * The program that `namespaces.test.ts` runs, as root and as an ordinary user, the way `fairlead up` starts: outside it enters
  * namespaces of its own, inside it does what its first argument says and prints one line of JSON.
  */
-import { createSocket } from "node:dgram";
+import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, Socket, type Server } from "node:net";
@@ -156,6 +156,9 @@ function container(root: string): Pick<SpawnOptions, "root" | "mounts" | "hostna
   return { root, mounts, hostname: "web-0", pidNamespace: true };
 }
 
+/** A first process that does not end with its children. */
+const waiting = "sleep 1000 & while :; do sleep 2000; done";
+
 async function processes(): Promise<unknown> {
   const { libc, namespaces, pods } = await build();
   const scratch = mkdtempSync(join(tmpdir(), "fairlead-namespaces-"));
@@ -165,7 +168,7 @@ async function processes(): Promise<unknown> {
     ...base,
     ...inRoot,
     program: "/bin/sh",
-    args: ["-c", "sleep 1000 & sleep 2000"],
+    args: ["-c", waiting],
     stdio: [null, null, null],
   });
   const mountsBefore = readFileSync("/proc/self/mountinfo", "utf8");
@@ -199,12 +202,12 @@ async function processes(): Promise<unknown> {
     ),
     "no new privileges": await run(libc, pod, "grep NoNewPrivs /proc/self/status | tr -d '\\t '", { ...inRoot, noNewPrivileges: true }),
     inside: await run(libc, pod, "hostname; tr '\\0' ' ' < /proc/1/cmdline; pwd", { inside: holder.pid, directory: "/data" }),
+    "inside at once": await insideAtOnce(libc, pod, inRoot),
     "inside of nobody": await run(libc, pod, "true", { inside: 4_000_000 }),
     descriptors: await run(libc, pod, "ls /proc/self/fd | wc -l"),
     "our own mounts": mountsBefore === readFileSync("/proc/self/mountinfo", "utf8") ? "as before" : "changed",
     "our own name": await run(libc, namespaces.fabric, "hostname").then((name) => (name.includes("web-0") ? "changed" : "as before")),
   };
-  holder.signal("SIGTERM"); // as process 1 it takes no notice
   holder.signal("SIGKILL");
   const { signal } = await holder.exited;
   facts["end of a container"] = String(signal);
@@ -212,6 +215,18 @@ async function processes(): Promise<unknown> {
   await namespaces.stop();
   rmSync(scratch, { recursive: true });
   return facts;
+}
+
+/** A process that joins another one as soon as there is one must find it where it belongs: with its own `/proc`. */
+async function insideAtOnce(libc: Libc, pod: PodNetwork, inRoot: Partial<SpawnOptions>): Promise<string> {
+  const found = new Set<string>();
+  for (let i = 0; i < 10; i++) {
+    const first = await pod.spawn({ ...base, ...inRoot, program: "/bin/sleep", args: ["1000"], stdio: [null, null, null] } as SpawnOptions);
+    found.add(await run(libc, pod, "set -- /proc/[0-9]*; echo $#", { inside: first.pid }));
+    first.signal("SIGKILL");
+    await first.exited;
+  }
+  return [...found].sort().join();
 }
 
 function runningSleeps(): number {
@@ -264,6 +279,29 @@ async function churn(count: number): Promise<unknown> {
   return { before, during, after, answer, reused };
 }
 
+/** How many of the first datagrams to new pods arrive: nothing sends them a second time. */
+async function firstPackets(count: number): Promise<unknown> {
+  const { namespaces, nodes } = await build();
+  const sender = createSocket("udp4").bind({ fd: (await nodes[0].bindUdp("0.0.0.0", 0)).fd });
+  const sockets: UdpSocket[] = [];
+  const { promise: all, resolve } = Promise.withResolvers<void>();
+  let arrived = 0;
+  const arrive = () => {
+    if (++arrived === count) resolve();
+  };
+  for (let i = 0; i < count; i++) {
+    const address = `10.244.1.${i + 10}`;
+    const pod = await nodes[0].addPod({ id: address, addresses: [address] });
+    const receiver = createSocket("udp4").bind({ fd: (await pod.bindUdp(address, 53)).fd });
+    sockets.push(receiver.on("message", arrive));
+    sender.send("first", 53, address);
+  }
+  await Promise.race([all, sleep(5000, undefined, { ref: false })]);
+  for (const socket of [sender, ...sockets]) socket.close();
+  await namespaces.stop();
+  return { sent: count, arrived };
+}
+
 /** Sets up all that there is, says where, and waits to be killed. */
 async function park(hostPid: number): Promise<unknown> {
   const { pods, nodes } = await build();
@@ -281,6 +319,8 @@ if (inside === undefined) {
   const command = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   process.exitCode = await enterNamespaces({ command, env: process.env, userNamespace: process.getuid?.() !== 0 });
 } else {
-  const action = { network, processes, churn: () => churn(200), park: () => park(inside.hostPid) }[process.argv[2] as "network"];
+  const action = { network, processes, packets: () => firstPackets(100), churn: () => churn(200), park: () => park(inside.hostPid) }[
+    process.argv[2] as "network"
+  ];
   process.stdout.write(`${JSON.stringify(await action())}\n`);
 }

@@ -137,7 +137,8 @@ describe.each(Object.entries(users))("%s", (_, { prefix, ids, unable }) => {
       ["container, mounts", "Read-only file system\n0\n1\nbound\n1777\n= 0"],
       ["container, size", "limited\n= 0"],
       ["no new privileges", "NoNewPrivs:1\n= 0"],
-      ["inside", "web-0\n/bin/sh -c sleep 1000 & sleep 2000 /data\n= 0"],
+      ["inside", "web-0\n/bin/sh -c sleep 1000 & while :; do sleep 2000; done /data\n= 0"],
+      ["inside at once", "2\n= 0"],
       ["inside of nobody", "ENOENT"],
       ["descriptors", "4\n= 0"],
       ["our own mounts", "as before"],
@@ -167,6 +168,11 @@ describe.each(Object.entries(users))("%s", (_, { prefix, ids, unable }) => {
     expect(during.links).toBe(before.links + 200);
     expect([answer, reused]).toEqual(["10.244.1.2", "10.244.1.2"]);
     expect(after).toEqual(before);
+  });
+
+  test("the first packet to a new pod arrives", { timeout: patience }, async (ctx) => {
+    needs(ctx);
+    expect(await facts(prefix, "packets")).toEqual({ sent: 100, arrived: 100 });
   });
 
   /** Each process of the tree that `enterNamespaces` makes, found from the program's. */

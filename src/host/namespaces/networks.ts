@@ -1,7 +1,7 @@
 /** The network namespaces that the thread holds: makes, wires, finds and takes away the fabric, nodes and pods. */
 import { closeSync, existsSync } from "node:fs";
 import { setTimeout } from "node:timers";
-import { deleteLinkGroup, setLinkGroup } from "../netlink/route.ts";
+import { activateLink, deleteLinkGroup, setLinkGroup } from "../netlink/route.ts";
 import { commit, NETLINK_ROUTE, openNetlink, type NetlinkSocket } from "../netlink/socket.ts";
 import { NetlinkWriter, NLM_F_ACK } from "../netlink/writer.ts";
 import type { Libc } from "../syscalls/libc.ts";
@@ -83,6 +83,8 @@ export class Networks {
       this.#commit(this.#fabric.netlink);
       topology.writeNodeSide(this.#writer, this.fabricPlan, plan);
       this.#commit(held.netlink);
+      activateLink(this.#writer, plan.link);
+      this.#commit(this.#fabric.netlink);
     } catch (error) {
       this.#drop(held);
       throw error;
@@ -102,6 +104,8 @@ export class Networks {
       this.#place.enterNetwork(fd);
       topology.writePodSide(this.#writer, plan);
       this.#commitHere();
+      activateLink(this.#writer, plan.link);
+      this.#commit(node.netlink);
     } catch (error) {
       this.#leave(fd); // takes the link with it
       throw error;

@@ -1,5 +1,6 @@
 /** Starts a process in the namespace where the thread is, with mounts, name, PID namespace and user of its own. */
-import { existsSync, openSync, statSync } from "node:fs";
+import { existsSync, openSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import * as c from "../syscalls/constants.ts";
 import type { Libc } from "../syscalls/libc.ts";
 import { posixSpawn } from "../syscalls/posix-spawn.ts";
@@ -8,9 +9,14 @@ import { applyMount, pivotInto } from "./mounts.ts";
 import type { SpawnOptions } from "./namespaces.ts";
 import { joinProcess, type Place } from "./place.ts";
 
+export interface Started {
+  readonly pid: number;
+  /** Absent: the process is where it belongs. Else it still has to make its own `/proc`, and is there when this resolves. */
+  readonly settled?: Promise<void>;
+}
+
 export interface Starter {
-  /** The process id. */
-  start(options: SpawnOptions): number;
+  start(options: SpawnOptions): Started;
 }
 
 const toolFolders = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
@@ -20,19 +26,41 @@ export function createStarter(libc: Libc, place: Place, identity: Identity): Sta
   const tools: ChainTools = { unshare: findTool("unshare"), setpriv: findTool("setpriv"), setsid: findTool("setsid") };
   return {
     start(options) {
-      const chain = execChain(chainOptions(options), identity, tools);
+      const chained = chainOptions(options);
+      const chain = execChain(chained, identity, tools);
       const [program = "", ...args] = [...chain, options.program, ...options.args];
       const [input, output, errors] = options.stdio;
       const stdio = [input ?? nothing, output ?? nothing, errors ?? nothing] as const;
       // `setsid` makes the session itself where there is a terminal to control, without another process.
       const session = !options.terminal;
+      let mountNamespace: string | undefined;
+      const prepare = () => {
+        mountNamespace = leave(libc, options);
+      };
       const run = () => {
         statSync(options.directory); // else its absence would be told as the program's
         return posixSpawn(libc, { program, args, env: options.env, directory: options.directory, stdio, session });
       };
-      return needsToLeave(options) ? place.away(() => leave(libc, options), run) : run();
+      const pid = needsToLeave(options) ? place.away(prepare, run) : run();
+      if (chained.procTarget === undefined || mountNamespace === undefined) return { pid };
+      return { pid, settled: hasLeft(pid, mountNamespace, chained.procTarget) };
     },
   };
+}
+
+const lookAgainMs = 1;
+
+/**
+ * Resolves once the process is past the program of the chain that mounts its `/proc` (it has left the mount namespace that we
+ * made for it, and has become something else), or over.
+ */
+async function hasLeft(pid: number, mountNamespace: string, procTarget: string): Promise<void> {
+  const mounting = () => readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")[2] === `--mount-proc=${procTarget}`;
+  try {
+    while (readlinkSync(`/proc/${pid}/ns/mnt`) === mountNamespace || mounting()) await setTimeout(lookAgainMs);
+  } catch {
+    return; // over
+  }
 }
 
 function chainOptions({ user, noNewPrivileges, terminal, pidNamespace, mounts, root, inside }: SpawnOptions) {
@@ -54,10 +82,13 @@ function needsToLeave({ mounts, hostname, pidNamespace, inside }: SpawnOptions):
   return mounts !== undefined || hostname !== undefined || pidNamespace === true || inside !== undefined;
 }
 
-function leave(libc: Libc, options: SpawnOptions): void {
-  if (options.inside !== undefined) return joinProcess(libc, options.inside);
+/** The new mount namespace's name, where there is one. */
+function leave(libc: Libc, options: SpawnOptions): string | undefined {
+  if (options.inside !== undefined) return void joinProcess(libc, options.inside);
+  let mountNamespace: string | undefined;
   if (options.mounts !== undefined) {
     libc.unshare(c.CLONE_NEWNS);
+    mountNamespace = readlinkSync("/proc/thread-self/ns/mnt");
     libc.mount(null, "/", null, c.MS_REC | c.MS_PRIVATE);
     for (const mount of options.mounts) applyMount(libc, mount);
     if (options.root !== undefined) pivotInto(libc, options.root);
@@ -68,6 +99,7 @@ function leave(libc: Libc, options: SpawnOptions): void {
   }
   // Only the next child is in it; until the thread is back it can start no thread.
   if (options.pidNamespace) libc.unshare(c.CLONE_NEWPID);
+  return mountNamespace;
 }
 
 function findTool(name: string): string {

@@ -5,6 +5,7 @@ import { openNetlinkDescriptor } from "../netlink/socket.ts";
 import { loadLibc, type Libc } from "../syscalls/libc.ts";
 import type { Identity } from "./exec-chain.ts";
 import { Networks } from "./networks.ts";
+import type { SpawnOptions } from "./namespaces.ts";
 import { createPlace, LostError } from "./place.ts";
 import { describeFailure, type FromThread, type Operation, type Results, type ThreadOptions, type ToThread } from "./protocol.ts";
 import { bindSocket, startConnecting } from "./sockets.ts";
@@ -39,7 +40,7 @@ class World {
     this.networks = new Networks(libc, place, { ...(workerData as ThreadOptions), root: who.root });
   }
 
-  carryOut(operation: Operation): Results[keyof Results] {
+  carryOut(operation: Operation): Results[keyof Results] | Promise<Results[keyof Results]> {
     const { networks } = this;
     switch (operation.kind) {
       case "add-node":
@@ -65,21 +66,28 @@ class World {
         return void networks.set(operation.namespace, operation.name, operation.value);
       case "spawn":
         networks.enter(operation.namespace);
-        return { pid: this.#starter.start(operation.options) };
+        return this.#start(operation.options);
     }
+  }
+
+  #start(options: SpawnOptions): Results["spawn"] | Promise<Results["spawn"]> {
+    const { pid, settled } = this.#starter.start(options);
+    return settled === undefined ? { pid } : settled.then(() => ({ pid }));
   }
 }
 
 function serve(world: World): void {
   port.on("message", (message: ToThread) => {
     if (message.kind === "stop") return process.exit(0); // of this thread
-    answer(world, message.call, message.operation);
+    void answer(world, message.call, message.operation);
   });
 }
 
-function answer(world: World, call: number, operation: Operation): void {
+/** An operation is over when this first waits; a process that settles may be overtaken by the next operation's answer. */
+async function answer(world: World, call: number, operation: Operation): Promise<void> {
   try {
-    send({ kind: "done", call, result: world.carryOut(operation) });
+    const result = world.carryOut(operation);
+    send({ kind: "done", call, result: result instanceof Promise ? await result : result });
   } catch (error) {
     if (error instanceof LostError) throw error; // ends the thread
     send({ kind: "failed", call, failure: describeFailure(error) });

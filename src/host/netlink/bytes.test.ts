@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { eachAttribute, NetlinkFormatError, NLMSG_DONE, NLMSG_ERROR, readAck, readAttributes, readMessages, readString } from "./reader.ts";
 import * as read from "./reader.ts";
-import { addAddress, addRoute, addVeth, deleteRoute, setLinkUp } from "./route.ts";
+import { activateLink, addAddress, addRoute, addVeth, deleteRoute, setLinkUp } from "./route.ts";
 import { NetlinkWriter, NLM_F_ACK } from "./writer.ts";
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
@@ -15,6 +15,11 @@ describe("writer", () => {
       "ip addr add 10.1.2.3/32 dev lo scope host noprefixroute",
       (writer) => addAddress(writer, { address: "10.1.2.3", index: 1, neverSource: true }),
       "30000000 1400 0105 07000000 00000000 02 20 00 fe 01000000 0800 0200 0a010203 0800 0100 0a010203 0800 0800 00020000",
+    ],
+    [
+      "tc qdisc replace dev #9 root noqueue",
+      (writer) => activateLink(writer, 9),
+      "30000000 2400 0105 07000000 00000000 00 00 0000 09000000 00000000 ffffffff 00000000 0c00 0100 6e6f717565756500",
     ],
     [
       "ip route replace default via 169.254.1.1 dev #2 onlink",

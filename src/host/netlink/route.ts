@@ -21,6 +21,10 @@ export const RTM_GETROUTE = 26;
 export const RTM_NEWNEIGH = 28;
 export const RTM_GETNEIGH = 30;
 
+const RTM_NEWQDISC = 36;
+const TC_H_ROOT = 0xffff_ffff;
+const TCA_KIND = 1;
+
 export const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
@@ -105,6 +109,16 @@ export function withoutOwnAddress(writer: NetlinkWriter, index: number): void {
   const families = writer.beginNest(IFLA_AF_SPEC);
   const inet6 = writer.beginNest(AF_INET6);
   writer.attributeU8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE).endNest(inet6).endNest(families);
+}
+
+/**
+ * For the end of a pair that was up first. It can send only once the kernel has noticed in the background that the other end is
+ * there; until then, which on a busy machine is many milliseconds, it drops what it is given, and a client waits a second
+ * to try again. To set its (default) queue anew makes the kernel look at once.
+ */
+export function activateLink(writer: NetlinkWriter, index: number): void {
+  writer.message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, `activate link ${index}`);
+  writer.u8(0).u8(0).u16(0).u32(index).u32(0).u32(TC_H_ROOT).u32(0).attributeString(TCA_KIND, "noqueue");
 }
 
 /** Takes the other end with it, and both ends' addresses, routes and neighbours. */
