@@ -1,5 +1,5 @@
 /** The command line: each verb's words, options and help. The work is in a file per verb, loaded when it is asked for. */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Help, InvalidArgumentError, Option } from "commander";
 import { FairleadError, errorMessage } from "../lib/errors.ts";
 import {
   cidrOption,
@@ -54,6 +54,7 @@ function build(argv: readonly string[], terminal: Terminal, report: Report): Com
       "Kubernetes Services on this machine: API server, controllers, DNS, proxy, and pods as processes.\nNo Docker, no root, about a second.",
     )
     .version(`fairlead ${version} (serves the API of Kubernetes ${kubernetesVersion})`)
+    .configureHelp({ optionDescription: (option) => Help.prototype.optionDescription(option).replace(/ \(default: false\)/, "") })
     .showHelpAfterError("(fairlead --help shows the commands)")
     .exitOverride()
     .option("--quiet", "print results only, no progress")
@@ -109,7 +110,7 @@ function withOutput(command: Command): Command {
 interface UpFlags {
   readonly name: string;
   readonly dataDir?: string;
-  readonly filename: readonly string[];
+  readonly filename?: readonly string[];
   readonly watch: boolean;
   readonly detach: boolean;
   readonly ephemeral: boolean;
@@ -122,7 +123,7 @@ interface UpFlags {
   readonly podNetworkCidr?: string;
   readonly clusterDns?: string;
   readonly clusterDomain: string;
-  readonly disable: readonly string[];
+  readonly disable?: readonly string[];
   readonly apiPort: number;
   readonly reportFile?: string;
   readonly config?: string;
@@ -137,7 +138,7 @@ function addUp(program: Command, argv: readonly string[], terminal: Terminal, re
   const command = program
     .command("up")
     .description("start a cluster, apply manifests, and tell what is true of it")
-    .option("-f, --filename <path>", "manifests: a file, a directory, or - for standard input; may be repeated", checked(listOption), [])
+    .option("-f, --filename <path>", "manifests: a file, a directory, or - for standard input; may be repeated", checked(listOption))
     .option("--config <file>", "a ClusterConfiguration (docs/cli/config.md); flags go before what it says")
     .option("--watch", "apply the manifests again when their files change; what is taken out of them is deleted", false)
     .option("-d, --detach", "run in the background; ends when the cluster is ready", false)
@@ -175,9 +176,10 @@ function addUp(program: Command, argv: readonly string[], terminal: Terminal, re
     )
     .option("--no-check", "do not send requests and DNS queries for the report")
     .addOption(
-      new Option("--service-cluster-ip-range <cidr>", "addresses of Services (default: a block of 127.0.0.0/8)").argParser(
-        checked(cidrOption("--service-cluster-ip-range")),
-      ),
+      new Option(
+        "--service-cluster-ip-range <cidr>",
+        "addresses of Services (default: 10.96.0.0/12,fd00:10:96::/112; a block of 127.0.0.0/8 in loopback mode)",
+      ).argParser(checked(cidrOption("--service-cluster-ip-range"))),
     )
     .addOption(
       new Option("--service-node-port-range <range>", "ports of NodePort Services")
@@ -185,9 +187,10 @@ function addUp(program: Command, argv: readonly string[], terminal: Terminal, re
         .argParser(checked(portRangeOption)),
     )
     .addOption(
-      new Option("--pod-network-cidr <cidr>", "addresses of pods (default: a block of 127.0.0.0/8)").argParser(
-        checked(cidrOption("--pod-network-cidr")),
-      ),
+      new Option(
+        "--pod-network-cidr <cidr>",
+        "addresses of pods (default: 10.244.0.0/16,fd00:10:244::/56; a block of 127.0.0.0/8 in loopback mode)",
+      ).argParser(checked(cidrOption("--pod-network-cidr"))),
     )
     .option("--cluster-dns <ip>", "address of the Service kube-dns (default: the tenth of the Services' range)")
     .option("--cluster-domain <domain>", "the zone of Service names", "cluster.local")
@@ -196,20 +199,34 @@ function addUp(program: Command, argv: readonly string[], terminal: Terminal, re
         .default(6443)
         .argParser(checked((value: string) => port(value))),
     )
-    .option("--disable <part>", "leave out a controller, or dns, proxy, forward-proxy, kubelet; may be repeated", checked(listOption), [])
+    .option(
+      "--disable <part>",
+      "leave out a controller, or dns, proxy, forward-proxy, kubelet, gateway; may be repeated",
+      checked(listOption),
+    )
     .addOption(new Option("--log-level <level>", "error, warn, info or debug").default("error").choices(["error", "warn", "info", "debug"]))
     .addOption(new Option("--report-file <path>").hideHelp());
-  withOutput(withCluster(command)).action(async (given: UpFlags) => {
-    const flags = given.config === undefined ? given : await withConfig(given, given.config, command);
-    const options = upOptions(flags);
-    if (flags.detach) {
-      const { detach } = await import("./detach.ts");
-      const rest = argv.filter((word) => word !== "--detach" && word !== "-d");
-      return report(await detach(rest, { ...options, timeout: flags.timeout + 15_000 }, terminal));
-    }
-    const { up } = await import("./up.ts");
-    report(await up(options, terminal));
-  });
+  withOutput(withCluster(command))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  fairlead up -f k8s/ --watch                         apply a directory, and again whenever it changes
+  kustomize build . | fairlead up -f -                whatever writes manifests
+  fairlead up --nodes 3 --node-labels node-1:topology.kubernetes.io/zone=a --node-labels node-2:topology.kubernetes.io/zone=b
+  fairlead up --ephemeral --detach -o json            in CI: a report to read, nothing left after 'fairlead down'`,
+    )
+    .action(async (given: UpFlags) => {
+      const flags = given.config === undefined ? given : await withConfig(given, given.config, command);
+      const options = upOptions(flags);
+      if (flags.detach) {
+        const { detach } = await import("./detach.ts");
+        const rest = argv.filter((word) => word !== "--detach" && word !== "-d");
+        return report(await detach(rest, { ...options, timeout: flags.timeout + 15_000 }, terminal));
+      }
+      const { up } = await import("./up.ts");
+      report(await up(options, terminal));
+    });
 }
 
 /** What the file says, where neither the command line nor the environment has said it. */
@@ -226,7 +243,8 @@ function port(value: string): number {
 
 function upOptions(flags: UpFlags) {
   const {
-    filename: files,
+    filename: files = [],
+    disable = [],
     reportFile,
     serviceClusterIpRange,
     podNetworkCidr,
@@ -240,6 +258,7 @@ function upOptions(flags: UpFlags) {
   return {
     ...rest,
     files,
+    disable,
     ...(dataDir === undefined ? {} : { dataDir }),
     ...(serviceClusterIpRange === undefined ? {} : { serviceClusterIPRange: serviceClusterIpRange }),
     ...(podNetworkCidr === undefined ? {} : { podNetworkCIDR: podNetworkCidr }),
