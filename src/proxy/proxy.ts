@@ -8,7 +8,7 @@ import type { EventRecorder } from "../client/event-recorder.ts";
 import type { InformerFactory } from "../client/informer.ts";
 import { isReady, type Component, type Readiness } from "../component/component.ts";
 import { planService, type PlanNode, type PlanOptions, type ProxyPlan, type ServicePlan, sourceClassifier } from "../decide/proxy/index.ts";
-import { sleep, type Clock } from "../lib/clock.ts";
+import { sleep, type Clock, type Timer } from "../lib/clock.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
@@ -69,6 +69,8 @@ export function createProxy(options: ProxyOptions): Proxy {
 
 /** A sync gives way to other work after this long (the control thread never works longer at a stretch). */
 const sliceMs = 4;
+/** How often it is looked after what was set up. */
+const healMs = 10_000;
 /** A Service that fails to apply is tried again after this, doubling up to the second. */
 const retry = { firstMs: 1000, maxMs: 30_000 };
 
@@ -88,6 +90,8 @@ class MetaProxier implements Proxy {
   #unsubscribe: (() => void)[] = [];
   #synced = false;
   #syncing = false;
+  #healDue = false;
+  #healTimer: Timer | undefined;
   #firstSyncDone = false;
 
   constructor(options: ProxyOptions) {
@@ -139,6 +143,7 @@ class MetaProxier implements Proxy {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#unsubscribe = [];
     this.#problems.stop();
+    this.#healTimer?.cancel();
     await this.#runner.stop();
     await this.#backend.stop();
     this.#wake();
@@ -180,6 +185,26 @@ class MetaProxier implements Proxy {
   #begin(): void {
     this.#synced = true;
     this.#runner.request();
+    if (this.#backend.heal !== undefined) this.#healLater();
+  }
+
+  #healLater(): void {
+    this.#healTimer = this.#options.clock.after(healMs, () => {
+      this.#healDue = true;
+      this.#runner.request();
+      this.#healLater();
+    });
+  }
+
+  /** Within a sync, so that nothing is applied meanwhile. */
+  async #heal(): Promise<void> {
+    if (!this.#healDue || this.#stopping.signal.aborted) return;
+    this.#healDue = false;
+    try {
+      if (await this.#backend.heal?.()) this.#options.log.warn("the proxy's rules were gone and have been set up again");
+    } catch (error) {
+      this.#options.log.error("the proxy's rules are gone and cannot be set up again", { error: errorMessage(error) });
+    }
   }
 
   #request(): void {
@@ -191,6 +216,7 @@ class MetaProxier implements Proxy {
     const { clock } = this.#options;
     const started = clock.monotonic();
     this.#syncing = true;
+    await this.#heal();
     const changes = this.#tracker.take();
     let pause = started + sliceMs;
     let planned: ServiceChange[] = [];
@@ -204,7 +230,8 @@ class MetaProxier implements Proxy {
       pause = clock.monotonic() + sliceMs;
     }
     for (const key of this.#backend.takeReleased()) this.#tracker.mark(key);
-    this.#observe(changes, started);
+    // A look at what stands is no sync, unless it is the first.
+    if (changes.length > 0 || !this.#firstSyncDone) this.#observe(changes, started);
     this.#syncing = false;
     this.#firstSyncDone = true;
     this.#wake();

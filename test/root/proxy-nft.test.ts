@@ -81,7 +81,9 @@ describe.each(inputs)("%s", { timeout: 120_000 }, (input) => {
     needs(context);
     load(input);
     expect(normalized(nft(["list", "ruleset"]))).toBe(normalized(golden));
+    expect(nftables.has({ family: "ip", name: "fairlead" })).toBe(true);
     cleanup(nftables);
+    expect(nftables.has({ family: "ip", name: "fairlead" })).toBe(false);
     expect(nft(["list", "ruleset"])).toBe("");
   });
 

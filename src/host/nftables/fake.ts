@@ -23,6 +23,7 @@ export function fakeNftables(): FakeNftables {
       ruleset.commit(operations);
       commits += 1;
     },
+    has: (table) => ruleset.table(table) !== undefined,
     dump: () => rulesetText(ruleset),
     close: () => {},
   };

@@ -71,6 +71,12 @@ export function writeOperation(writer: NetlinkWriter, operation: Operation): voi
   }
 }
 
+/** A question, not part of a batch. */
+export function writeGetTable(writer: NetlinkWriter, table: Table): void {
+  const label = `get table ${table.family} ${table.name}`;
+  begin(writer, c.NFT_MSG_GETTABLE, NLM_F_ACK, table, label).attributeString(c.NFTA_TABLE_NAME, table.name);
+}
+
 const hooks = { prerouting: 0, input: 1, forward: 2, output: 3, postrouting: 4 } as const;
 
 function writeChain(writer: NetlinkWriter, table: Table, name: string, base: BaseHook | undefined): void {

@@ -64,6 +64,8 @@ export interface Backend {
   apply(key: string, plan: ServicePlan | undefined): Promise<readonly AddressProblem[]>;
   /** The same for many at once, where that is cheaper. One answer for each, in order. */
   applyAll?(changes: readonly ServiceChange[]): Promise<readonly Applied[]>;
+  /** Looks whether what was set up still stands; sets it up again, and says true, where it is gone. Never during an `apply`. */
+  heal?(): Promise<boolean>;
   /** A connection to a virtual address from inside this process, by the same plan. */
   dial(target: DialTarget): Promise<DialResult>;
   /** Services whose address another one held and has given up since the last call: `apply` them again. */

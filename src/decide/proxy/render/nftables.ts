@@ -3,7 +3,7 @@
  * to the other. Holds what the kernel should hold, does no I/O; the caller sends the operations and says whether they went in.
  */
 import type { IpFamily } from "../../../lib/ip.ts";
-import type { Operation } from "../../../lib/nftables/ruleset.ts";
+import type { Operation, Table } from "../../../lib/nftables/ruleset.ts";
 import type { PlanNode, PortPlan, ServicePlan, VirtualAddress } from "../plan.ts";
 import { endpointsOf, servicePortText } from "../plan.ts";
 import { Journal } from "./journal.ts";
@@ -95,6 +95,10 @@ export class NftablesRenderer {
     return owner === undefined ? undefined : this.#services.get(owner)?.addresses.get(claim)?.comment;
   }
 
+  tables(): readonly Table[] {
+    return [...this.#families.values()].map(({ layout }) => layout.table);
+  }
+
   /** The tables without a Service. To be sent before anything else; takes away what was there under their names. */
   base(): readonly Operation[] {
     const { node, serviceCIDRs } = this.#options;
@@ -103,7 +107,7 @@ export class NftablesRenderer {
 
   /** Takes the tables away. */
   removal(): readonly Operation[] {
-    return [...this.#families.values()].flatMap(({ layout: { table } }): Operation[] => [
+    return this.tables().flatMap((table): Operation[] => [
       { kind: "addTable", table },
       { kind: "deleteTable", table },
     ]);

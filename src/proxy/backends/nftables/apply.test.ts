@@ -112,6 +112,19 @@ test("a table that somebody else has taken away is built anew at the next change
   expect([answer("10.96.0.1"), answer("10.96.0.2")]).toEqual(["10.244.1.1", "10.244.1.9"]);
 });
 
+test("tables that are gone are set up again by the next look; as long as they stand it costs nothing", async () => {
+  const { kernel, backend, answer } = start();
+  expect(await backend.heal()).toBe(false);
+  await backend.applyAll([1, 2].map((n) => planOf(`s-${n}`, `10.96.0.${n}`, [`10.244.1.${n}`])));
+  const before = kernel.commits;
+  expect(await backend.heal()).toBe(false);
+  expect(kernel.commits).toBe(before);
+  kernel.commit([{ kind: "deleteTable", table: { family: "ip", name: "fairlead" } }]);
+  expect(answer("10.96.0.1")).toBe("none");
+  expect(await backend.heal()).toBe(true);
+  expect([answer("10.96.0.1"), answer("10.96.0.2")]).toEqual(["10.244.1.1", "10.244.1.2"]);
+});
+
 test("without any right to the table every Service says so, and nothing throws", async () => {
   const { backend } = start((kernel) => ({
     ...kernel,

@@ -84,6 +84,15 @@ export class NftablesBackend implements Backend {
     return results;
   }
 
+  /** Two small questions. Finds tables that are gone (`nft flush ruleset`), not single elements. */
+  async heal(): Promise<boolean> {
+    if (this.#plans.size === 0 || (this.#ready && this.#renderer.tables().every((table) => this.#options.nftables.has(table))))
+      return false;
+    this.#ready = false;
+    await this.#rebuild();
+    return true;
+  }
+
   /** As many Services as make a transaction; at least one. */
   async #sendSome(changes: readonly ServiceChange[], from: number): Promise<readonly Applied[]> {
     const builder = new OperationBuilder();
