@@ -11,17 +11,20 @@ const shareMs = 2.5;
 
 export class Breather {
   readonly #clock: Pick<Clock, "monotonic">;
+  readonly #turn: () => Promise<unknown>;
   #since: number;
 
-  constructor(clock: Pick<Clock, "monotonic">) {
+  /** `turn`: waits until the event loop has come round. */
+  constructor(clock: Pick<Clock, "monotonic">, turn: () => Promise<unknown> = () => setImmediate()) {
     this.#clock = clock;
+    this.#turn = turn;
     this.#since = clock.monotonic();
   }
 
   /** Waits for the next turn of the event loop when the share is used up; otherwise at once. */
   async pause(): Promise<void> {
     if (this.#clock.monotonic() - this.#since < shareMs) return;
-    await setImmediate();
+    await this.#turn();
     this.#since = this.#clock.monotonic();
   }
 }

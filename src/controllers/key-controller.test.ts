@@ -21,6 +21,7 @@ function setUp(reconcile: (key: string) => Promise<void>) {
       watching += 1;
       return [() => (watching -= 1)];
     },
+    turn: () => Promise.resolve(),
     reconcile,
   });
   return { clock, lines, controller, sync, add: (key: string) => queue?.add(key), watching: () => watching };

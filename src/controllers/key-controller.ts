@@ -26,6 +26,8 @@ export interface KeyControllerSpec {
   readonly watch: (queue: KeyQueue) => readonly (() => void)[];
   /** Throws when it should be tried again. */
   readonly reconcile: (key: string, queue: KeyQueue) => Promise<void>;
+  /** Lets the event loop come round between keys. Default `setImmediate`. */
+  readonly turn?: () => Promise<unknown>;
   /** Keys worked on at once. Default 5, as most of upstream's `--concurrent-*-syncs`. */
   readonly workers?: number;
 }
@@ -50,7 +52,7 @@ class KeyController implements Component {
     this.#spec = spec;
     this.#log = spec.context.log.child(spec.name);
     const { clock, metrics } = spec.context;
-    this.#breather = new Breather(clock);
+    this.#breather = new Breather(clock, spec.turn);
     this.#queue = createWorkQueue({ name: spec.name, clock, log: this.#log, ...(metrics === undefined ? {} : { metrics }) });
   }
 
