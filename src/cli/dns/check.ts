@@ -52,7 +52,7 @@ export function plan(words: readonly string[], terminal: Terminal): number {
   for (const { label, zones, listening } of configuration.servers) {
     const settings = Object.keys(listening)
       .filter((key) => key !== "tls")
-      .map((key) => ` ${key}=${JSON.stringify(listening[key as keyof typeof listening])}`);
+      .map((key) => ` ${key}=${shown(listening[key as keyof typeof listening])}`);
     terminal.print(`${terminal.paint.bold(label)}${listening.tls === undefined ? "" : " (TLS)"}${settings.join("")}`);
     for (const [zone, chains] of zones) {
       for (const { view, plugins } of chains) {
@@ -65,3 +65,6 @@ export function plan(words: readonly string[], terminal: Terminal): number {
   if (beside.length > 0) terminal.print(`beside the chains: ${[...new Set(beside)].join(", ")}`);
   return 0;
 }
+
+/** Blocks of addresses hold numbers that JSON does not have. */
+const shown = (value: unknown): string => JSON.stringify(value, (_, one: unknown) => (typeof one === "bigint" ? String(one) : one));

@@ -233,7 +233,7 @@ class Server implements DnsServer {
 
   /** Whether a listener was opened. One whose settings have changed is opened anew: clients of it come again. */
   async #listen({ label, port, host, transport, listening }: ServerGroup): Promise<boolean> {
-    const settings = JSON.stringify(listening);
+    const settings = JSON.stringify(listening, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value));
     const there = this.#listeners.get(label);
     if (there?.settings === settings) return false;
     if (there !== undefined) await this.#close(label);
