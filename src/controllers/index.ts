@@ -1,5 +1,6 @@
 /** The controllers of a cluster, in the order in which they start. `--disable` takes their names. */
 import type { ControllerEntry } from "./controller.ts";
+import { clusterRoleAggregationController } from "./clusterroleaggregation/controller.ts";
 import { cronJobController } from "./cronjob/controller.ts";
 import { daemonSetController } from "./daemonset/controller.ts";
 import { deploymentController } from "./deployment/controller.ts";
@@ -52,6 +53,7 @@ export const controllers: readonly ControllerEntry[] = [
   disruptionController,
   ipAddressController,
   eventTtlController,
+  clusterRoleAggregationController,
   nodeLifecycleController,
   taintEvictionController,
   runPodsController,
