@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pods } from "../api/resources.ts";
 import type { Pod } from "../api/types.ts";
-import { findInNamespaces, startJoined, type JoinedProcess, type Surroundings } from "../host/join.ts";
+import { findInNamespaces, isInNamespaces, startJoined, type JoinedProcess, type Surroundings } from "../host/join.ts";
 import type { RunFile } from "../kubelet/runtime/process/run-file.ts";
 import { FairleadError } from "../lib/errors.ts";
 import type { ClusterFile } from "./cluster-file.ts";
@@ -67,7 +67,8 @@ const loopbackNote =
 
 function surroundingsOf({ namespaces, hostPid }: RunFile, cluster: ClusterFile): Surroundings | undefined {
   if (namespaces === undefined) return undefined;
-  const pid = hostPid ?? findInNamespaces(namespaces);
+  // A process id may be another's by now; namespaces are not.
+  const pid = hostPid !== undefined && isInNamespaces(hostPid, namespaces) ? hostPid : findInNamespaces(namespaces);
   if (pid === undefined)
     throw new FairleadError("FL_RUNTIME", "the pod's process cannot be found", { hint: "Run it as the user who started the cluster." });
   return { pid, ownerPid: cluster.pid };

@@ -5,6 +5,8 @@
  */
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { constants } from "node:os";
+import { errnoCode, FairleadError } from "../lib/errors.ts";
 
 /** `net` → `net:[4026532001]`, as `readlink /proc/PID/ns/net` gives it. */
 export type NamespaceLinks = Readonly<Record<string, string>>;
@@ -28,7 +30,7 @@ export interface JoinOptions {
 }
 
 export interface JoinedProcess {
-  /** Settles once; a signal's number plus 128 for a program that a signal ended, as a shell has it. Rejects when nothing could be started. */
+  /** Settles once; a signal's number plus 128 for a program that a signal ended, as a shell has it. Rejects with FL_UNSUPPORTED without util-linux. */
   readonly exited: Promise<number>;
   /** To the program itself; nothing when it is over. */
   signal(name: NodeJS.Signals): void;
@@ -84,8 +86,8 @@ export function startJoined(options: JoinOptions): JoinedProcess {
   const [program = "", ...args] = joinCommand(options, users, ids);
   const child = spawn(program, args, { stdio: "inherit", env: { ...options.env }, cwd: options.directory });
   const exited = new Promise<number>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("exit", (code, signal) => resolve(code ?? 128 + signalNumber(signal)));
+    child.once("error", (error) => reject(cannotStart(program, error)));
+    child.once("exit", (code, signal) => resolve(code ?? 128 + constants.signals[signal ?? "SIGKILL"]));
   });
   return {
     exited,
@@ -100,19 +102,9 @@ function userNamespace(pid: number | "self"): string {
   return readlinkSync(`/proc/${pid}/ns/user`);
 }
 
-const signals: Readonly<Record<string, number>> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGQUIT: 3,
-  SIGABRT: 6,
-  SIGKILL: 9,
-  SIGSEGV: 11,
-  SIGPIPE: 13,
-  SIGTERM: 15,
-};
-
-function signalNumber(signal: NodeJS.Signals | null): number {
-  return signals[signal ?? ""] ?? 0;
+function cannotStart(program: string, error: Error): Error {
+  if (errnoCode(error) !== "ENOENT") return error;
+  return new FairleadError("FL_UNSUPPORTED", `${program} is not installed`, { cause: error, hint: "Install the package util-linux." });
 }
 
 /** By `/proc/PID/task/TID/children`, which every kernel has that can make user namespaces (CONFIG_PROC_CHILDREN since 4.2). */
@@ -138,12 +130,16 @@ function tryKill(pid: number, name: NodeJS.Signals): void {
  * look at. The first one found: a pod's holder is alone in its PID namespace until somebody joins.
  */
 export function findInNamespaces(links: NamespaceLinks): number | undefined {
-  const wanted = Object.entries(links).filter(([kind]) => kind === "net" || kind === "mnt" || kind === "pid");
-  if (wanted.length === 0) return undefined;
   return readdirSync("/proc")
     .map(Number)
     .filter((pid) => Number.isInteger(pid) && pid > 0)
-    .find((pid) => wanted.every(([kind, link]) => linkOf(pid, kind) === link));
+    .find((pid) => isInNamespaces(pid, links));
+}
+
+/** Whether the process is in all of these that a pod has for itself; false where there are none. */
+export function isInNamespaces(pid: number, links: NamespaceLinks): boolean {
+  const wanted = Object.entries(links).filter(([kind]) => kind === "net" || kind === "mnt" || kind === "pid");
+  return wanted.length > 0 && wanted.every(([kind, link]) => linkOf(pid, kind) === link);
 }
 
 function linkOf(pid: number, kind: string): string | undefined {

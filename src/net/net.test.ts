@@ -163,4 +163,45 @@ describe("UdpRelay", () => {
     for (const client of clients) client.close();
     await Promise.all([target.close(), listener.close()]);
   });
+
+  test("a socket that somebody else opens: datagrams wait for it, and a failure is tried again with the next", async () => {
+    const target = await bindUdp({
+      host: "127.203.0.4",
+      port: 0,
+      onMessage: (message, from) => target.kind === "ok" && target.socket.send(`${String(message)}!`, from.port, from.address),
+    });
+    const listener = await bindUdp({ host: "127.203.0.4", port: 0, onMessage: (message, from) => relay.receive(message, from) });
+    if (target.kind === "failed" || listener.kind === "failed") throw new Error("no sockets");
+    const ports: number[] = [];
+    const outcomes = [async () => undefined, async () => Promise.reject(new Error("EMFILE")), async () => createSocket("udp4")];
+    const relay: UdpRelay = new UdpRelay({
+      listener: listener.socket,
+      clock: new FakeClock(),
+      idleMs: 1000,
+      choose: (_, port) => {
+        ports.push(port);
+        return { ip: target.host, port: target.port, open: outcomes.shift() as never };
+      },
+    });
+    const client = createSocket("udp4");
+    await new Promise<void>((ready) => client.bind(0, "127.203.0.4", ready));
+    const heard: string[] = [];
+    client.on("message", (message) => heard.push(String(message)));
+    const say = async (text: string) => {
+      const before = ports.length;
+      client.send(text, listener.port, listener.host);
+      while (ports.length === before) await new Promise((next) => setImmediate(next));
+      await new Promise((next) => setImmediate(next));
+    };
+    await say("lost");
+    expect(relay.sessions).toBe(0);
+    await say("lost too");
+    expect(relay.sessions).toBe(0);
+    await say("kept");
+    while (heard.length === 0) await new Promise((next) => setImmediate(next));
+    expect([heard, new Set(ports)]).toEqual([["kept!"], new Set([client.address().port])]);
+    relay.close();
+    client.close();
+    await Promise.all([target.close(), listener.close()]);
+  });
 });
