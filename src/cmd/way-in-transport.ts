@@ -18,6 +18,7 @@ export interface PlaceOptions {
 export function namespaceTransport({ node, fabric }: PlaceOptions): Transport {
   const placeOf = ({ endpoint, masquerade }: Approach) => (masquerade ? node(endpoint.ip) : fabric);
   return {
+    forwardProxy: false,
     connect: (approach, timeoutMs, answered) => void connectFrom(placeOf(approach), approach, timeoutMs).then(answered),
     udpTarget: (approach) => {
       const { ip, port } = approach.endpoint;

@@ -354,7 +354,7 @@ test.for([
     family: 4,
     verdicts: { pod: verdict, node: verdict, external: verdict },
   } as const;
-  const problem = bindProblem(protocol, address, { kind: "failed", code, message: "too many files" });
+  const problem = bindProblem(protocol, address, { kind: "failed", code, message: "too many files" }, true);
   expect(problem).toMatchObject({ reason, severity: "warning" });
   expect(problem.message).toContain(text);
 });

@@ -15,6 +15,8 @@ export interface Approach {
 }
 
 export interface Transport {
+  /** Whether pods have the forward proxy, by which they reach an address that is not open here as well (loopback mode). */
+  readonly forwardProxy: boolean;
   /** Calls back once, as `connectTcp` does. */
   connect(approach: Approach, timeoutMs: number, done: (result: ConnectResult) => void): void;
   /** Where a UDP session goes; a connected socket is made when its first datagram comes. */
@@ -24,6 +26,7 @@ export interface Transport {
 export type { ConnectResult, UdpTarget };
 
 export const hostTransport: Transport = {
+  forwardProxy: true,
   connect: ({ endpoint, client, masquerade }, timeoutMs, done) =>
     connectTcp({ host: endpoint.ip, port: endpoint.port, timeoutMs, localAddress: sourceFor(client, endpoint, masquerade) }, done),
   udpTarget: ({ endpoint, client, masquerade }) => ({

@@ -8,6 +8,7 @@ import { joinHostPort, type Ip } from "../../../lib/ip.ts";
 import type { PortPlan, Protocol, ServicePlan, SourceClass, VirtualAddress } from "../../../decide/proxy/index.ts";
 import { servicePortText } from "../../../decide/proxy/index.ts";
 import type { ProxyMetrics } from "../../metrics.ts";
+import type { BindFailure } from "../../../net/listener.ts";
 import { hostTransport, type Transport } from "../../transport.ts";
 import type { AddressProblem, Backend, DialResult, DialTarget } from "../backend.ts";
 import { carries, PortState, routeOf } from "./address.ts";
@@ -105,12 +106,12 @@ export class UserspaceBackend implements Backend {
     const { protocol, address, port } = claim;
     if (protocol === "SCTP") return [unsupported(protocol, address)];
     if (!this.#isHost(address.address))
-      return [bindProblem(protocol, address, { kind: "failed", code: "EADDRNOTAVAIL", message: "" })].map(permanent);
+      return [this.#problem(protocol, address, { kind: "failed", code: "EADDRNOTAVAIL", message: "" })].map(permanent);
     const ousted = this.#standIns.get(claimKey(protocol, address));
     if (ousted !== undefined) await this.#unbind(ousted);
     const bound = await this.#options.bind(protocol, address, port, { ...this.#options, open: this.#open });
     if (ousted !== undefined) this.#released.add(ousted.owner);
-    if ("kind" in bound) return bound.code === "EACCES" ? await this.#bindStandIn(claim) : [bindProblem(protocol, address, bound)];
+    if ("kind" in bound) return bound.code === "EACCES" ? await this.#bindStandIn(claim) : [this.#problem(protocol, address, bound)];
     claim.bound = bound;
     return [];
   }
@@ -127,7 +128,11 @@ export class UserspaceBackend implements Backend {
       this.#standIns.set(claimKey(protocol, { ...address, port: bound.at }), claim);
       return [standInProblem(protocol, address, bound.at)];
     }
-    return [bindProblem(protocol, address, { kind: "failed", code: "EACCES", message: "" })];
+    return [this.#problem(protocol, address, { kind: "failed", code: "EACCES", message: "" })];
+  }
+
+  #problem(protocol: Protocol, address: VirtualAddress, failure: BindFailure): AddressProblem {
+    return bindProblem(protocol, address, failure, this.#options.transport.forwardProxy);
   }
 
   async #unbind(claim: Claim): Promise<readonly AddressProblem[]> {

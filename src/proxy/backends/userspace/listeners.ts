@@ -99,11 +99,17 @@ async function bindDatagrams(
   return bound;
 }
 
-/** Why an address is not bound, and what to do. */
-export function bindProblem(protocol: Protocol, { address, port }: VirtualAddress, { code, message }: BindFailure): AddressProblem {
+/** Why an address is not bound, and what to do. `forwardProxy`: see Transport. */
+export function bindProblem(
+  protocol: Protocol,
+  { address, port }: VirtualAddress,
+  { code, message }: BindFailure,
+  forwardProxy: boolean,
+): AddressProblem {
   const where = { protocol, address, port };
   const text = joinHostPort(address, port);
-  const inPods = protocol === "TCP" ? " Pods reach it all the same through HTTP_PROXY and ALL_PROXY." : "";
+  const inPods = protocol === "TCP" && forwardProxy ? " Pods reach it all the same through HTTP_PROXY and ALL_PROXY." : "";
+  const inPod = forwardProxy ? " (in a pod: $HOST)" : "";
   switch (code) {
     case "EACCES":
       return {
@@ -119,7 +125,7 @@ export function bindProblem(protocol: Protocol, { address, port }: VirtualAddres
         reason: "AddressInUse",
         severity: "warning",
         retry: true,
-        message: `${protocol} ${text} is not open: another program listens on port ${port}, on this address or on all.${inPods} It is tried again; to free it, let that program listen on an address of its own (in a pod: $HOST).`,
+        message: `${protocol} ${text} is not open: another program listens on port ${port}, on this address or on all.${inPods} It is tried again; to free it, let that program listen on an address of its own${inPod}.`,
       };
     case "EADDRNOTAVAIL":
       return {
