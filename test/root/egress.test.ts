@@ -1,5 +1,6 @@
 /** The way out with real namespaces: a pod reaches servers of this machine and nothing that it should not. */
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
+import { readdirSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from "vitest";
@@ -219,6 +220,18 @@ test("30 MiB both ways with a slow reader arrive whole", { timeout: 240_000 }, a
   await new Promise((ended) => socket.once("close", ended));
   expect(received).toBe(size);
   expect(sum % 7).toBe(0);
+});
+
+test("connections that are over hold no descriptor", { timeout: 240_000 }, async (ctx) => {
+  needs(ctx);
+  const port = await serve("127.0.0.1", upperCase);
+  const descriptors = () => readdirSync("/proc/self/fd").length;
+  await ask("10.250.0.254", port);
+  const before = descriptors();
+  for (let i = 0; i < 10; i++) await Promise.all(Array.from({ length: 50 }, () => ask("10.250.0.254", port, "x")));
+  await ask("10.250.0.254", 1);
+  // The last ones close in their own time.
+  while (descriptors() > before) await new Promise((next) => setTimeout(next, 10));
 });
 
 test("what was carried is counted", (ctx) => {

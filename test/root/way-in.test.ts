@@ -1,5 +1,6 @@
 /** The way in with real namespaces: programs on the host reach pods by node ports and load balancers, never by cluster IPs. */
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
+import { readdirSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from "vitest";
 import { endpointSlices, services } from "../../src/api/resources.ts";
@@ -216,6 +217,17 @@ describe("from the host", { timeout: 120_000 }, () => {
     expect(await answers(8, `${block}.197`, 8000)).toEqual(
       sees(pods, (pod) => (pod.node === "node-1" ? "fd00:10:250::1" : "fd00:10:250::2")),
     );
+  });
+
+  test("connections that are over hold no descriptor", async (ctx) => {
+    needs(ctx);
+    await create({ name: "often", nodePort: 30_087, ip: `${block}.200` });
+    await answers(1, `${block}.200`, 8000);
+    const descriptors = () => readdirSync("/proc/self/fd").length;
+    const before = descriptors();
+    for (let i = 0; i < 10; i++) await Promise.all(Array.from({ length: 50 }, () => ask(`${block}.200`, 8000)));
+    // The last ones close in their own time.
+    while (descriptors() > before) await new Promise((next) => setTimeout(next, 10));
   });
 
   test("without endpoints the host is refused at once; what is gone is refused too", async (ctx) => {
