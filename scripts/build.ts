@@ -18,6 +18,7 @@ const entries: Readonly<Record<string, string>> = {
   "namespaces-thread": "src/host/namespaces/thread.ts",
   "dns-batch": "src/dns/server/batch/thread.ts",
   "capability-probe": "src/host/capabilities/kernel-entry.ts",
+  agnhost: "examples/agnhost/main.ts",
 };
 
 export interface BuildOptions {

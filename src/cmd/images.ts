@@ -1,5 +1,6 @@
 /** The images that the process runtime knows from the start. */
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { ImageEntry } from "../kubelet/runtime/process/images.ts";
 import { standInImages } from "./stand-in-images.ts";
 
@@ -23,7 +24,25 @@ export function builtInImages(nodePath: string = process.execPath): readonly Ima
       env: {},
       path: node,
     },
+    agnhost(node),
     // Holds a pod's network and names for 'fairlead run' to join. The number is the longest wait that every sleep takes.
     { repositories: ["fairlead.dev/run"], entrypoint: ["sleep", "2147483647"], cmd: [], env: {}, path: [] },
   ];
+}
+
+/** Upstream's test image, by a program of our own (examples/agnhost): bundled beside this one, or its source when that runs. */
+function agnhost(node: readonly string[], metaUrl: string = import.meta.url): ImageEntry {
+  const here = dirname(fileURLToPath(metaUrl));
+  const fromSource = metaUrl.endsWith(".ts");
+  const examples = join(here, fromSource ? "../../examples/agnhost" : "../examples/agnhost");
+  const program = fromSource ? join(examples, "main.ts") : join(here, "agnhost.js");
+  return {
+    repositories: ["registry.k8s.io/e2e-test-images/agnhost", "fairlead.dev/agnhost"],
+    entrypoint: ["/agnhost"],
+    cmd: ["pause"],
+    env: { AGNHOST_PROGRAM: program },
+    path: node,
+    needs: [dirname(program)],
+    files: { "/agnhost": join(examples, "agnhost") },
+  };
 }

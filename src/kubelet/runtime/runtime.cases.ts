@@ -292,6 +292,33 @@ const everyRuntime: readonly RuntimeCase[] = [
     },
   },
   {
+    name: "an image with files of its own: agnhost, by its entrypoint and by exec",
+    async run(rig) {
+      const started = await start(rig, {
+        image: "registry.k8s.io/e2e-test-images/agnhost:2.53",
+        args: ["netexec", "--http-port=8090", "--udp-port=8091"],
+      });
+      await until(() => started.output().includes("Started HTTP server on port 8090"));
+      const connect = rig.runtime.connect ?? connectFromHost;
+      const host = started.pod.ip;
+      assert.match(await request(await connect({ host, port: 8090 }), "/echo?msg=hello&code=201"), /^HTTP\/1\.1 201 [^]*hello$/);
+      const dialled = await request(
+        await connect({ host, port: 8090 }),
+        `/dial?host=${host}&port=8091&protocol=udp&request=echo%20x&tries=2`,
+      );
+      assert.match(dialled, /\{"responses":\["x","x"\]\}$/);
+      assert.deepEqual((await exec(started, ["/agnhost", "connect", "--timeout=5s", `${host}:8090`])).status, { kind: "exited", code: 0 });
+      assert.deepEqual(await exec(started, ["/agnhost", "connect", "--timeout=5s", `${host}:8099`]), {
+        status: { kind: "exited", code: 1 },
+        output: "REFUSED\n",
+      });
+      assert.match((await exec(started, ["/agnhost", "no-such"])).output, /has no such subcommand; there are: connect/);
+      started.running.signal("SIGTERM");
+      assert.equal((await started.running.exited).exitCode, 0);
+      await started.remove();
+    },
+  },
+  {
     name: "many at once, and nothing is left of them",
     async run(rig) {
       const all = await Promise.all(Array.from({ length: 12 }, (_, i) => start(rig, shell(`echo ${i}; sleep 1000 & wait`))));
@@ -302,8 +329,8 @@ const everyRuntime: readonly RuntimeCase[] = [
   },
 ];
 
-async function request(socket: import("node:stream").Duplex): Promise<string> {
-  socket.write("GET / HTTP/1.0\r\n\r\n");
+async function request(socket: import("node:stream").Duplex, path = "/"): Promise<string> {
+  socket.write(`GET ${path} HTTP/1.0\r\n\r\n`);
   let text = "";
   for await (const chunk of socket) text += String(chunk);
   return text;

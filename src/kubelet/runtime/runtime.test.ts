@@ -10,9 +10,19 @@ const directory = join(base, "pods");
 // Each test process takes addresses of its own, so that runs side by side do not meet.
 const network = `127.${150 + (process.pid % 40)}.${Math.floor(process.pid / 40) % 250}`;
 
+const path = [dirname(process.execPath)];
+const agnhost = join(import.meta.dirname, "../../../examples/agnhost");
 const images = [
   { repositories: ["busybox"], entrypoint: [], cmd: ["sh"], env: {}, path: [] },
-  { repositories: ["node"], entrypoint: [], cmd: ["node"], env: {}, path: [dirname(process.execPath)] },
+  { repositories: ["node"], entrypoint: [], cmd: ["node"], env: {}, path },
+  {
+    repositories: ["registry.k8s.io/e2e-test-images/agnhost"],
+    entrypoint: ["/agnhost"],
+    cmd: ["pause"],
+    env: { AGNHOST_PROGRAM: join(agnhost, "main.ts") },
+    path,
+    files: { "/agnhost": join(agnhost, "agnhost") },
+  },
 ];
 
 const rig: RuntimeRig = {

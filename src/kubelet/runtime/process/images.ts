@@ -13,6 +13,8 @@ export interface ImageEntry {
   readonly path: readonly string[];
   /** Files and directories of this machine that its programs need, beside the system's. */
   readonly needs?: readonly string[];
+  /** What the image has of its own: path in the container → file of this machine. */
+  readonly files?: Readonly<Record<string, string>>;
   /** What the user should know of it, as a Warning. */
   readonly note?: string;
 }

@@ -86,7 +86,8 @@ export class LoopbackPlacement implements Placement {
     const root = this.#rootOf(spec.pod.uid, spec.container.name);
     const directory = join(root, normalize(`/${spec.container.workingDir ?? ""}`));
     const messageFile = join(root, spec.container.terminationMessagePath ?? "/dev/termination-log");
-    await makeRoot(root, podDirectory, spec.mounts);
+    const imageFiles = Object.entries(image?.files ?? {}).map(([mountPath, source]) => ({ mountPath, source, readOnly: true }));
+    await makeRoot(root, podDirectory, [...imageFiles, ...spec.mounts]);
     await mkdir(directory, { recursive: true, mode: 0o755 });
     await rm(messageFile, { force: true });
     const own = this.baseEnvironment(spec.pod, spec.container);

@@ -10,6 +10,8 @@ export interface ContainerRootInput {
   readonly files: MachineFiles;
   /** Further files of this machine that its image needs, at their own paths. */
   readonly needs: readonly string[];
+  /** What its image has of its own: path in the container → file of this machine. */
+  readonly imageFiles: Readonly<Record<string, string>>;
   /** Never seen, also where they lie inside a system directory. */
   readonly hidden: readonly string[];
   readonly mounts: readonly ContainerMount[];
@@ -37,6 +39,7 @@ export function containerRoot(input: ContainerRootInput): RootPlan {
   putOwn(plan, input);
   for (const path of input.needs)
     if (input.files.kind(path) !== "absent") plan.put(path, { kind: "bind", source: path, readOnly: true, volume: false });
+  for (const [path, source] of Object.entries(input.imageFiles)) plan.put(path, { kind: "bind", source, readOnly: true, volume: false });
   for (const { mountPath, source, readOnly } of input.mounts) plan.put(mountPath, { kind: "bind", source, readOnly, volume: true });
   for (const [path, source] of Object.entries(input.ownFiles)) putOwnFile(plan, path, source, input.mounts);
   plan.put(input.workingDirectory, { kind: "directory", mode: 0o777 });

@@ -51,6 +51,7 @@ export function namespacedPlace(input: NamespacedPlaceInput): ContainerPlace {
     containerRoot({
       files: machineFiles,
       needs: [...(image?.path ?? []), ...(image?.needs ?? [])],
+      imageFiles: image?.files ?? {},
       hidden,
       mounts: spec.mounts,
       ownFiles: { ...files.paths, [container.terminationMessagePath ?? defaultMessagePath]: messageFile },

@@ -46,6 +46,7 @@ const debian = machine({
 const input: ContainerRootInput = {
   files: debian,
   needs: [],
+  imageFiles: {},
   hidden: [],
   mounts: [],
   ownFiles: {},
