@@ -2,19 +2,22 @@
 import { spawnSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from "vitest";
 import { parseAllDocuments } from "yaml";
 import type { EndpointSlice, Service } from "../../src/api/types.ts";
-import { planServices } from "../../src/decide/proxy/index.ts";
-import { node, serviceCIDRs } from "../../src/decide/proxy/render/arbitrary.cases.ts";
+import { planService, planServices } from "../../src/decide/proxy/index.ts";
+import { node, serviceCIDRs, serviceState } from "../../src/decide/proxy/render/arbitrary.cases.ts";
 import { NftablesRenderer } from "../../src/decide/proxy/render/nftables.ts";
 import { OperationBuilder } from "../../src/decide/proxy/render/operations.ts";
 import { createNamespaces } from "../../src/host/namespaces/create-namespaces.ts";
 import type { Namespaces, NodeNetwork } from "../../src/host/namespaces/namespaces.ts";
 import { adoptNetlink } from "../../src/host/netlink/socket.ts";
+import { fakeNftables } from "../../src/host/nftables/fake.ts";
 import { installEgress } from "../../src/host/nftables/egress.ts";
 import { openNftables, type Nftables } from "../../src/host/nftables/nftables.ts";
 import { loadLibc } from "../../src/host/syscalls/libc.ts";
+import type { Operation } from "../../src/lib/nftables/ruleset.ts";
 import { cleanup } from "../../src/proxy/backends/nftables/cleanup.ts";
 import { unsupported } from "./proxy-rig.ts";
 
@@ -93,6 +96,34 @@ describe.each(inputs)("%s", { timeout: 120_000 }, (input) => {
     expect(normalized(nft(["list", "ruleset"]))).toBe(normalized(golden));
     nft(["flush", "ruleset"]);
   });
+});
+
+test("after random histories the kernel holds what the model holds, and nft reads it back", { timeout: 180_000 }, (context) => {
+  needs(context);
+  const step = fc.integer({ min: 1, max: 4 }).chain((n) => fc.tuple(fc.constant(n), fc.option(serviceState(n), { nil: undefined })));
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 4, maxLength: 12 }), (steps) => {
+      const renderer = new NftablesRenderer({ node, serviceCIDRs });
+      const model = fakeNftables();
+      const both = (operations: readonly Operation[]) => {
+        model.commit(operations);
+        nftables.commit(operations);
+      };
+      both(renderer.base());
+      for (const [n, state] of steps) {
+        const builder = new OperationBuilder();
+        const plan = state === undefined ? undefined : planService(state.service, state.slices, node);
+        renderer.change(`default/service-${n}`, plan, builder);
+        both(builder.finish());
+        renderer.committed();
+      }
+      const listed = nft(["list", "ruleset"]);
+      expect(normalized(listed)).toBe(normalized(model.dump()));
+      nft(["-c", "-f", "-"], listed);
+    }),
+    { numRuns: 25 },
+  );
+  cleanup(nftables);
 });
 
 test("the way out reads back too", { timeout: 120_000 }, (context) => {
