@@ -32,7 +32,7 @@ import { openLocalAuthority, type LocalAuthority } from "./local-authority.ts";
 import { gatewayMetrics, type GatewayMetrics } from "./metrics.ts";
 import { defaultListenPlans, openListener, type GatewayAddress, type ListenPlan } from "./ports.ts";
 import { ProblemReporter } from "./problem-reporter.ts";
-import { RouteTracker } from "./route-tracker.ts";
+import { RouteTracker, type TrackerChange } from "./route-tracker.ts";
 import { StatusWriter } from "./status-writer.ts";
 
 export interface GatewayOptions {
@@ -87,6 +87,8 @@ const byService = "gateway/service";
 /** Certificates of the local CA are renewed, and others looked at for their end, this often. */
 const certificatePeriodMs = 6 * 3_600_000;
 const stopGraceMs = 1000;
+/** Work gives way to other work of the thread after this long. */
+const sliceMs = 4;
 
 class IngressGateway implements Gateway {
   readonly name = "gateway";
@@ -103,7 +105,11 @@ class IngressGateway implements Gateway {
   /** Ingress → what is wrong with the Secrets that it names. */
   #certificateProblems: ReadonlyMap<string, readonly RouteProblem[]> = new Map();
   #secretsDirty = false;
+  /** Ingresses whose status and problems people do not know yet. */
+  readonly #untold = new Set<string>();
+  #telling: Timer | undefined;
   #synced = false;
+  #published = false;
   #timer: Timer | undefined;
   #daily: Timer | undefined;
   #waiters: (() => void)[] = [];
@@ -206,8 +212,6 @@ class IngressGateway implements Gateway {
     this.#synced = true;
     this.#writer.start();
     this.#secretsDirty = true;
-    // A table without a rule is one too: from now on what no rule takes is not found, instead of not known yet.
-    this.#engine.publish({ routeTable: this.#tracker.table() });
     this.#flush();
     this.#lookAtCertificates();
   }
@@ -230,15 +234,42 @@ class IngressGateway implements Gateway {
     const { clock } = this.#options;
     this.#timer = undefined;
     const began = clock.monotonic();
-    const { routeTable, backends, ingresses: touched } = this.#tracker.flush();
+    const change = this.#tracker.work(() => clock.monotonic() - began > sliceMs);
+    // The rest another turn: other work of this thread goes on in between.
+    if (change === undefined) return this.#request();
+    this.#publish(change, began);
+  }
+
+  #publish({ routeTable, backends, ingresses: touched }: TrackerChange, began: number): void {
     const before = this.#certificateProblems;
+    // A table without a rule is one too: from the first change on, what no rule takes is not found instead of not known yet.
+    const table = routeTable ?? (this.#published ? undefined : this.#tracker.table());
+    this.#published = true;
     const renewed = (routeTable !== undefined || this.#secretsDirty) && this.#authority !== undefined;
     const certificates = renewed ? { certificates: this.#serveCertificates(this.#authority as LocalAuthority) } : {};
     this.#secretsDirty = false;
-    this.#engine.publish({ backends, ...(routeTable === undefined ? {} : { routeTable }), ...certificates });
-    this.#metrics.published((clock.monotonic() - began) / 1000);
-    for (const key of new Set([...touched, ...before.keys(), ...this.#certificateProblems.keys()])) this.#tell(key);
+    this.#engine.publish({ backends, ...(table === undefined ? {} : { routeTable: table }), ...certificates });
+    this.#metrics.published((this.#options.clock.monotonic() - began) / 1000);
+    for (const key of [...touched, ...before.keys(), ...this.#certificateProblems.keys()]) this.#untold.add(key);
     for (const done of this.#waiters.splice(0)) done();
+    this.#tellAll();
+  }
+
+  /** What people are told comes after what is served, and as slowly as it must. */
+  #tellAll(): void {
+    const { clock } = this.#options;
+    const began = clock.monotonic();
+    for (const key of this.#untold) {
+      if (clock.monotonic() - began > sliceMs) {
+        this.#telling ??= clock.after(0, () => {
+          this.#telling = undefined;
+          this.#tellAll();
+        });
+        return;
+      }
+      this.#untold.delete(key);
+      this.#tell(key);
+    }
   }
 
   #serveCertificates(authority: LocalAuthority) {
@@ -294,7 +325,7 @@ class IngressGateway implements Gateway {
 
   ready(): Readiness {
     if (this.#addresses.length === 0) return { ready: false, reason: "no listener is open" };
-    return this.#synced ? isReady : { ready: false, reason: "waiting for Ingresses and what they name" };
+    return this.#published ? isReady : { ready: false, reason: "waiting for Ingresses and what they name" };
   }
 
   async stop(): Promise<void> {
@@ -302,6 +333,7 @@ class IngressGateway implements Gateway {
     this.#stopping.abort(new Error("gateway stopped"));
     this.#timer?.cancel();
     this.#daily?.cancel();
+    this.#telling?.cancel();
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
     for (const done of this.#waiters.splice(0)) done();
     await this.#writer.stop();

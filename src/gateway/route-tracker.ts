@@ -66,6 +66,13 @@ export class RouteTracker {
   #certificateProblems: readonly RouteProblem[] = [];
   readonly #dirtyIngresses = new Map<string, Ingress | undefined>();
   readonly #dirtyServices = new Set<string>();
+  readonly #dirtyHosts = new Set<string>();
+  readonly #dirtyBackends = new Set<string>();
+  #certificatesDirty = false;
+  // What the next change will hold.
+  #tableChanged = false;
+  #changed = new Map<string, Backend | null>();
+  #touched = new Set<string>();
 
   constructor(sources: TrackerSources) {
     this.#sources = sources;
@@ -103,21 +110,43 @@ export class RouteTracker {
     return this.#hosts.keys();
   }
 
-  /** Takes in every change since the last call. */
-  flush(): TrackerChange {
-    const touched = new Set(this.#dirtyIngresses.keys());
-    const hosts = new Set<string>();
-    const backends = new Set<string>();
-    let certificates = false;
-    for (const [key, ingress] of this.#dirtyIngresses) certificates = this.#replace(key, ingress, hosts, backends) || certificates;
-    for (const service of this.#dirtyServices) for (const key of this.#ofService.get(service) ?? []) backends.add(key);
-    this.#dirtyIngresses.clear();
+  /**
+   * Works on the changes since the last call, step by step (an Ingress, a host, a backend), until all is done or `enough` says so.
+   * Gives the change when all is done; until then nothing of it shows.
+   */
+  work(enough: () => boolean): TrackerChange | undefined {
+    for (const [key, ingress] of this.#dirtyIngresses) {
+      if (enough()) return undefined;
+      this.#dirtyIngresses.delete(key);
+      this.#replace(key, ingress);
+    }
+    for (const service of this.#dirtyServices) for (const key of this.#ofService.get(service) ?? []) this.#dirtyBackends.add(key);
     this.#dirtyServices.clear();
-    for (const host of hosts) this.#merge(host, touched);
-    if (certificates) this.#mergeCertificates(touched);
-    const changed = this.#resolve(backends, touched);
-    const table = hosts.size > 0 || certificates ? { routeTable: this.table() } : {};
-    return { ...table, backends: changed, ingresses: touched };
+    for (const host of this.#dirtyHosts) {
+      if (enough()) return undefined;
+      this.#dirtyHosts.delete(host);
+      this.#merge(host);
+    }
+    for (const key of this.#dirtyBackends) {
+      if (enough()) return undefined;
+      this.#dirtyBackends.delete(key);
+      this.#resolve(key);
+    }
+    if (this.#certificatesDirty) this.#mergeCertificates();
+    return this.#take();
+  }
+
+  /** `work` to its end. */
+  flush(): TrackerChange {
+    return this.work(() => false) as TrackerChange;
+  }
+
+  #take(): TrackerChange {
+    const change = { ...(this.#tableChanged ? { routeTable: this.table() } : {}), backends: this.#changed, ingresses: this.#touched };
+    this.#tableChanged = false;
+    this.#changed = new Map();
+    this.#touched = new Set();
+    return change;
   }
 
   table(): RouteTable {
@@ -127,22 +156,22 @@ export class RouteTracker {
     );
   }
 
-  /** Whether certificates may be others now. */
-  #replace(key: string, ingress: Ingress | undefined, hosts: Set<string>, backends: Set<string>): boolean {
+  #replace(key: string, ingress: Ingress | undefined): void {
+    this.#touched.add(key);
     const old = this.#ingresses.get(key)?.translation;
     for (const { host, route } of old?.routes ?? []) {
-      hosts.add(host);
+      this.#dirtyHosts.add(host);
       this.#routes.get(host)?.delete(key);
-      for (const ref of route.backends) this.#release(key, ref, backends);
+      for (const ref of route.backends) this.#release(key, ref);
     }
     if (ingress === undefined) this.#ingresses.delete(key);
     const next = ingress === undefined ? undefined : this.#translate(key, ingress);
     for (const [host, routes] of Map.groupBy(next?.routes ?? [], (each) => each.host)) {
-      hosts.add(host);
+      this.#dirtyHosts.add(host);
       entry(this.#routes, host, () => new Map<string, readonly HostRoute[]>()).set(key, routes);
-      for (const { route } of routes) for (const ref of route.backends) this.#use(key, ref, backends);
+      for (const { route } of routes) for (const ref of route.backends) this.#use(key, ref);
     }
-    return (old?.certificates.length ?? 0) + (next?.certificates.length ?? 0) > 0;
+    this.#certificatesDirty ||= (old?.certificates.length ?? 0) + (next?.certificates.length ?? 0) > 0;
   }
 
   #translate(key: string, ingress: Ingress): Translation | undefined {
@@ -152,55 +181,55 @@ export class RouteTracker {
     return translation;
   }
 
-  #use(user: string, ref: BackendRef, backends: Set<string>): void {
+  #use(user: string, ref: BackendRef): void {
     const key = backendKey(ref);
     entry(this.#backends, key, (): TrackedBackend => ({ ref, users: new Set(), backend: undefined })).users.add(user);
     entry(this.#ofService, `${ref.namespace}/${ref.name}`, () => new Set<string>()).add(key);
-    backends.add(key);
+    this.#dirtyBackends.add(key);
   }
 
-  #release(user: string, ref: BackendRef, backends: Set<string>): void {
+  #release(user: string, ref: BackendRef): void {
     const key = backendKey(ref);
     this.#backends.get(key)?.users.delete(user);
-    backends.add(key);
+    this.#dirtyBackends.add(key);
   }
 
-  #merge(host: string, touched: Set<string>): void {
+  #merge(host: string): void {
+    this.#tableChanged = true;
     const before = this.#hosts.get(host)?.problems ?? [];
     const routes = this.#routes.get(host);
     if (routes === undefined || routes.size === 0) {
       this.#routes.delete(host);
       this.#hosts.delete(host);
     } else this.#hosts.set(host, mergeHost(host, [...routes.values()].flat()));
-    for (const { source } of [...before, ...(this.#hosts.get(host)?.problems ?? [])]) touched.add(`${source.namespace}/${source.name}`);
+    for (const { source } of [...before, ...(this.#hosts.get(host)?.problems ?? [])])
+      this.#touched.add(`${source.namespace}/${source.name}`);
   }
 
-  #mergeCertificates(touched: Set<string>): void {
+  #mergeCertificates(): void {
+    this.#certificatesDirty = false;
+    this.#tableChanged = true;
     const translations = [...this.#ingresses.values()].flatMap(({ translation }) => translation ?? []);
     const { certificates, problems } = mergeCertificates(datedCertificates(translations));
-    for (const { source } of [...this.#certificateProblems, ...problems]) touched.add(`${source.namespace}/${source.name}`);
+    for (const { source } of [...this.#certificateProblems, ...problems]) this.#touched.add(`${source.namespace}/${source.name}`);
     this.#certificates = certificates;
     this.#certificateProblems = problems;
   }
 
-  #resolve(keys: ReadonlySet<string>, touched: Set<string>): ReadonlyMap<string, Backend | null> {
-    const changed = new Map<string, Backend | null>();
-    for (const key of keys) {
-      const tracked = this.#backends.get(key);
-      if (tracked === undefined) continue;
-      const { ref, users } = tracked;
-      if (users.size === 0) {
-        this.#forget(key, ref);
-        changed.set(key, null);
-        continue;
-      }
-      const backend = resolveBackend(ref, this.#sources.service(ref.namespace, ref.name), this.#sources.slices(ref.namespace, ref.name));
-      if (JSON.stringify(backend) === JSON.stringify(tracked.backend)) continue;
-      tracked.backend = backend;
-      changed.set(key, backend);
-      for (const user of users) touched.add(user);
+  #resolve(key: string): void {
+    const tracked = this.#backends.get(key);
+    if (tracked === undefined) return;
+    const { ref, users } = tracked;
+    if (users.size === 0) {
+      this.#forget(key, ref);
+      this.#changed.set(key, null);
+      return;
     }
-    return changed;
+    const backend = resolveBackend(ref, this.#sources.service(ref.namespace, ref.name), this.#sources.slices(ref.namespace, ref.name));
+    if (JSON.stringify(backend) === JSON.stringify(tracked.backend)) return;
+    tracked.backend = backend;
+    this.#changed.set(key, backend);
+    for (const user of users) this.#touched.add(user);
   }
 
   #forget(key: string, { namespace, name }: BackendRef): void {

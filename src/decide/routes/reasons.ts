@@ -35,7 +35,6 @@ export const routeReasons = {
   NoCertificate: "TLS is asked for without a certificate",
   CertificateConflict: "an older object has a certificate for the same host",
   UnsupportedAnnotation: "the annotation asks for what is not supported",
-  ParametersIgnored: "parameters of an IngressClass have no effect",
 } as const satisfies Readonly<Record<string, string>>;
 
 export type RouteReason = keyof typeof routeReasons;
