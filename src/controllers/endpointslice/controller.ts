@@ -15,6 +15,7 @@ import { OwnWrites } from "../own-writes.ts";
 import { TriggerTimes } from "../trigger-times.ts";
 import { deleteSlice, writeSlices, type SliceWriter } from "./finalize.ts";
 import { planServiceSlices } from "./reconcile.ts";
+import { withheldHints } from "./withheld-hints.ts";
 
 export const endpointSliceController: ControllerEntry = { name: "endpointslice", create };
 
@@ -54,6 +55,9 @@ function create(context: ControllerContext): Component {
       if (!isConflict(error)) recorder.event(service, "Warning", "FailedToUpdateEndpointSlices", message);
       throw error;
     }
+    const changed = [...changes.create, ...changes.update];
+    const withheld = changed.length === 0 ? undefined : withheldHints(service, changed);
+    if (withheld !== undefined) recorder.event(service, "Warning", "TopologyAwareHintsDisabled", withheld);
     for (const { pod, reason: why, detail } of leftOut) {
       if (why === "NodeNotFound")
         context.log.debug("pod left out of endpoints", { service: key, pod: pod.metadata.name, reason: why, detail });
