@@ -125,7 +125,9 @@ function decodeStruct(value: unknown, name: string, path: Path | undefined, dept
   for (const [key, child] of Object.entries(value as Readonly<Record<string, unknown>>)) {
     // Own properties only: `constructor` and the like are fields that nobody knows.
     const schema = Object.hasOwn(shape.fields, key) ? shape.fields[key] : undefined;
-    if (schema === undefined) walk.unknown.push(pathText({ parent: path, key }));
+    if (schema === undefined && shape.preserveUnknown === true) out[key] = copyJson(child, depth + 1);
+    else if (schema === undefined) walk.unknown.push(pathText({ parent: path, key }));
+    else if (child === null && schema.nullable === true) out[key] = null;
     else if (child !== null && child !== undefined) out[key] = decodeValue(child, schema, name, { parent: path, key }, depth + 1, walk);
   }
   return out;
@@ -133,6 +135,8 @@ function decodeStruct(value: unknown, name: string, path: Path | undefined, dept
 
 function decodeValue(value: unknown, schema: FieldSchema, owner: string, path: Path, depth: number, walk: Walk): unknown {
   if (depth > maxDepth) throw new DecodeFault("json: exceeded max depth");
+  if (schema.lenient === true && Array.isArray(value) !== (schema.type === "list")) return copyJson(value, depth);
+  if (schema.lenient === true && !Array.isArray(value) && !isRecord(value)) return copyJson(value, depth);
   switch (schema.type) {
     case "string":
     case "boolean":

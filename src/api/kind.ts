@@ -16,7 +16,7 @@ export interface KindContext {
 
 export interface Column<T extends KubeObject = KubeObject> {
   readonly name: string;
-  readonly type: "string" | "integer" | "boolean" | "date";
+  readonly type: "string" | "integer" | "number" | "boolean" | "date";
   readonly format?: string;
   /** 0 is shown by plain `kubectl get`; 1 only by `-o wide`. */
   readonly priority: 0 | 1;
@@ -49,6 +49,10 @@ export interface KindSpec<T extends KubeObject = KubeObject> {
     | "ephemeralcontainers"
     | "resize"
   )[];
+  /** From a CustomResourceDefinition: no strategic merge patch, no protobuf. */
+  readonly custom?: true;
+  /** Where `scale` finds its numbers, as JSONPaths; absent: `spec.replicas`, `status.replicas`, `spec.selector`. */
+  readonly scale?: { readonly replicas: string; readonly statusReplicas: string; readonly selector?: string | undefined };
   /** Absent: all. A kind that can only be created is a question to the server, and is not stored. */
   readonly verbs?: readonly ["create"];
   /** The rule of `metadata.name` (`names.ts`). */

@@ -67,6 +67,14 @@ export const certificateSigningRequests = resource<t.CertificateSigningRequest>(
   false,
 );
 
+export const customResourceDefinitions = resource<t.CustomResourceDefinition>(
+  "apiextensions.k8s.io",
+  "v1",
+  "customresourcedefinitions",
+  "CustomResourceDefinition",
+  false,
+);
+
 /** `v1`, `apps/v1`. */
 export function apiVersionOf(resource: Pick<Resource, "group" | "version">): string {
   return resource.group === "" ? resource.version : `${resource.group}/${resource.version}`;

@@ -22,7 +22,8 @@ interface Document {
 }
 
 export interface DocumentsOptions {
-  readonly table: KindTable;
+  /** Another object whenever other kinds are served. */
+  readonly table: () => KindTable;
   /** `v1.36.0+fairlead` */
   readonly version: string;
   /** `127.0.0.1:6443`; asked each time, since the listener may come later. */
@@ -32,9 +33,18 @@ export interface DocumentsOptions {
 export class Documents {
   readonly #options: DocumentsOptions;
   readonly #made = new Map<string, Document>();
+  /** What the documents made so far describe. */
+  #of: KindTable | undefined;
 
   constructor(options: DocumentsOptions) {
     this.#options = options;
+  }
+
+  #table(): KindTable {
+    const table = this.#options.table();
+    if (table !== this.#of) this.#made.clear();
+    this.#of = table;
+    return table;
   }
 
   /** The document at a path; undefined when there is none. Throws 406. */
@@ -47,7 +57,8 @@ export class Documents {
   }
 
   #discovery(parts: readonly string[], accept: string | undefined): Document | undefined {
-    const { table, address } = this.#options;
+    const { address } = this.#options;
+    const table = this.#table();
     const [root, group = "", version] = parts;
     const aggregated = parts.length === 1 ? aggregatedDiscoveryVersion(accept) : undefined;
     if (aggregated !== undefined)
@@ -69,7 +80,8 @@ export class Documents {
     if (kind === "v2" && rest.length === 0) return this.#openApiV2(accept);
     if (kind !== "v3") return undefined;
     if (!acceptsJson(accept)) throw notAcceptableError(`only the following media types are accepted: ${json}`);
-    const { table, version } = this.#options;
+    const { version } = this.#options;
+    const table = this.#table();
     const { openApiV3, openApiV3Index } = await import("../api/openapi/v3.ts");
     // The documents follow from kinds and version alone: their hash in the index need not wait for them to be made.
     const hashOf = (groupVersion: string) => hash(`${version} ${groupVersion} ${table.kinds.map(({ definition }) => definition).join()}`);
@@ -82,7 +94,8 @@ export class Documents {
 
   /** kubectl before 1.29 reads the second version, and only as protobuf. */
   async #openApiV2(accept: string): Promise<Document> {
-    const { table, version } = this.#options;
+    const { version } = this.#options;
+    const table = this.#table();
     const { openApiV2 } = await import("../api/openapi/v2.ts");
     if (accept.includes("proto-openapi.spec.v2@v1.0+protobuf")) {
       const { openApiV2Protobuf } = await import("../api/openapi/v2-protobuf.ts");

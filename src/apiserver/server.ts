@@ -34,9 +34,10 @@ import { Documents } from "./documents.ts";
 import { Handler } from "./handler.ts";
 import type { HealthChecks } from "./health.ts";
 import type { Listener, RequestLimits } from "./http/listener.ts";
-import { kindTable } from "./kind-table.ts";
 import { Registry } from "./registry/registry.ts";
 import { ResourceRouter } from "./resource-router.ts";
+import { startCleanup } from "./custom-resource-cleanup.ts";
+import { ServedKinds } from "./served-kinds.ts";
 import type { Store } from "./store.ts";
 import type { NodeAgentLookup } from "./subresources/pod-target.ts";
 import type { ProxyOptions } from "./subresources/proxy.ts";
@@ -120,7 +121,8 @@ class Server implements ApiServer {
   readonly #metrics: MetricsRegistry;
   readonly #store: Store;
   readonly #allocator: ServiceAllocator;
-  readonly #registries: ReadonlyMap<string, Registry>;
+  readonly #served: ServedKinds;
+  #cleanup: { close(): void } | undefined;
   readonly #handler: Handler;
   readonly #tokens: Tokens;
   readonly #authorizer: Authorizer;
@@ -149,8 +151,13 @@ class Server implements ApiServer {
       ...admissionPlugins({ store: this.#store, mountTokens: options.mountServiceAccountTokens ?? false, random: this.#random }),
       ...(this.#hasRoles ? [escalationCheck(rbac)] : []),
     ];
-    this.#registries = new Map(kinds.map((kind) => [registryKey(kind.resource), this.#registry(kind, admission)]));
-    const registryOf = (group: string, version: string, plural: string) => this.#registries.get(registryKey({ group, version, plural }));
+    this.#served = new ServedKinds({
+      builtIn: kinds,
+      others: reviewKinds,
+      store: this.#store,
+      registry: (kind, store) => this.#registry(kind, admission, store),
+    });
+    const registryOf = (group: string, version: string, plural: string) => this.#served.registryOf(group, version, plural);
     this.#tokens = this.#createTokens();
     const router = new ResourceRouter({
       registryOf,
@@ -164,7 +171,7 @@ class Server implements ApiServer {
     });
     const address = () => (this.#address === undefined ? "" : joinHostPort(this.address().host, this.address().port));
     const version = options.version ?? defaultVersion;
-    const documents = new Documents({ table: kindTable([...kinds, ...reviewKinds]), version: version.git, address });
+    const documents = new Documents({ table: () => this.#served.table(), version: version.git, address });
     this.#handler = new Handler({
       authorizer: this.#authorizer,
       router,
@@ -196,10 +203,10 @@ class Server implements ApiServer {
     });
   }
 
-  #registry(kind: KindSpec, admission: readonly AdmissionPlugin[]): Registry {
+  #registry(kind: KindSpec, admission: readonly AdmissionPlugin[], store = this.#store.resource(kind.resource)): Registry {
     return new Registry({
       kind,
-      store: this.#store.resource(kind.resource),
+      store,
       clock: this.#clock,
       random: this.#random,
       uid: this.#options.uid ?? randomUUID,
@@ -225,6 +232,8 @@ class Server implements ApiServer {
       createSystemObjects(this.#bootstrapRegistry, this.kubernetesClusterIP),
       ...(this.#hasRoles ? [createDefaultRoles(this.#bootstrapRegistry)] : []),
     ]);
+    const definitions = this.#served.registryOf("apiextensions.k8s.io", "v1", "customresourcedefinitions");
+    if (definitions !== undefined) this.#cleanup = startCleanup({ definitions, served: this.#served, clock: this.#clock, log: this.#log });
     this.#state = "ready";
   }
 
@@ -237,7 +246,7 @@ class Server implements ApiServer {
   }
 
   readonly #bootstrapRegistry = (resource: Resource): Registry => {
-    const kind = this.#registries.get(registryKey(resource))?.kind;
+    const kind = this.#served.registryOf(resource.group, resource.version, resource.plural)?.kind;
     if (kind === undefined) throw new FairleadError("FL_CONFIG", `the API server needs the kind ${resource.kind}`);
     return this.#registry(kind, []);
   };
@@ -327,6 +336,7 @@ class Server implements ApiServer {
 
   async stop(): Promise<void> {
     this.#state = "stopped";
+    this.#cleanup?.close();
     await (await this.#listener)?.close();
     await this.#store.close();
   }
@@ -342,8 +352,6 @@ class Server implements ApiServer {
 
 const nowhere: Address = { host: "", port: 0 };
 const unspecified: readonly string[] = ["0.0.0.0", "::"];
-
-const registryKey = ({ group, version, plural }: Pick<Resource, "group" | "version" | "plural">) => `${group}/${version}/${plural}`;
 
 function servicePools(allocator: ServiceAllocator) {
   return {

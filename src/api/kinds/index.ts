@@ -4,6 +4,7 @@ import { certificateSigningRequestKind } from "./certificate-signing-requests.ts
 import { configMapKind } from "./config-maps.ts";
 import { controllerRevisionKind } from "./controller-revisions.ts";
 import { cronJobKind } from "./cron-jobs.ts";
+import { customResourceDefinitionKind } from "./custom-resource-definitions.ts";
 import { daemonSetKind } from "./daemon-sets.ts";
 import { deploymentKind } from "./deployments.ts";
 import { endpointSliceKind } from "./endpoint-slices.ts";
@@ -67,4 +68,5 @@ export const kinds: readonly KindSpec[] = [
   roleKind,
   priorityClassKind,
   storageClassKind,
+  customResourceDefinitionKind,
 ];

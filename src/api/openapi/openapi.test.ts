@@ -9,7 +9,7 @@ type Tree = { readonly [key: string]: Tree } & { readonly [key: string]: unknown
 function refsIn(value: unknown, found = new Set<string>()): Set<string> {
   if (typeof value !== "object" || value === null) return found;
   for (const [key, child] of Object.entries(value)) {
-    if (key === "$ref") found.add(String(child));
+    if (key === "$ref" && typeof child === "string") found.add(String(child));
     else refsIn(child, found);
   }
   return found;

@@ -7,6 +7,8 @@ export type OpenApiObject = Readonly<Record<string, unknown>>;
 
 /** `ServiceSpec` → `io.k8s.api.core.v1.ServiceSpec`: the names that upstream gives them. */
 export function openApiName(name: string): string {
+  const custom = definition(name).openApi;
+  if (custom !== undefined) return custom.name;
   const plain = plainNames[name] ?? name;
   return `${definition(name).package}.${plain}`;
 }
@@ -64,7 +66,9 @@ export function schemasOf(kinds: readonly KindSpec[], extra: readonly string[], 
   for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
     if (reached.has(name)) continue;
     reached.add(name);
-    for (const field of Object.values(definition(name).fields)) queue.push(...refsOf(field));
+    // A custom resource brings its whole schema along; only its metadata is of a type that others share.
+    if (definition(name).openApi !== undefined) queue.push("ObjectMeta");
+    else for (const field of Object.values(definition(name).fields)) queue.push(...refsOf(field));
   }
   const out: Record<string, unknown> = { ...scalarDefinitions, ...dialect.unions };
   for (const name of [...reached].sort()) out[openApiName(name)] = structSchema(definition(name), kindsOf(kinds, name), dialect);
@@ -92,7 +96,8 @@ export function gvk({ resource }: Pick<KindSpec, "resource">): OpenApiObject {
 /** Whatever it scales, the subresource speaks of this kind. */
 export const scaleGvk: OpenApiObject = { group: "autoscaling", kind: "Scale", version: "v1" };
 
-function structSchema({ fields, required, mapType }: Definition, gvks: readonly OpenApiObject[], dialect: Dialect): OpenApiObject {
+function structSchema({ fields, required, mapType, openApi }: Definition, gvks: readonly OpenApiObject[], dialect: Dialect): OpenApiObject {
+  if (openApi !== undefined) return { ...customSchema(openApi.schema, dialect), "x-kubernetes-group-version-kind": gvks };
   return {
     type: "object",
     ...(required === undefined ? {} : { required }),
@@ -100,6 +105,31 @@ function structSchema({ fields, required, mapType }: Definition, gvks: readonly 
     ...(mapType === undefined ? {} : { "x-kubernetes-map-type": mapType }),
     ...(gvks.length === 0 ? {} : { "x-kubernetes-group-version-kind": gvks }),
   };
+}
+
+/** What each dialect can say of a custom resource's schema: the second version knows neither alternatives nor null. */
+function customSchema(schema: object, dialect: Dialect): OpenApiObject {
+  const { properties = {}, ...rest } = customPart(schema, dialect) as { readonly properties?: OpenApiObject };
+  return { ...rest, properties: { ...properties, metadata: reference(openApiName("ObjectMeta"), dialect) } };
+}
+
+const onlyInV3: ReadonlySet<string> = new Set(["allOf", "anyOf", "oneOf", "not", "nullable", "default"]);
+
+function customPart(value: unknown, dialect: Dialect): unknown {
+  if (Array.isArray(value)) return value.map((one) => customPart(one, dialect));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key]) => key !== "x-kubernetes-validations" && (dialect === v3Dialect || !onlyInV3.has(key)))
+      .map(([key, child]) => [key, customChild(key, child, dialect)]),
+  );
+}
+
+/** Values stay as they are, and what a property is called is not what a schema says. */
+function customChild(key: string, child: unknown, dialect: Dialect): unknown {
+  if (key === "default" || key === "enum") return child;
+  if (key !== "properties") return customPart(child, dialect);
+  return Object.fromEntries(Object.entries(child as object).map(([name, schema]) => [name, customPart(schema, dialect)]));
 }
 
 function listSchema(kind: KindSpec, dialect: Dialect): OpenApiObject {

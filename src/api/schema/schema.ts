@@ -36,6 +36,10 @@ export interface FieldSchema {
   readonly patchStrategy?: readonly ("merge" | "replace" | "retainKeys")[];
   /** Strategic merge patch: the field that tells items of a merged list apart. */
   readonly mergeKey?: string;
+  /** Custom resources: what has another type is kept as it is, for validation to refuse. */
+  readonly lenient?: true;
+  /** Custom resources: null is a value. */
+  readonly nullable?: true;
 }
 
 export interface Definition {
@@ -44,13 +48,32 @@ export interface Definition {
   readonly fields: Readonly<Record<string, FieldSchema>>;
   readonly required?: readonly string[];
   readonly mapType?: "atomic";
+  /** Custom resources: fields that are not listed are kept. */
+  readonly preserveUnknown?: true;
+  /** Custom resources: the name and schema by which OpenAPI describes the kind. */
+  readonly openApi?: { readonly name: string; readonly schema: object };
 }
 
 export const definitions: Readonly<Record<string, Definition>> = definitionsJson as unknown as Readonly<Record<string, Definition>>;
 
+/** Definitions of custom resources. Their names are never used twice, so that servers in one process cannot mix them up. */
+const added = new Map<string, Definition>();
+let lastAdded = 0;
+
+/** A name that begins every definition of one set. */
+export const definitionPrefix = (): string => `custom-${++lastAdded}`;
+
+/** Gives the way to take them away again. */
+export function addDefinitions(all: ReadonlyMap<string, Definition>): () => void {
+  for (const [name, one] of all) added.set(name, one);
+  return () => {
+    for (const name of all.keys()) added.delete(name);
+  };
+}
+
 /** The definition of a type by its short name (`ServiceSpec`); throws when there is none: a fault of ours. */
 export function definition(name: string): Definition {
-  const found = definitions[name];
+  const found = definitions[name] ?? added.get(name);
   if (found === undefined) throw new Error(`no definition of ${name}`);
   return found;
 }

@@ -42,7 +42,7 @@ export function validateMetadata(kind: KindSpec, object: KubeObject): FieldError
     ...validateLabels(metadata.labels, "metadata.labels"),
     ...validateAnnotations(metadata.annotations, "metadata.annotations"),
     ...validateOwnerReferences(metadata.ownerReferences ?? [], "metadata.ownerReferences"),
-    ...validateFinalizers(metadata.finalizers ?? [], "metadata.finalizers"),
+    ...validateFinalizers(metadata.finalizers ?? [], "metadata.finalizers", kind),
   ];
 }
 
@@ -92,8 +92,14 @@ function validateOwnerReference(reference: OwnerReference, path: string): FieldE
   return errors;
 }
 
-function validateFinalizers(finalizers: readonly string[], path: string): FieldError[] {
-  const errors = finalizers.flatMap((finalizer, index) => validateFinalizer(finalizer, path, `${path}[${index}]`));
+/** The stricter rule is for the kinds of Kubernetes itself; custom resources and their definitions have finalizers without a slash. */
+function validateFinalizers(finalizers: readonly string[], path: string, { custom, resource }: KindSpec): FieldError[] {
+  const loose = custom === true || resource.group === "apiextensions.k8s.io";
+  const errors = finalizers.flatMap((finalizer, index) =>
+    loose
+      ? qualifiedName(finalizer).map((fault) => invalid(path, finalizer, fault))
+      : validateFinalizer(finalizer, path, `${path}[${index}]`),
+  );
   if (finalizers.includes("orphan") && finalizers.includes("foregroundDeletion")) {
     errors.push(invalid(path, finalizers, "finalizer orphan and foregroundDeletion cannot be both set"));
   }

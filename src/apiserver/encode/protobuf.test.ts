@@ -33,7 +33,9 @@ function namesOf(type: string): string[] {
 }
 
 test("every field of every kind has its number", () => {
-  const missing = [...reachable()].flatMap((type) => {
+  // Definitions of custom resources are refused as protobuf, by name: their clients write JSON.
+  const types = [...reachable()].filter((type) => definitions[type]?.package.startsWith("io.k8s.apiextensions") !== true);
+  const missing = types.flatMap((type) => {
     const known = new Set([...namesOf(type), "apiVersion", "kind"]);
     return Object.keys(definitions[type]?.fields ?? {})
       .filter((field) => !known.has(field))

@@ -1,6 +1,8 @@
 /** `scale` of whatever has replicas: how many replicas, as an `autoscaling/v1` Scale of its own. */
+import { parseJsonPath, valuesAt } from "../../api/crd/json-path.ts";
 import { decodeType } from "../../api/decode.ts";
 import { invalid } from "../../api/field-error.ts";
+import type { KindSpec } from "../../api/kind.ts";
 import { draft, type Draft, type KubeObject } from "../../api/object.ts";
 import { applyPatch } from "../../api/patch/index.ts";
 import type { ApiResponse } from "../../api/request.ts";
@@ -23,7 +25,7 @@ export async function scale(call: VerbCall): Promise<ApiResponse> {
   const { encoding } = representation(request.headers["accept"]);
   switch (info.verb) {
     case "get":
-      return respond(200, scaleOf(registry.get(info.namespace, nameOf(call)).object()), encoding);
+      return respond(200, scaleOf(registry.get(info.namespace, nameOf(call)).object(), registry.kind), encoding);
     case "update":
       return respond(200, await written(call, "UpdateOptions", await putChange(call)), encoding);
     case "patch":
@@ -38,9 +40,9 @@ type Wanted = (current: Scale) => Scale;
 async function written(call: VerbCall, optionsKind: string, wanted: Wanted): Promise<Scale> {
   const { registry, info } = call;
   const options = writeQuery(call.request.query, userAgentOf(call), optionsKind);
-  const change = (current: KubeObject): Change => ({ object: scaled(current, wanted(scaleOf(current)), call) });
+  const change = (current: KubeObject): Change => ({ object: scaled(current, wanted(scaleOf(current, registry.kind)), call) });
   const context = writeContext(call, options, new Warnings());
-  return scaleOf((await registry.update(info.namespace, nameOf(call), "main", change, context)).object());
+  return scaleOf((await registry.update(info.namespace, nameOf(call), "main", change, context)).object(), registry.kind);
 }
 
 async function putChange(call: VerbCall): Promise<Wanted> {
@@ -75,23 +77,43 @@ function scaled(current: KubeObject, wanted: Scale, { registry, info }: VerbCall
   if (resourceVersion === undefined) delete next.metadata.resourceVersion;
   else next.metadata.resourceVersion = resourceVersion;
   if (uid !== undefined && registry.kind.resource.namespaced) next.metadata.uid = uid;
-  next.spec = { ...next.spec, replicas } as NonNullable<typeof next.spec>;
+  setReplicas(next as unknown as Record<string, unknown>, registry.kind.scale?.replicas ?? ".spec.replicas", replicas);
   return next as Draft<KubeObject>;
 }
 
-function scaleOf(object: KubeObject): Scale {
-  const { metadata, spec, status } = object as Scalable;
-  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
+/** Paths of `scale` are plain names with dots between them. */
+function setReplicas(object: Record<string, unknown>, path: string, replicas: number): void {
+  const names = path.replace(/^\./, "").split(".");
+  const last = names.pop() ?? "";
+  let at = object;
+  for (const name of names) at = (at[name] ??= {}) as Record<string, unknown>;
+  at[last] = replicas;
+}
+
+function numberAt(object: KubeObject, path: string): number {
+  const [value] = valuesAt(object, parseJsonPath(path) ?? []);
+  return typeof value === "number" ? value : 0;
+}
+
+function selectorText(object: KubeObject, { scale }: KindSpec): string {
+  if (scale !== undefined) {
+    const [value] = scale.selector === undefined ? [] : valuesAt(object, parseJsonPath(scale.selector) ?? []);
+    return typeof value === "string" ? value : "";
+  }
+  const { spec } = object as Scalable;
   // The oldest of them still selects by a plain map.
   const asMap = object.kind === "ReplicationController";
-  const selector = formatSelector(
-    asMap ? selectorOfMap(spec?.selector as Labels | undefined) : selectorOf(spec?.selector as LabelSelector),
-  );
+  return formatSelector(asMap ? selectorOfMap(spec?.selector as Labels | undefined) : selectorOf(spec?.selector as LabelSelector));
+}
+
+function scaleOf(object: KubeObject, kind: KindSpec): Scale {
+  const { metadata } = object;
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
   return {
     kind: "Scale",
     apiVersion: "autoscaling/v1",
     metadata: JSON.parse(JSON.stringify({ name, namespace, uid, resourceVersion, creationTimestamp })) as NonNullable<Scale["metadata"]>,
-    spec: { replicas: spec?.replicas ?? 0 },
-    status: { replicas: status?.replicas ?? 0, selector },
+    spec: { replicas: numberAt(object, kind.scale?.replicas ?? ".spec.replicas") },
+    status: { replicas: numberAt(object, kind.scale?.statusReplicas ?? ".status.replicas"), selector: selectorText(object, kind) },
   };
 }

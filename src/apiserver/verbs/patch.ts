@@ -21,13 +21,15 @@ export type Patch =
   | { readonly kind: "patch"; readonly type: ObjectPatchType; readonly patch: unknown };
 
 /** The patch in a request's body. Throws 415 and 400. */
-export async function readPatch(request: ApiRequest, expected: string): Promise<Patch> {
+export async function readPatch(request: ApiRequest, expected: string, custom = false): Promise<Patch> {
   const type = mediaType(request);
   if (type === applyType)
     return { kind: "apply", applied: request.body instanceof Uint8Array ? await readYaml(request.body, expected) : request.body };
-  const known = objectPatches.find((one) => one === type);
+  // Without Go types upstream has no merge keys for custom resources, and clients know: kubectl falls back to a merge patch.
+  const types = custom ? objectPatches.filter((one) => one !== "application/strategic-merge-patch+json") : objectPatches;
+  const known = types.find((one) => one === type);
   if (known !== undefined) return { kind: "patch", type: known, patch: readJson(request, expected) };
-  const accepted = [...objectPatches, applyType].join(", ");
+  const accepted = [...types, applyType].join(", ");
   throw unsupportedMediaTypeError(`the body of the request was in an unknown format - accepted media types include: ${accepted}`);
 }
 
@@ -35,7 +37,7 @@ export async function readPatch(request: ApiRequest, expected: string): Promise<
 export async function patch(call: VerbCall, scope: UpdateScope = "main"): Promise<ApiResponse> {
   const { request, registry } = call;
   const view = viewOf(call);
-  const body = await readPatch(request, registry.kind.resource.kind);
+  const body = await readPatch(request, registry.kind.resource.kind, registry.kind.custom === true);
   const options = writeQuery(request.query, userAgentOf(call), "PatchOptions", body.kind === "apply");
   const warnings = new Warnings();
   const context = writeContext(call, options, warnings);

@@ -15,6 +15,7 @@ export type Shape =
   /** A list of scalars in which each is there once. */
   | { readonly kind: "set" };
 
+const anything: FieldSchema = { type: "any" };
 const atomic: Shape = { kind: "leaf" };
 
 export function shapeOf(schema: FieldSchema | undefined, value: unknown): Shape {
@@ -26,9 +27,9 @@ export function shapeOf(schema: FieldSchema | undefined, value: unknown): Shape 
   if (!isObject(value) || schema.mapType === "atomic") return atomic;
   if (schema.type === "map") return { kind: "map", child: () => schema.values };
   if (schema.type !== "object" || schema.ref === undefined) return atomic;
-  const { fields, mapType } = definition(schema.ref);
+  const { fields, mapType, preserveUnknown } = definition(schema.ref);
   if (mapType === "atomic") return atomic;
-  return { kind: "map", child: (key) => (Object.hasOwn(fields, key) ? fields[key] : undefined) };
+  return { kind: "map", child: (key) => (Object.hasOwn(fields, key) ? fields[key] : preserveUnknown === true ? anything : undefined) };
 }
 
 /** Keys that upstream's types fill in when they are left out (`+default="TCP"` on ports' protocols). */
