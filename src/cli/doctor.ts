@@ -30,13 +30,13 @@ export interface DoctorCheck extends Check {
 
 type Weight = readonly [DoctorCheck["weight"], string];
 
-const toLoopback = "clusters run in loopback mode: pods share the host's network and are told apart by addresses in 127.0.0.0/8";
+const toLoopback = "clusters run in loopback mode, where pods share the host's network";
 
 /** What each is for. */
 const weights: Readonly<Record<CapabilityId, Weight>> = {
   tools: ["namespaces", toLoopback],
   ffi: ["namespaces", toLoopback],
-  "user-namespaces": ["namespaces", `an ordinary user's ${toLoopback}; pods with runAsUser: 0 are refused`],
+  "user-namespaces": ["namespaces", `an ordinary user's ${toLoopback}`],
   namespaces: ["namespaces", toLoopback],
   links: ["namespaces", toLoopback],
   ipv6: ["feature", "Services and pods have IPv4 addresses only"],
