@@ -68,6 +68,53 @@ function scenario(tool: Kubectl): void {
     await ok("wait --for=delete pod/db-0 --timeout=60s");
   });
 
+  test("a Deployment: pause, resume, undo to a revision, recreate, deadline", async () => {
+    const deployment = (spec: object = {}, text = "1") => workload("Deployment", "web", { replicas: 2, ...spec }, [waits(text)]);
+    const settle = () => ok("rollout status deployment/web --timeout=90s");
+    const running = async () => (await ok("logs -l app=web --tail=1")).trim();
+    await ok("apply -f -", deployment());
+    await settle();
+    await ok("rollout pause deployment/web");
+    await ok("apply -f -", deployment({ paused: true }, "2"));
+    expect(await ok("get rs -l app=web -o name")).toMatch(/^replicaset\.apps\/web-\S+\n$/);
+    await ok("rollout resume deployment/web");
+    await settle();
+    await expect.poll(running, { timeout: 60_000 }).toBe("2\n2");
+    await ok("apply -f -", deployment({}, "3"));
+    await settle();
+    expect(await ok("rollout history deployment/web")).toMatch(/1 +<none>\n2 +<none>\n3 +<none>/);
+    await ok("rollout undo deployment/web --to-revision=1");
+    await settle();
+    await expect.poll(running, { timeout: 60_000 }).toBe("1\n1");
+    expect(await ok("rollout history deployment/web")).toMatch(/2 +<none>\n3 +<none>\n4 +<none>/);
+    await ok("apply -f -", deployment({ strategy: { type: "Recreate", rollingUpdate: null } }, "4"));
+    await settle();
+    await expect.poll(running, { timeout: 60_000 }).toBe("4\n4");
+    expect(await ok("describe deployment web")).toMatch(/StrategyType: +Recreate/);
+    const stuck = { progressDeadlineSeconds: 1, strategy: { type: "RollingUpdate" } };
+    await ok("apply -f -", workload("Deployment", "web", { replicas: 2, ...stuck }, [waits()], { nodeSelector: { disk: "ssd" } }));
+    const { code, stderr } = await run("rollout status deployment/web --timeout=90s");
+    expect([code, stderr]).toEqual([1, expect.stringContaining("exceeded its progress deadline")]);
+    await ok("delete deployment web");
+  });
+
+  test("a claim keeps what its pod wrote", async () => {
+    const claim = { metadata: { name: "data" }, spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Mi" } } } };
+    const script =
+      "const fs=require('fs'); let n=0; try { n=Number(fs.readFileSync('data/n')) } catch {} fs.writeFileSync('data/n', String(n+1)); console.log('start', n+1); setInterval(() => {}, 1e6)";
+    const writes = { ...container(script), workingDir: "/", volumeMounts: [{ name: "data", mountPath: "/data" }] };
+    await ok("apply -f -", workload("StatefulSet", "disk", { serviceName: "disk", volumeClaimTemplates: [claim] }, [writes]));
+    await ok("rollout status statefulset/disk --timeout=90s");
+    expect(await ok("get pvc")).toMatch(/data-disk-0 +Bound +pvc-\S+ +1Mi +RWO +standard /);
+    await expect.poll(() => ok("logs disk-0"), { timeout: 60_000 }).toBe("start 1\n");
+    await ok("delete pod disk-0");
+    await ok("rollout status statefulset/disk --timeout=90s");
+    await expect.poll(async () => (await run("logs disk-0")).stdout, { timeout: 60_000 }).toBe("start 2\n");
+    await ok("delete statefulset disk");
+    await ok("delete pvc data-disk-0");
+    await expect.poll(() => ok("get pv -o name"), { timeout: 60_000 }).toBe("");
+  });
+
   test("a DaemonSet: one pod on each node, rollout, cordon", async () => {
     const set = (text: string) => workload("DaemonSet", "agent", {}, [waits(text)]);
     await ok("apply -f -", set("'one'"));
