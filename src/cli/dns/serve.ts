@@ -74,9 +74,11 @@ export function untilEnd(server: DnsServer, corefile: FoundCorefile, log: Logger
       if (ending) process.exit(1);
       ending = true;
       log.info(`${signal}: Shutting down`);
-      clearInterval(alive);
       process.off("SIGUSR1", reload);
-      server.stop().then(resolve, reject);
+      server
+        .stop()
+        .then(resolve, reject)
+        .finally(() => clearInterval(alive));
     };
     const reload = () => {
       if (corefile.isFile) void server.reload(findCorefile(corefile.file).text);
