@@ -195,6 +195,19 @@ export const kubeletCases: readonly KubeletCase[] = [
       }),
   },
   {
+    name: "the name that a pod calls itself: its own, cut, with its domain, or none that would fit",
+    run: (rig) =>
+      onNode(rig, async (node) => {
+        node.make("web", shell(waits), { hostname: "web-0", subdomain: "web", setHostnameAsFQDN: true });
+        await node.ready("web");
+        assert.equal(await node.exec("web", "hostname; echo $HOSTNAME"), "web-0.web.default.svc.cluster.local\n".repeat(2));
+        node.make("other", shell(waits), { hostname: "x".repeat(50), subdomain: "web", setHostnameAsFQDN: true });
+        await until(() =>
+          node.cluster.events.some(({ reason, message }) => reason === "FailedCreatePodSandBox" && message.includes("too long (64")),
+        );
+      }),
+  },
+  {
     name: "a finished pod keeps its status and log, but not its network",
     run: (rig) =>
       onNode(rig, async (node) => {

@@ -9,6 +9,9 @@ import { podFqdn, podHostname } from "../../../pod-names.ts";
 import { hostsFile } from "./hosts-file.ts";
 import { formatResolvConf, parseResolvConf, podResolver, type ClusterDns } from "./resolv-conf.ts";
 
+/** Of Linux: `__NEW_UTS_LEN` (sethostname(2)). */
+const maxHostname = 64;
+
 export interface PodFiles {
   /** In the pod's own UTS namespace. */
   readonly hostname: string;
@@ -29,6 +32,10 @@ export interface PodFilesInput {
 export function writePodFiles({ directory, object, ips, dns, nodeName }: PodFilesInput): PodFiles {
   const onHost = object.spec?.hostNetwork === true;
   const hostname = onHost && (object.spec?.hostnameOverride ?? "") === "" ? nodeName : podHostname(object, dns.clusterDomain);
+  if (hostname.length > maxHostname)
+    throw new Error(
+      `failed to construct FQDN from pod hostname and cluster domain, FQDN ${hostname} is too long (${maxHostname} characters is the max, ${hostname.length} characters requested)`,
+    );
   const resolver = podResolver(object, parseResolvConf(textOf(dns.hostResolvConf)), dns);
   const hosts = hostsFile({
     ...(onHost ? { nodeFile: textOf("/etc/hosts") } : {}),
