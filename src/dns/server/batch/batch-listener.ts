@@ -152,6 +152,8 @@ class BatchSocket implements AnswerKeeper {
   }
 
   async close(): Promise<void> {
+    // Who waits for its end wants to see it, even when nothing else keeps the process alive.
+    this.#worker.ref();
     this.forget();
     this.#post({ kind: "end" });
     await this.#ended;
