@@ -2,6 +2,7 @@
 import type { Container, Pod } from "../api/types.ts";
 import { errorMessage } from "../lib/errors.ts";
 import { nextBackOff } from "./back-off.ts";
+import { ContainerEvents, probeTitle } from "./container-events.ts";
 import { ContainerInstance, type InstanceEvents } from "./container-instance.ts";
 import { newRecord, wasStarted, type ContainerRecord, type ContainerRecords, type DeclaredContainer } from "./container-record.ts";
 import { bindConflict, takenPorts } from "./port-conflict.ts";
@@ -24,7 +25,7 @@ export class ContainerSet {
   readonly #writing = new Set<Promise<void>>();
   /** container → the pause before its image is looked for again. */
   readonly #pullPauses = new Map<string, number>();
-  readonly #told = new Set<string>();
+  readonly #events: ContainerEvents;
   #pod: Pod;
 
   constructor(context: WorkerContext, pod: Pod, records: ContainerRecords, changed: () => void) {
@@ -32,6 +33,7 @@ export class ContainerSet {
     this.#pod = pod;
     this.#records = new Map(records);
     this.#changed = changed;
+    this.#events = new ContainerEvents(context.recorder, context.runtime);
   }
 
   /** The pod as Events name it. */
@@ -53,11 +55,11 @@ export class ContainerSet {
 
   async start(declared: DeclaredContainer, input: StartInput): Promise<void> {
     const { container } = declared;
-    this.#tellIgnored(input.pod);
+    this.#events.ignoredFields(input.pod);
     const prepared = await prepareContainer({ ...input, context: this.#context, container });
     if (prepared.kind === "no-image") return this.#noImage(declared, input.pod, prepared.message);
     if (prepared.kind === "config-error") return this.#configError(declared, input.pod, prepared.message);
-    this.#tellPrepared(input, container, prepared);
+    this.#events.prepared(input.pod, input.identity, container, prepared);
     await this.#run(declared, input, prepared);
   }
 
@@ -68,7 +70,7 @@ export class ContainerSet {
     if (instance === undefined || record?.running === undefined) return;
     if (!record.running.stopping) {
       this.#records.set(name, { ...record, running: { ...record.running, stopping: true } });
-      this.#context.recorder.event(this.#pod, "Normal", "Killing", message);
+      this.#events.killing(this.#pod, message);
     }
     instance.stop(deadline, delayMs);
   }
@@ -98,10 +100,7 @@ export class ContainerSet {
   backOff({ container, role }: DeclaredContainer, pod: Pod, delayMs: number): void {
     const record = this.#record(container.name, role);
     const what = `container=${container.name} pod=${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})`;
-    if (record.waiting?.reason !== "CrashLoopBackOff") {
-      const text = `Back-off restarting failed container ${container.name} in pod ${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})`;
-      this.#context.recorder.event(pod, "Warning", "BackOff", text);
-    }
+    if (record.waiting?.reason !== "CrashLoopBackOff") this.#events.backOff(pod, container);
     this.#records.set(container.name, {
       ...record,
       waiting: { reason: "CrashLoopBackOff", message: `back-off ${goDuration(delayMs)} restarting failed ${what}` },
@@ -113,8 +112,7 @@ export class ContainerSet {
     const record = this.#record(container.name, role);
     if (record.waiting?.reason !== "ErrImagePull") return;
     const message = `Back-off pulling image ${JSON.stringify(container.image)}: ErrImagePull: ${record.waiting.message}`;
-    this.#context.recorder.event(pod, "Normal", "BackOff", `Back-off pulling image ${JSON.stringify(container.image)}`);
-    this.#context.recorder.event(pod, "Warning", "Failed", "Error: ImagePullBackOff");
+    this.#events.imageBackOff(pod, container);
     this.#records.set(container.name, { ...record, waiting: { reason: "ImagePullBackOff", message } });
   }
 
@@ -128,7 +126,7 @@ export class ContainerSet {
   }
 
   async #run({ container, role }: DeclaredContainer, { pod, identity }: StartInput, { parts, imageID }: ReadyContainer): Promise<void> {
-    const { runtime, clock, logs, recorder, metrics } = this.#context;
+    const { runtime, clock, logs, metrics } = this.#context;
     const before = this.#record(container.name, role);
     const restarts = wasStarted(before) ? before.restarts + 1 : before.restarts;
     const writer = logs.open(identity, container.name, restarts);
@@ -145,8 +143,7 @@ export class ContainerSet {
       this.#instances.set(container.name, instance);
       void running.exited.then((exit) => this.#exited(container, instance, pod, identity, exit));
       metrics.startedContainers.inc();
-      recorder.event(pod, "Normal", "Created", `Created container: ${container.name}`);
-      recorder.event(pod, "Normal", "Started", `Started container ${container.name}`);
+      this.#events.started(pod, container);
       void instance.begin();
     } catch (error) {
       await writer.end();
@@ -155,11 +152,11 @@ export class ContainerSet {
   }
 
   #startFailed(container: Container, pod: Pod, record: ContainerRecord, error: unknown): void {
-    const { clock, recorder, metrics } = this.#context;
+    const { clock, metrics } = this.#context;
     const message = errorMessage(error);
     const { exitCode, reason } = error instanceof ContainerStartError ? error : { exitCode: 128, reason: "StartError" };
     metrics.startErrors.labels(reason).inc();
-    recorder.event(pod, "Warning", "Failed", `Error: ${message}`);
+    this.#events.failed(pod, message);
     this.#records.set(container.name, {
       ...record,
       ...(record.exit === undefined ? {} : { earlierExit: record.exit }),
@@ -192,12 +189,11 @@ export class ContainerSet {
     if (exitCode === 0 || this.#context.runtime.listeners === undefined) return;
     for (const port of takenPorts(instance.writer.errorTail, container)) {
       const conflict = bindConflict(identity, identity.ip, port, await this.#context.runtime.listeners(port));
-      if (conflict !== undefined) this.#context.recorder.event(pod, "Warning", "PortConflict", conflict);
+      if (conflict !== undefined) this.#events.portConflict(pod, conflict, "each");
     }
   }
 
   #eventsOf(container: Container, pod: Pod): InstanceEvents {
-    const { recorder } = this.#context;
     const change = (values: Partial<ContainerRecord>) => {
       const record = this.#records.get(container.name);
       if (record?.running === undefined) return;
@@ -209,25 +205,23 @@ export class ContainerSet {
       onReady: (ready) => change({ ready }),
       onUnhealthy: (unhealthy) => change({ unhealthy }),
       onProbe: (kind, outcome) => this.#probed(container, pod, kind, outcome),
-      onHookFailed: (reason, message) => recorder.event(pod, "Warning", reason, message),
-      onPortConflict: (message) => this.#tellOnce(pod, `conflict ${message}`, "Warning", "PortConflict", message),
+      onHookFailed: (reason, message) => this.#events.hookFailed(pod, reason, message),
+      onPortConflict: (message) => this.#events.portConflict(pod, message, "once"),
     };
   }
 
   #probed(container: Container, pod: Pod, kind: ProbeKind, outcome: ProbeOutcome): void {
-    const { recorder, metrics } = this.#context;
     const { name = "", namespace = "" } = pod.metadata;
-    const title = `${kind[0]?.toUpperCase()}${kind.slice(1)}`;
-    metrics.probes.labels(title, outcome.ok ? "successful" : "failed", container.name, name, namespace).inc();
-    if (!outcome.ok) recorder.event(pod, "Warning", "Unhealthy", `${title} probe failed: ${outcome.message}`);
+    const result = outcome.ok ? "successful" : "failed";
+    this.#context.metrics.probes.labels(probeTitle(kind), result, container.name, name, namespace).inc();
+    if (!outcome.ok) this.#events.unhealthy(pod, kind, outcome.message);
   }
 
   #noImage({ container, role }: DeclaredContainer, pod: Pod, message: string): void {
-    const { clock, recorder, backOff } = this.#context;
+    const { clock, backOff } = this.#context;
     const pauseMs = Math.min(this.#pullPauses.get(container.name) ?? backOff.initialMs, backOff.maxMs);
     this.#pullPauses.set(container.name, pauseMs * 2);
-    recorder.event(pod, "Warning", "Failed", `Failed to pull image ${JSON.stringify(container.image)}: ${message}`);
-    recorder.event(pod, "Warning", "Failed", "Error: ErrImagePull");
+    this.#events.noImage(pod, container, message);
     this.#records.set(container.name, {
       ...this.#record(container.name, role),
       waiting: { reason: "ErrImagePull", message },
@@ -236,36 +230,10 @@ export class ContainerSet {
   }
 
   #configError({ container, role }: DeclaredContainer, pod: Pod, message: string): void {
-    const { clock, recorder } = this.#context;
-    recorder.event(pod, "Warning", "Failed", `Error: ${message}`);
+    const { clock } = this.#context;
+    this.#events.failed(pod, message);
     const waiting = { reason: "CreateContainerConfigError", message };
     this.#records.set(container.name, { ...this.#record(container.name, role), waiting, retryAt: clock.now() + configRetryMs });
-  }
-
-  #tellIgnored(pod: Pod): void {
-    const ignored = this.#context.runtime.ignoredFields(pod);
-    if (ignored.length === 0) return;
-    const text = ignored.map(({ field, why }) => `${field} (${why})`).join("; ");
-    this.#tellOnce(pod, "ignored", "Warning", "FieldsIgnored", `without effect on this node: ${text}`);
-  }
-
-  #tellPrepared({ pod, identity }: StartInput, container: Container, prepared: ReadyContainer): void {
-    const { runtime, recorder } = this.#context;
-    if (prepared.imageNote !== undefined) this.#tellOnce(pod, `image ${container.name}`, "Warning", "ImageNotUsed", prepared.imageNote);
-    const note = runtime.mountNote?.(identity, container);
-    if (note !== undefined) this.#tellOnce(pod, `mounts ${container.name}`, "Normal", "VolumesRelocated", note);
-    if (prepared.skipped.length > 0) {
-      const text = `Keys [${prepared.skipped.join(", ")}] of envFrom were skipped since they are considered invalid environment variable names.`;
-      this.#tellOnce(pod, `skipped ${container.name}`, "Warning", "InvalidEnvironmentVariableNames", text);
-    }
-    if (prepared.imageNote === undefined)
-      recorder.event(pod, "Normal", "Pulled", `Container image ${JSON.stringify(container.image)} already present on machine`);
-  }
-
-  #tellOnce(pod: Pod, key: string, type: "Normal" | "Warning", reason: string, message: string): void {
-    if (this.#told.has(key)) return;
-    this.#told.add(key);
-    this.#context.recorder.event(pod, type, reason, message);
   }
 
   #record(name: string, role: ContainerRecord["role"]): ContainerRecord {
