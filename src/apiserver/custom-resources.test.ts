@@ -110,13 +110,15 @@ describe("a definition", () => {
     expect([status, body.message]).toEqual([422, expect.stringContaining(message)]);
   });
 
-  test("with rules that this server does not evaluate says so", async () => {
-    const ruled = { ...schema, "x-kubernetes-validations": [{ rule: "true" }] };
-    const { headers } = await api.post(
-      definitions,
-      definition({ versions: [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema: ruled } }] }),
-    );
-    expect(String(headers["warning"])).toContain("1 x-kubernetes-validations are stored, but this server does not evaluate CEL rules");
+  test("with rules that cannot be read says which", async () => {
+    const ruled = {
+      ...schema,
+      "x-kubernetes-validations": [{ rule: "self.spec.size > 1" }, { rule: "self ?? 1" }, { rule: "unknown(self)" }],
+    };
+    const version = { name: "v1", served: true, storage: true, schema: { openAPIV3Schema: ruled } };
+    const { headers } = await api.post(definitions, definition({ versions: [version] }));
+    expect(String(headers["warning"])).toContain('this server does not evaluate the rule \\"self ?? 1\\"');
+    expect(String(headers["warning"])).not.toContain("size > 1");
   });
 
   test("that goes takes its objects along", async () => {
@@ -212,4 +214,100 @@ test("versions are one object: read, watched and written in each", async () => {
   expect([list.body.apiVersion, list.body.items[0].apiVersion]).toEqual(["example.com/v1beta1", "example.com/v1beta1"]);
   const [event] = await events(await api.raw("GET", `${before}?watch=true`), 1);
   expect(event?.object.apiVersion).toBe("example.com/v1beta1");
+});
+
+describe("rules in CEL", () => {
+  const rules = (...texts: (string | object)[]) => ({
+    "x-kubernetes-validations": texts.map((one) => (typeof one === "string" ? { rule: one } : one)),
+  });
+  const ruled = {
+    type: "object",
+    properties: {
+      spec: {
+        type: "object",
+        ...rules(
+          { rule: "self.min <= self.max", message: "min must not be above max" },
+          {
+            rule: "!has(self.note) || self.note.size() < 5",
+            messageExpression: "'note is ' + string(self.note.size()) + ' long'",
+            fieldPath: ".note",
+          },
+          { rule: "self.kind == oldSelf.kind", message: "kind is immutable", reason: "FieldValueForbidden" },
+        ),
+        properties: {
+          min: { type: "integer" },
+          max: { type: "integer" },
+          kind: { type: "string", default: "a" },
+          note: { type: "string" },
+          "dashed-name": { type: "string", ...rules("self.startsWith('x')") },
+          addresses: { type: "array", items: { type: "string", ...rules("isIP(self)") } },
+          parts: {
+            type: "array",
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": ["id"],
+            ...rules("self.all(a, self.exists_one(b, a.id == b.id))"),
+            items: {
+              type: "object",
+              ...rules("self.size >= oldSelf.size"),
+              properties: { id: { type: "string" }, size: { type: "integer" } },
+            },
+          },
+        },
+      },
+    },
+    ...rules("!has(self.spec) || self.metadata.name.startsWith('g')", "!has(self.spec.dashed__dash__name) || self.spec.kind == 'a'"),
+  };
+  const version = { name: "v1", served: true, storage: true, schema: { openAPIV3Schema: ruled } };
+  const spec = { min: 1, max: 2 };
+
+  beforeEach(async () => {
+    const { status, headers } = await api.post(definitions, definition({ versions: [version] }));
+    expect([status, headers["warning"]]).toEqual([201, undefined]);
+  });
+
+  test.each([
+    ["g", spec, 201, ""],
+    ["g", { min: 3, max: 2 }, 422, 'spec: Invalid value: "object": min must not be above max'],
+    ["g", { ...spec, note: "longer" }, 422, 'spec.note: Invalid value: "object": note is 6 long'],
+    ["x", spec, 422, "failed rule: !has(self.spec) || self.metadata.name.startsWith('g')"],
+    ["g", { ...spec, "dashed-name": "y" }, 422, "spec.dashed-name: Invalid value: \"y\": failed rule: self.startsWith('x')"],
+    ["g", { ...spec, addresses: ["10.0.0.1", "none"] }, 422, 'spec.addresses[1]: Invalid value: "none": failed rule: isIP(self)'],
+    ["g", { min: 1 }, 422, "rule evaluation error: No such key: max"],
+  ])("%s with %j: %s %s", async (name, given, code, message) => {
+    const { status, body } = await api.post(gadgets, gadget(name, given));
+    expect([status, body.message ?? ""]).toEqual([code, expect.stringContaining(message)]);
+  });
+
+  test("of a change look at what was there before, item by item", async () => {
+    await api.post(
+      gadgets,
+      gadget("g", {
+        ...spec,
+        parts: [
+          { id: "a", size: 1 },
+          { id: "b", size: 5 },
+        ],
+      }),
+    );
+    const put = async (given: object) => (await api.put(`${gadgets}/g`, gadget("g", given))).body.message ?? "";
+    expect(await put({ ...spec, kind: "b" })).toContain("spec: Forbidden: kind is immutable");
+    expect(
+      await put({
+        ...spec,
+        parts: [
+          { id: "b", size: 4 },
+          { id: "a", size: 2 },
+        ],
+      }),
+    ).toContain("spec.parts[0]: Invalid value");
+    expect(
+      await put({
+        ...spec,
+        parts: [
+          { id: "b", size: 6 },
+          { id: "c", size: 0 },
+        ],
+      }),
+    ).toBe("");
+  });
 });

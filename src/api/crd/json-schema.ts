@@ -36,20 +36,3 @@ export interface JsonSchema {
   readonly "x-kubernetes-map-type"?: "atomic" | "granular";
   readonly "x-kubernetes-validations"?: readonly object[];
 }
-
-/** Every schema within a schema, itself first. */
-export function* schemasWithin(schema: JsonSchema): Generator<JsonSchema> {
-  yield schema;
-  const { properties = {}, additionalProperties, items, allOf = [], anyOf = [], oneOf = [], not } = schema;
-  const values = typeof additionalProperties === "object" ? [additionalProperties] : [];
-  for (const child of [
-    ...Object.values(properties),
-    ...values,
-    ...(items === undefined ? [] : [items]),
-    ...allOf,
-    ...anyOf,
-    ...oneOf,
-    ...(not === undefined ? [] : [not]),
-  ])
-    yield* schemasWithin(child);
-}

@@ -9,6 +9,7 @@ import { definitionsOf, type CustomDefinitions } from "./definitions.ts";
 import { parseJsonPath, valuesAt, type JsonPath } from "./json-path.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import { readSchema } from "./read-schema.ts";
+import { compileRules, validateRules } from "./rules.ts";
 import { validateSchema } from "./validate.ts";
 
 export interface CustomKind {
@@ -39,6 +40,12 @@ function kindOf(
   const { subresources } = version;
   const hasStatus = subresources?.status !== undefined;
   const shape = withoutMetadata(schema);
+  const { tree } = compileRules(schema);
+  // Rules count on values that fit the schema.
+  const validate = (object: KubeObject, old: KubeObject | undefined) => {
+    const errors = validateSchema(withoutMeta(object), shape, "");
+    return errors.length > 0 || tree === undefined ? errors : validateRules(tree, object, old);
+  };
   const scale = subresources?.scale;
   const kind: KindSpec = {
     resource: { group, version: version.name, plural: names.plural, kind: names.kind, namespaced: scope === "Namespaced" },
@@ -62,8 +69,8 @@ function kindOf(
       const changed = JSON.stringify(content(object as KubeObject, hasStatus)) !== JSON.stringify(content(old, hasStatus));
       object.metadata.generation = (old.metadata.generation ?? 0) + (changed ? 1 : 0);
     },
-    validate: (object) => validateSchema(withoutMeta(object), shape, ""),
-    validateStatus: (object) => validateSchema(withoutMeta(object), shape, ""),
+    validate,
+    validateStatus: validate,
     ...(version.deprecated === true ? { warnings: () => [deprecation(group, version, names.kind)] } : {}),
     selectableFields: Object.fromEntries(
       (version.selectableFields ?? []).map(({ jsonPath }) => [jsonPath.replace(/^\./, ""), fieldText(parseJsonPath(jsonPath))]),

@@ -1,6 +1,6 @@
 /** CustomResourceDefinitions (apiextensions.k8s.io/v1): kinds that users add. */
-import { schemasWithin } from "../crd/json-schema.ts";
 import { readSchema } from "../crd/read-schema.ts";
+import { compileRules } from "../crd/rules.ts";
 import { forbidden, invalid, required, type FieldError } from "../field-error.ts";
 import type { Draft } from "../object.ts";
 import { customResourceDefinitions } from "../resources.ts";
@@ -68,11 +68,10 @@ function validate(object: CustomResourceDefinition, old: CustomResourceDefinitio
   return errors;
 }
 
-/** What this server reads and does not do. */
-function warnings({ spec }: CustomResourceDefinition): string[] {
-  const schemas = (spec?.versions ?? []).flatMap(({ schema }) => [...schemasWithin(readSchema(schema?.openAPIV3Schema))]);
-  const rules = schemas.reduce((sum, schema) => sum + (schema["x-kubernetes-validations"]?.length ?? 0), 0);
-  return rules === 0 ? [] : [`spec.versions: ${rules} x-kubernetes-validations are stored, but this server does not evaluate CEL rules`];
+/** Rules that this server cannot evaluate, by name. */
+function warnings({ spec }: CustomResourceDefinition): readonly string[] {
+  const faults = (spec?.versions ?? []).flatMap(({ schema }) => compileRules(readSchema(schema?.openAPIV3Schema)).faults);
+  return [...new Set(faults)].map((fault) => `this server does not evaluate the rule ${fault}`);
 }
 
 export const customResourceDefinitionKind = defineKind<CustomResourceDefinition>({
