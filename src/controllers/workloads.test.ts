@@ -8,13 +8,16 @@ import {
   events,
   ipAddresses,
   jobs,
+  namespaces,
   nodes,
   persistentVolumeClaims,
+  persistentVolumes,
   podDisruptionBudgets,
   pods,
   replicationControllers,
   services,
   statefulSets,
+  type Resource,
 } from "../api/resources.ts";
 import type { Job, StatefulSet } from "../api/types.ts";
 import { startPretendCluster, until, type PretendCluster } from "./pretend-cluster.cases.ts";
@@ -297,4 +300,36 @@ test("a Service's address has an object of its own", { timeout: 60_000 }, async 
   expect(found.spec.parentRef).toEqual({ group: "", resource: "services", namespace: "default", name: "web" });
   await cluster.client.delete(services, metadata);
   await until(() => cluster.isGone(ipAddresses, address));
+});
+
+test("a namespace takes all kinds of workload with it", { timeout: 60_000 }, async () => {
+  const where = { name: "web", namespace: "shop" };
+  const { client } = cluster;
+  await client.create(namespaces, { metadata: { name: "shop" } });
+  const hang = { restartPolicy: "Never", containers: [{ name: "c", image: "x", command: ["hang"] }] };
+  const claim = { metadata: { name: "data" }, spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Mi" } } } };
+  const app = (name: string) => ({
+    selector: { matchLabels: { app: name } },
+    template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: "c", image: "x" }] } },
+  });
+  await client.create(jobs, { metadata: where, spec: { template: { spec: hang } } });
+  await client.create(cronJobs, { metadata: where, spec: { schedule: "@hourly", jobTemplate: { spec: { template: { spec: hang } } } } });
+  await client.create(statefulSets, { metadata: where, spec: { ...app("set"), serviceName: "web", volumeClaimTemplates: [claim] } });
+  await client.create(daemonSets, { metadata: where, spec: app("agent") });
+  await client.create(podDisruptionBudgets, { metadata: where, spec: { minAvailable: 1, selector } });
+  const running = async () => (await cluster.list(pods, "shop")).filter(({ status }) => status?.phase === "Running").length;
+  await until(async () => (await running()) === 5);
+  await client.delete(namespaces, { name: "shop" });
+  await until(() => cluster.isGone(namespaces, "shop"));
+  for (const resource of [
+    pods,
+    jobs,
+    cronJobs,
+    statefulSets,
+    daemonSets,
+    persistentVolumeClaims,
+    controllerRevisions,
+  ] as readonly Resource[])
+    expect(await cluster.list(resource, "shop")).toEqual([]);
+  await until(async () => (await cluster.list(persistentVolumes)).length === 0);
 });

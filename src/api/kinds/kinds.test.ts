@@ -1,29 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { deepFreeze } from "../../lib/freeze.ts";
 import { decodeObject } from "../decode.ts";
 import { fieldErrorText } from "../field-error.ts";
-import type { KindSpec } from "../kind.ts";
-import type { KubeObject } from "../object.ts";
-import { prepare, type Prepared } from "../prepare.ts";
+import { prepare } from "../prepare.ts";
 import { definitions } from "../schema/schema.ts";
 import { kinds } from "./index.ts";
-
-const context = { allowLoopbackEndpoints: false, now: 0 };
-
-const kindOf = (definition: string): KindSpec => kinds.find((kind) => kind.definition === definition) as KindSpec;
-
-function write(definition: string, raw: object, old?: KubeObject): Prepared {
-  const kind = kindOf(definition);
-  return prepare(kind, decodeObject(kind, raw, "Strict").object, old, context);
-}
-
-function stored(definition: string, raw: object, old?: KubeObject): KubeObject {
-  const { object, errors } = write(definition, raw, old);
-  expect(errors.map(fieldErrorText)).toEqual([]);
-  return deepFreeze(object) as KubeObject;
-}
-
-const faults = (definition: string, raw: object, old?: KubeObject) => write(definition, raw, old).errors.map(fieldErrorText);
+import { context, faults, kindOf, stored, write } from "./testing.ts";
 
 const meta = { name: "web", namespace: "default" };
 const template = { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "web", image: "web:1" }] } };

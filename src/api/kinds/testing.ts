@@ -8,7 +8,7 @@ import type { KubeObject } from "../object.ts";
 import { prepare, prepareStatus, type Prepared } from "../prepare.ts";
 import { kinds } from "./index.ts";
 
-const context = { allowLoopbackEndpoints: false, now: 0 };
+export const context = { allowLoopbackEndpoints: false, now: 0 };
 
 export function kindOf(definition: string): KindSpec {
   const kind = kinds.find((one) => one.definition === definition);
