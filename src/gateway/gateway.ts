@@ -5,10 +5,8 @@
  */
 import { endpointSlices, ingressClasses, ingresses, secrets, services } from "../api/resources.ts";
 import type { EndpointSlice, IngressLoadBalancerIngress } from "../api/types.ts";
-import type { Client } from "../client/client.ts";
-import type { EventRecorder } from "../client/event-recorder.ts";
-import type { Informer, InformerFactory } from "../client/informer.ts";
-import { isReady, type Component, type Readiness } from "../component/component.ts";
+import type { Informer } from "../client/informer.ts";
+import { isReady, type Readiness } from "../component/component.ts";
 import {
   explain,
   ingressController,
@@ -19,15 +17,15 @@ import {
   type RouteRequest,
   type RouteTable,
 } from "../decide/routes/index.ts";
-import type { Clock, Timer } from "../lib/clock.ts";
+import type { Timer } from "../lib/clock.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import type { MetricsRegistry } from "../lib/metrics.ts";
 import { connectTcp } from "../net/connect.ts";
 import { serveCertificates } from "./certificates.ts";
-import type { Engine, EngineLimits, EngineStats } from "./engine/engine.ts";
+import type { Engine } from "./engine/engine.ts";
 import { createNodeEngine } from "./engine/node-engine.ts";
 import type { Connect } from "./engine/upstream.ts";
+import type { Gateway, GatewayOptions, GatewayStatus } from "./options.ts";
 import { openLocalAuthority, type LocalAuthority } from "./local-authority.ts";
 import { gatewayMetrics, type GatewayMetrics } from "./metrics.ts";
 import { defaultListenPlans, openListener, type GatewayAddress, type ListenPlan } from "./ports.ts";
@@ -35,48 +33,7 @@ import { ProblemReporter } from "./problem-reporter.ts";
 import { RouteTracker, type TrackerChange } from "./route-tracker.ts";
 import { StatusWriter } from "./status-writer.ts";
 
-export interface GatewayOptions {
-  readonly client: Client;
-  readonly informers: InformerFactory;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly metrics: MetricsRegistry;
-  /** Component `fairlead-gateway`; absent: nothing is told by Events. */
-  readonly recorder?: EventRecorder;
-  /** Reaches endpoints. Default: a plain connection of this process. */
-  readonly connect?: Connect;
-  /** Default: 127.0.0.1, ports 80 and 443, or stand-ins. */
-  readonly listen?: readonly ListenPlan[];
-  /** Which Ingresses are served. Default: our class, classes `nginx` and `traefik` that nobody else has, and those without a class. */
-  readonly classes?: Partial<ClassPolicy>;
-  /** What is written into `status.loadBalancer`. Default: the listeners' address and ports. */
-  readonly statusAddresses?: readonly IngressLoadBalancerIngress[];
-  /** Where the local CA is kept; absent: it lives in memory and is another after each start. */
-  readonly authorityDirectory?: string;
-  readonly limits?: Partial<EngineLimits>;
-  /** In [0, 1). Default: Math.random. */
-  readonly random?: () => number;
-}
-
-export interface GatewayStatus extends EngineStats {
-  readonly addresses: readonly GatewayAddress[];
-  /** Of every Ingress. */
-  readonly ingresses: readonly ObjectStatus[];
-  /** The local CA's certificate, to be trusted by whoever wants that. */
-  readonly authority: { readonly cert: string; readonly path: string | undefined };
-}
-
-export interface Gateway extends Component {
-  /** Empty before `start` has resolved. */
-  readonly addresses: readonly GatewayAddress[];
-  status(): GatewayStatus;
-  /** The table that is served now. */
-  routeTable(): RouteTable;
-  /** What would become of a request; `listener`: `http` or `https`. */
-  explain(listener: string, request: RouteRequest): RouteExplanation;
-  /** Resolves when every change seen so far is live. */
-  settled(): Promise<void>;
-}
+export type { Gateway, GatewayOptions, GatewayStatus } from "./options.ts";
 
 export function createGateway(options: GatewayOptions): Gateway {
   return new IngressGateway(options);

@@ -231,6 +231,20 @@ describe("endpoints", () => {
     expect(seen.map((text) => text.split(" ")[1])).toEqual(["/1", "/2", "/2", "/3"]);
   });
 
+  test("that accept and go away without a word are passed over where asking again is safe", { timeout: patient }, async () => {
+    const rude = await rawEndpoint(opened, (socket) => void socket.once("data", () => socket.resetAndDestroy()));
+    const { port } = await echo(opened);
+    const engine = await startEngine(opened, [rude, port]);
+    const statuses: string[] = [];
+    for (const method of ["GET", "POST", "GET", "POST"]) {
+      const client = rawClient(opened, engine.port);
+      client.send(`${method} / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+      statuses.push(`${method} ${(await client.closed()).slice(9, 12)}`);
+    }
+    expect(statuses.filter((each) => each.startsWith("GET"))).toEqual(["GET 200", "GET 200"]);
+    expect(statuses).toContain("POST 502");
+  });
+
   test("that answer nonsense are answered for with 502, and their connection is not used again", { timeout: patient }, async () => {
     const bad = [
       "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",

@@ -2,8 +2,9 @@
  * One request on its way to an endpoint and the answer on its way back. Owns the upstream connection while it lasts. Bodies are
  * passed on piece by piece as they come, each side waiting for the other; nothing is kept but the head.
  *
- * When an endpoint cannot be reached, another is tried. When a kept connection turns out to be closed, the request is sent again
- * if that is safe: nothing of an answer came, the method is idempotent (RFC 9110 9.2.2) and there is no body.
+ * When an endpoint cannot be reached, another is tried. When a connection ends without an answer (a kept one that the endpoint gave up,
+ * a pod that ends between accept and read), the request is sent again if that is safe: nothing of an answer came, the method is
+ * idempotent (RFC 9110 9.2.2) and there is no body.
  */
 import type { BackendRef, Route } from "../../decide/routes/index.ts";
 import { errnoCode } from "../../lib/errors.ts";
@@ -46,6 +47,8 @@ export class HttpExchange implements Exchange, UpstreamUser {
   readonly #options: ExchangeOptions;
   #tried: Set<Endpoint> | undefined;
   #tries = 0;
+  /** Only over a connection of its own. */
+  #fresh = false;
   #endpoint: Endpoint | undefined;
   #connection: UpstreamConnection | undefined;
   /** Pieces of the body that came before there was a connection. The client is paused after the first. */
@@ -72,7 +75,7 @@ export class HttpExchange implements Exchange, UpstreamUser {
     const { endpoint } = choice;
     this.#tries += 1;
     this.#occupy(endpoint);
-    const idle = pool.takeIdle(endpoint);
+    const idle = this.#fresh ? undefined : pool.takeIdle(endpoint);
     if (idle !== undefined) return this.#begin(idle);
     pool.open(endpoint).then(
       (connection) => (this.#over ? connection.destroy() : this.#begin(connection)),
@@ -280,15 +283,22 @@ export class HttpExchange implements Exchange, UpstreamUser {
 
   /** The connection ended before the answer did. */
   #broken(code: string): void {
-    const { request } = this.#options;
     const connection = this.#connection;
-    const again = connection?.reused === true && this.#head === undefined && this.#unparsed.length === 0 && this.#tries < maxTries;
-    if (again && idempotent.has(request.method) && request.body.kind === "none" && request.upgrade === undefined) {
+    if (connection !== undefined && this.#mayAskAgain()) {
       this.#connection = undefined;
       connection.destroy();
+      // A kept one may have grown old with all its like; a new one that breaks is the endpoint's fault.
+      this.#fresh = true;
+      if (!connection.reused && this.#endpoint !== undefined) (this.#tried ??= new Set()).add(this.#endpoint);
       return this.start();
     }
     this.#fail(502, "EndpointClosed", `the endpoint closed the connection before it had answered (${code})`);
+  }
+
+  #mayAskAgain(): boolean {
+    const { method, body, upgrade } = this.#options.request;
+    const unanswered = this.#head === undefined && this.#unparsed.length === 0;
+    return unanswered && this.#tries < maxTries && idempotent.has(method) && body.kind === "none" && upgrade === undefined;
   }
 
   onTimeout(): void {
