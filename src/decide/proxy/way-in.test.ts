@@ -100,6 +100,21 @@ describe("a load balancer", () => {
     ]);
   });
 
+  test("is in no zone and on no node: hints for those leave no endpoint out", () => {
+    const hinted = two.map((one) => ({
+      ...one,
+      endpoints: one.endpoints?.map((endpoint) => ({
+        ...endpoint,
+        zone: "a",
+        hints: { forZones: [{ name: "a" }], forNodes: [{ name: endpoint.nodeName ?? "" }] },
+      })),
+    })) as readonly EndpointSlice[];
+    for (const trafficDistribution of ["PreferSameZone", "PreferSameNode"])
+      expect(plan(service({ trafficDistribution }, "127.97.128.1"), hinted)).toEqual([
+        ["127.97.128.1:80", ["10.244.1.2", "10.244.2.2"], "node"],
+      ]);
+  });
+
   test("leads to IPv6 endpoints where the Service has no others", () => {
     const v6 = service({ clusterIPs: ["fd00:10:96::7"], ipFamilies: ["IPv6"] }, "127.97.128.1");
     expect(plan(v6, [slice("IPv6", ["fd00:10:244:1::2", "node-1"])])).toEqual([["127.97.128.1:80", ["fd00:10:244:1::2"], "node"]]);
