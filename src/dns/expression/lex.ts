@@ -10,7 +10,7 @@ export type ExpressionToken =
 export class ExpressionError extends Error {}
 
 const pattern =
-  /\s+|(\d+(?:\.\d+)?(?:e[+-]?\d+)?|0x[\da-f]+)|("(?:[^"\\]|\\[^])*"|'(?:[^'\\]|\\[^])*'|`[^`]*`)|([A-Za-z_$][\w$]*)|(==|!=|<=|>=|&&|\|\||\?\?|\.\.|\*\*|[-+*/%!<>?:.,()[\]])/iy;
+  /\s+|(0x[\da-f]+|\d+(?:\.\d+)?(?:e[+-]?\d+)?)|("(?:[^"\\]|\\[^])*"|'(?:[^'\\]|\\[^])*'|`[^`]*`)|([A-Za-z_$][\w$]*)|(==|!=|<=|>=|&&|\|\||\?\?|\.\.|\*\*|[-+*/%!<>?:.,()[\]])/iy;
 
 export function lexExpression(text: string): readonly ExpressionToken[] {
   const tokens: ExpressionToken[] = [];

@@ -1,0 +1,116 @@
+import { describe, expect, test } from "vitest";
+import { recordTypes as T } from "../../decide/dns/records.ts";
+import { decode } from "../wire/decode.ts";
+import { encode } from "../wire/encode.ts";
+import { createQuery, createReply } from "../wire/message.ts";
+import { parseRecord } from "../wire/parse-record.ts";
+import { recordText } from "../wire/text.ts";
+import { AnswerTable, copyAnswer } from "./answer-table.ts";
+import { Cookies } from "./cookies.ts";
+import { rotationOf } from "./rotation.ts";
+
+type Listener = (tag: string | undefined) => void;
+
+function changes() {
+  const listeners = new Set<Listener>();
+  const source = {
+    onChange(listener: Listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+  return { source, listeners, tell: (tag: string | undefined) => listeners.forEach((listener) => listener(tag)) };
+}
+
+const packet = (name: string, id = 1) => encode(createQuery(name, T.A, { id }));
+const find = (table: AnswerTable, bytes: Uint8Array, now = 0) => table.find(bytes, bytes.length, now);
+const answer = (...lines: readonly string[]) => {
+  const answers = lines.map((line) => {
+    const parsed = parseRecord(line);
+    if (parsed.kind === "error") throw new Error(parsed.reason);
+    return parsed.record;
+  });
+  return encode(createReply(createQuery("a.", T.A, { id: 1 }), { answers }));
+};
+
+describe("a table of answers", () => {
+  test("finds by question whatever the id, and patches it", () => {
+    const table = new AnswerTable();
+    const bytes = answer("a. 5 IN A 10.0.0.1");
+    table.put(packet("a."), bytes, { holds: { until: "time", ms: 1000 } }, 0);
+    const entry = find(table, packet("a.", 0x1234));
+    const target = new Uint8Array(512);
+    expect(entry === undefined ? 0 : copyAnswer(entry, packet("a.", 0x1234), target, 0)).toBe(bytes.length);
+    expect([target[0], target[1]]).toEqual([0x12, 0x34]);
+    expect(find(table, packet("A."))).toBeUndefined();
+    expect(find(table, packet("a."), 1000)).toBeUndefined();
+  });
+
+  test("drops what a change concerns, all of it when nobody knows what, and follows a source once", () => {
+    const { source, listeners, tell } = changes();
+    const table = new AnswerTable();
+    const put = (name: string, tag: string) => table.put(packet(name), answer(), { holds: { until: "change", tag, source } }, 0);
+    put("a.", "x");
+    put("b.", "y");
+    expect(listeners.size).toBe(1);
+    tell("x");
+    expect([find(table, packet("a.")), find(table, packet("b."))?.tag]).toEqual([undefined, "y"]);
+    put("a.", "x");
+    expect(find(table, packet("a."))?.live).toBe(true);
+    tell(undefined);
+    expect([find(table, packet("a.")), find(table, packet("b."))]).toEqual([undefined, undefined]);
+    table.close();
+    expect(listeners.size).toBe(0);
+  });
+
+  test("has a bound in number and bytes", () => {
+    const table = new AnswerTable({ capacity: 100, maxBytes: 1 << 20 });
+    for (let i = 0; i < 1000; i++) table.put(packet(`n${i}.`), answer("a. 5 IN A 10.0.0.1"), { holds: { until: "time", ms: 1000 } }, 0);
+    expect(table.size).toBeLessThanOrEqual(100);
+    expect(find(table, packet("n999."))).toBeDefined();
+  });
+});
+
+describe("rotation", () => {
+  const texts = (bytes: Uint8Array) => {
+    const decoded = decode(bytes);
+    return decoded.kind === "ok" ? decoded.message.answers.map(recordText) : [];
+  };
+
+  test("each address takes its turn at the front; an alias stays there", () => {
+    const bytes = answer("a. 5 IN CNAME b.", "b. 5 IN A 10.0.0.1", "b. 5 IN A 10.0.0.2", "b. 5 IN A 10.0.0.3");
+    const table = new AnswerTable();
+    table.put(packet("a."), bytes, { holds: { until: "time", ms: 1 }, rotate: true }, 0);
+    const entry = find(table, packet("a."));
+    if (entry === undefined) throw new Error("not found");
+    const orders = [0, 1, 2].map((turn) => {
+      const target = new Uint8Array(bytes.length);
+      copyAnswer(entry, packet("a."), target, turn);
+      return texts(target);
+    });
+    expect(orders.map(([first]) => first)).toEqual(Array.from({ length: 3 }, () => "a. 5 IN CNAME b."));
+    expect(new Set(orders.map(([, second]) => second)).size).toBe(3);
+    for (const order of orders) expect([...order].sort()).toEqual([...texts(bytes)].sort());
+  });
+
+  test("needs two addresses of one size", () => {
+    expect(rotationOf(answer("a. 5 IN A 10.0.0.1"))).toBeUndefined();
+    expect(rotationOf(answer("a. 5 IN TXT x", "a. 5 IN TXT y"))).toBeUndefined();
+    expect(rotationOf(answer("a. 5 IN AAAA ::1", "a. 5 IN AAAA ::2"))?.count).toBe(2);
+  });
+});
+
+test("a cookie is known again, for its address and its time only", () => {
+  let now = 1_000_000;
+  const cookies = new Cookies({ now: () => now, secret: new Uint8Array(32) });
+  const client = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+  const first = cookies.check(client, "10.0.0.1");
+  expect(first).toMatchObject({ kind: "cookie", known: false });
+  const whole = first.kind === "cookie" ? first.reply : client;
+  expect(whole.length).toBe(24);
+  expect(cookies.check(whole, "10.0.0.1")).toMatchObject({ known: true });
+  expect(cookies.check(whole, "10.0.0.2")).toMatchObject({ known: false });
+  now += 3_700_000;
+  expect(cookies.check(whole, "10.0.0.1")).toMatchObject({ known: false });
+  for (const length of [0, 7, 9, 15, 41]) expect(cookies.check(new Uint8Array(length), "10.0.0.1").kind).toBe("malformed");
+});
