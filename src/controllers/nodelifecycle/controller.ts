@@ -7,7 +7,7 @@ import type { ControllerContext, ControllerEntry } from "../controller.ts";
 import { podNodeValues } from "../indexes.ts";
 import { createKeyController, type KeyQueue } from "../key-controller.ts";
 import { finalize, type NodeWriter } from "./finalize.ts";
-import { hear, silentIn, type Heard } from "./health.ts";
+import { afterAbsence, hear, silentIn, type Heard } from "./health.ts";
 import { planNode } from "./reconcile.ts";
 
 export const nodeLifecycleController: ControllerEntry = { name: "nodelifecycle", create };
@@ -27,12 +27,21 @@ function create(context: ControllerContext): Component {
   const graceMs = context.options.nodeMonitorGracePeriod ?? defaultGraceMs;
   const heard = new Map<string, Heard>();
 
+  function listen(name: string, node: Node, monotonic: number): Heard {
+    const before = heard.get(name);
+    const away = isAway(node);
+    const now = hear(before, node, leaseInformer.lister.get(leaseNamespace, name), monotonic);
+    // A node that counts as gone already stays so until it is heard from.
+    const fair = now === before && !away ? afterAbsence(now, graceMs, monotonic) : now;
+    heard.set(name, fair);
+    return fair;
+  }
+
   async function reconcile(name: string, queue: KeyQueue): Promise<void> {
     const node = nodeInformer.lister.get(undefined, name);
     if (node === undefined) return void heard.delete(name);
     const monotonic = clock.monotonic();
-    const now = hear(heard.get(name), node, leaseInformer.lister.get(leaseNamespace, name), monotonic);
-    heard.set(name, now);
+    const now = listen(name, node, monotonic);
     const left = silentIn(now, graceMs, monotonic);
     const plan = planNode(node, left === 0, podInformer.lister.byIndex("controllers/node", name), clock.now());
     await finalize(writer, node, plan);

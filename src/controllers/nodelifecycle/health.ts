@@ -24,6 +24,15 @@ function signOf(node: Node, lease: Lease | undefined): string {
   return JSON.stringify([node.metadata.uid, lease?.spec?.renewTime, lease?.metadata.uid, ...heartbeats]);
 }
 
+/**
+ * Who looks again much later than it meant to was asleep itself, or starved: in that time it could not have heard anybody,
+ * and begins to listen anew. (Some machines' monotonic clocks count a laptop's sleep.)
+ */
+export function afterAbsence(heard: Heard, graceMs: number, monotonic: number): Heard {
+  const late = monotonic - (heard.at + graceMs);
+  return late > graceMs / 2 ? { ...heard, at: monotonic } : heard;
+}
+
 /** Milliseconds until a node that stays silent has been so for too long; 0: it has. */
 export function silentIn({ at }: Heard, graceMs: number, monotonic: number): number {
   return Math.max(0, at + graceMs - monotonic);

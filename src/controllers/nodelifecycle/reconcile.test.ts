@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Lease, Node, Pod } from "../../api/types.ts";
 import { replicaPod } from "../testing.ts";
-import { hear, silentIn } from "./health.ts";
+import { afterAbsence, hear, silentIn } from "./health.ts";
 import { planNode } from "./reconcile.ts";
 
 const now = Date.parse("2026-01-01T01:00:00Z");
@@ -33,6 +33,12 @@ describe("heard from", () => {
     expect(silentIn(ancient, 50_000, 1000)).toBe(50_000);
     expect(silentIn(ancient, 50_000, 51_000)).toBe(0);
   });
+});
+
+test("who was asleep itself begins to listen anew", () => {
+  const heard = { sign: "x", at: 1000 };
+  expect(afterAbsence(heard, 50_000, 52_000)).toBe(heard);
+  expect(afterAbsence(heard, 50_000, 8 * 3_600_000)).toEqual({ sign: "x", at: 8 * 3_600_000 });
 });
 
 describe("conditions", () => {
