@@ -87,11 +87,11 @@ function probeSubordinateIds(): Capability {
   const helpers = ["newuidmap", "newgidmap"].every((tool) => existsSync(findTool(tool)));
   if (uid === 0) return { id: "subordinate-ids", ok: true, why: "root needs none" };
   if (helpers && listed("/etc/subuid") && listed("/etc/subgid"))
-    return { id: "subordinate-ids", ok: true, why: "ranges in /etc/subuid and /etc/subgid" };
+    return { id: "subordinate-ids", ok: true, why: "ranges in /etc/subuid and /etc/subgid (nothing here uses them yet)" };
   return {
     id: "subordinate-ids",
     ok: false,
-    why: helpers ? `no range for ${username} in /etc/subuid and /etc/subgid` : "newuidmap is not installed",
+    why: `${helpers ? `no range for ${username} in /etc/subuid and /etc/subgid` : "newuidmap is not installed"} (nothing here uses them yet)`,
     enable: `install the package uidmap; sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username}`,
   };
 }

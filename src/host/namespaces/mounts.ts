@@ -1,32 +1,51 @@
 /** Carries out a list of mounts in the calling thread's mount namespace, which must be its own already. */
 import { chmodSync, closeSync, mkdirSync, openSync, statSync, symlinkSync } from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import * as c from "../syscalls/constants.ts";
 import type { Libc } from "../syscalls/libc.ts";
 import { SystemError } from "../syscalls/system-error.ts";
+import { withPlaceBelow, type Missing } from "./below-root.ts";
 import type { Mount } from "./namespaces.ts";
 
-export function applyMount(libc: Libc, mount: Mount): void {
+/** Finds a target, and makes it where it is missing; `use` gets a path to it. */
+export type Places = (target: string, missing: Missing, use: (place: string) => void) => void;
+
+/** `root`: of `SpawnOptions`. Targets below it are looked up as the processes inside will see them. */
+export function placesOf(root: string | undefined): Places {
+  if (root === undefined) return atHome;
+  return (target, missing, use) => {
+    if (target === root) return use(root);
+    if (!target.startsWith(`${root}/`)) throw new RangeError(`the target ${target} is not below the root ${root}`);
+    withPlaceBelow(root, target.slice(root.length), missing, use);
+  };
+}
+
+/** In the machine's own tree, whose links are the administrator's. */
+const atHome: Places = (target, missing, use) => {
+  if (missing === "directory") mkdirSync(target, { recursive: true });
+  if (missing === "file") makeFile(target);
+  if (statSync(target, { throwIfNoEntry: false }) !== undefined) use(target);
+};
+
+export function applyMount(libc: Libc, mount: Mount, places: Places): void {
   switch (mount.kind) {
     case "bind":
-      return bind(libc, mount.source, mount.target, mount.readOnly);
+      return bind(libc, mount, places);
     case "tmpfs": {
-      mkdirSync(mount.target, { recursive: true });
-      const size = mount.sizeBytes === undefined ? "" : `,size=${Math.max(0, Math.floor(mount.sizeBytes))}`;
-      return libc.mount("tmpfs", mount.target, "tmpfs", c.MS_NOSUID | c.MS_NODEV, `mode=${octal(mount.mode ?? 0o755)}${size}`);
+      const size = mount.sizeBytes === undefined ? "" : `,size=${Math.max(1, Math.floor(mount.sizeBytes))}`;
+      const data = `mode=${octal(mount.mode ?? 0o755)}${size}`;
+      return places(mount.target, "directory", (place) => libc.mount("tmpfs", place, "tmpfs", c.MS_NOSUID | c.MS_NODEV, data));
     }
     case "mask":
-      return mask(libc, mount.target);
+      return places(mount.target, "leave", (place) => mask(libc, place));
     case "directory":
-      mkdirSync(mount.target, { recursive: true });
-      return chmodSync(mount.target, mount.mode); // mkdir's own mode is cut by the umask
+      return places(mount.target, "directory", (place) => chmodSync(place, mount.mode)); // mkdir's own mode is cut by the umask
     case "symlink":
-      mkdirSync(dirname(mount.target), { recursive: true });
-      return symlinkSync(mount.to, mount.target);
+      return places(dirname(mount.target), "directory", (place) => symlinkSync(mount.to, `${place}/${basename(mount.target)}`));
     case "proc":
       // Where the process gets a PID namespace of its own, its `/proc` lies over this one. Rootless the kernel allows that
       // only where a whole `/proc` is seen already.
-      return bind(libc, "/proc", mount.target, false);
+      return bind(libc, { source: "/proc", target: mount.target, readOnly: false }, places);
   }
 }
 
@@ -38,11 +57,17 @@ export function pivotInto(libc: Libc, root: string): void {
   libc.chdir("/");
 }
 
-function bind(libc: Libc, source: string, target: string, readOnly: boolean): void {
-  if (statSync(source).isDirectory()) mkdirSync(target, { recursive: true });
-  else makeFile(target);
-  libc.mount(source, target, null, c.MS_BIND | c.MS_REC);
-  if (readOnly) setReadOnly(libc, target);
+interface Bind {
+  readonly source: string;
+  readonly target: string;
+  readonly readOnly: boolean;
+}
+
+function bind(libc: Libc, { source, target, readOnly }: Bind, places: Places): void {
+  const like = statSync(source).isDirectory() ? "directory" : "file";
+  places(target, like, (place) => libc.mount(source, place, null, c.MS_BIND | c.MS_REC));
+  // Looked up again: a path from before means what now lies below the mount.
+  if (readOnly) places(target, "leave", (place) => setReadOnly(libc, place));
 }
 
 function setReadOnly(libc: Libc, target: string): void {
@@ -56,11 +81,9 @@ function setReadOnly(libc: Libc, target: string): void {
   }
 }
 
-function mask(libc: Libc, target: string): void {
-  const what = statSync(target, { throwIfNoEntry: false });
-  if (what === undefined) return;
-  if (what.isDirectory()) libc.mount("tmpfs", target, "tmpfs", c.MS_RDONLY | c.MS_NOSUID | c.MS_NODEV, "size=4k,mode=555");
-  else libc.mount("/dev/null", target, null, c.MS_BIND);
+function mask(libc: Libc, place: string): void {
+  if (statSync(place).isDirectory()) libc.mount("tmpfs", place, "tmpfs", c.MS_RDONLY | c.MS_NOSUID | c.MS_NODEV, "size=4k,mode=555");
+  else libc.mount("/dev/null", place, null, c.MS_BIND);
 }
 
 function makeFile(path: string): void {

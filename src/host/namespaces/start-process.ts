@@ -5,7 +5,7 @@ import * as c from "../syscalls/constants.ts";
 import type { Libc } from "../syscalls/libc.ts";
 import { posixSpawn } from "../syscalls/posix-spawn.ts";
 import { execChain, type ChainTools, type Identity } from "./exec-chain.ts";
-import { applyMount, pivotInto } from "./mounts.ts";
+import { applyMount, pivotInto, placesOf } from "./mounts.ts";
 import type { SpawnOptions } from "./namespaces.ts";
 import { joinProcess, type Place } from "./place.ts";
 
@@ -90,7 +90,8 @@ function leave(libc: Libc, options: SpawnOptions): string | undefined {
     libc.unshare(c.CLONE_NEWNS);
     mountNamespace = readlinkSync("/proc/thread-self/ns/mnt");
     libc.mount(null, "/", null, c.MS_REC | c.MS_PRIVATE);
-    for (const mount of options.mounts) applyMount(libc, mount);
+    const places = placesOf(options.root);
+    for (const mount of options.mounts) applyMount(libc, mount, places);
     if (options.root !== undefined) pivotInto(libc, options.root);
   }
   if (options.hostname !== undefined) {
