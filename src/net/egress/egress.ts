@@ -60,6 +60,7 @@ class FabricEgress implements Egress {
   readonly #options: EgressOptions;
   readonly #limits: EgressLimits;
   readonly #metrics: EgressMetrics;
+  readonly #log: Logger;
   readonly #route: EgressRouter;
   readonly #open = new Set<Socket>();
   #closing: (() => Promise<void> | void)[] = [];
@@ -69,6 +70,7 @@ class FabricEgress implements Egress {
     this.#options = options;
     this.#limits = { ...defaults, ...options.limits };
     this.#metrics = egressMetrics(options.metrics);
+    this.#log = options.log.child("egress");
     this.#route = egressRouter({ hostAddresses: options.fabric.addresses, clusterCIDRs: options.clusterCIDRs });
   }
 
@@ -104,7 +106,8 @@ class FabricEgress implements Egress {
   async #listenTcp(address: string, family: IpFamily): Promise<Endpoint> {
     const { nat } = this.#options;
     const target = (socket: Socket) => this.#route(nat.tcpDestination(descriptorOf(socket), family));
-    const carry = { ...this.#limits, target, metrics: this.#metrics, open: this.#open };
+    const refused = (socket: Socket, to: string, reason: string) => this.#refused("TCP", socket.remoteAddress ?? "", to, reason);
+    const carry = { ...this.#limits, target, refused, metrics: this.#metrics, open: this.#open };
     const { fd, port } = await this.#options.fabric.listen(address, 0);
     const listener = await listenTcp({ host: address, port, fd, onConnection: (socket) => carryOut(socket, carry) });
     if (listener.kind === "failed") throw cannotListen(address, listener);
@@ -119,7 +122,7 @@ class FabricEgress implements Egress {
     const listener = await bindUdp({ host: address, port, fd, onMessage: (message, from) => relay?.receive(message, from) });
     if (listener.kind === "failed") throw cannotListen(address, listener);
     const choose = (clientAddress: string, clientPort: number) =>
-      this.#udpTarget(nat.udpDestination({ address: clientAddress, port: clientPort }, { address, port }));
+      this.#udpTarget(clientAddress, nat.udpDestination({ address: clientAddress, port: clientPort }, { address, port }));
     relay = new UdpRelay({ listener: listener.socket, choose, clock, idleMs, maxSessions: this.#limits.maxSessions });
     const sessions = relay;
     this.#closing.push(async () => {
@@ -129,14 +132,17 @@ class FabricEgress implements Egress {
     return { address, port };
   }
 
-  #udpTarget(original: Endpoint | undefined): { readonly ip: string; readonly port: number } | undefined {
+  #udpTarget(client: string, original: Endpoint | undefined): { readonly ip: string; readonly port: number } | undefined {
     const target = this.#route(original);
-    if (target.kind === "refuse") {
-      this.#metrics.refused.labels(target.reason).inc();
-      return undefined;
-    }
+    if (target.kind === "refuse") return this.#refused("UDP", client, original?.address ?? "", target.reason);
     this.#metrics.flows.labels("udp").inc();
     return { ip: target.hosts[0] as string, port: target.port };
+  }
+
+  /** Counted, and with `--log-level debug` told: who wanted to go where, and why it came to nothing. */
+  #refused(protocol: "TCP" | "UDP", client: string, to: string, reason: string): undefined {
+    this.#metrics.refused.labels(reason).inc();
+    this.#log.debug(`${protocol} to outside refused`, { client, to, reason });
   }
 
   /**
@@ -144,7 +150,7 @@ class FabricEgress implements Egress {
    * first: it must remember longer than the sessions here do. Gives how long those may be idle.
    */
   async #conntrackTimeouts(): Promise<number> {
-    const { fabric, log } = this.#options;
+    const { fabric } = this.#options;
     const { udpIdleMs } = this.#limits;
     const seconds = String(Math.ceil(udpIdleMs / 1000) + 30);
     try {
@@ -152,7 +158,7 @@ class FabricEgress implements Egress {
       await fabric.sysctl("net/netfilter/nf_conntrack_udp_timeout_stream", seconds);
       return udpIdleMs;
     } catch (error) {
-      log.child("egress").debug("UDP sessions end early: the kernel keeps its own time-outs", { error: errorMessage(error) });
+      this.#log.debug("UDP sessions end early: the kernel keeps its own time-outs", { error: errorMessage(error) });
       return Math.min(udpIdleMs, cautiousIdleMs);
     }
   }
