@@ -11,6 +11,7 @@ import type { MetricsRegistry } from "../lib/metrics.ts";
 import { authorize, type Authorizer } from "./auth/authorizer.ts";
 import { impersonated } from "./auth/impersonation.ts";
 import { isOpenIdPath, type Tokens } from "./auth/token-authenticator.ts";
+import { Breather } from "./breather.ts";
 import type { Documents } from "./documents.ts";
 import { answer, respond } from "./encode/respond.ts";
 import { health, isHealthPath, type HealthChecks } from "./health.ts";
@@ -38,14 +39,18 @@ export interface HandlerOptions {
 export class Handler implements ApiHandler {
   readonly #options: HandlerOptions;
   readonly #metrics: RequestMetrics;
+  readonly #breather: Breather;
 
   constructor(options: HandlerOptions) {
     this.#options = options;
     this.#metrics = requestMetrics(options.metrics);
+    this.#breather = new Breather(options.clock);
   }
 
   async handle(received: ApiRequest): Promise<ApiResponse> {
     const { clock, log, authorizer } = this.#options;
+    const pause = this.#breather.pause();
+    if (pause !== undefined) await pause;
     const began = clock.monotonic();
     const info = requestInfo(received);
     let request = received;

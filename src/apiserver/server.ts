@@ -123,6 +123,7 @@ class Server implements ApiServer {
   readonly #allocator: ServiceAllocator;
   readonly #served: ServedKinds;
   #cleanup: { close(): void } | undefined;
+  #renewal: { cancel(): void } | undefined;
   readonly #handler: Handler;
   readonly #tokens: Tokens;
   readonly #authorizer: Authorizer;
@@ -277,6 +278,7 @@ class Server implements ApiServer {
   async #createListener(): Promise<Listener> {
     const options = this.#options;
     const [{ createListener }, { ca, server }] = await Promise.all([import("./http/listener.ts"), this.#ensureCertificates()]);
+    this.#renewLater();
     return createListener({
       handler: this.#handler,
       tls: { ca, ...server },
@@ -292,6 +294,29 @@ class Server implements ApiServer {
         proxy: this.#proxyOptions(),
       },
     });
+  }
+
+  /** Those in memory last a year, and die with the process long before. */
+  #renewLater(): void {
+    if (this.#options.pkiDirectory === undefined || this.#state === "stopped") return;
+    this.#renewal = this.#clock.after(renewalInterval, () => {
+      this.#renewLater();
+      void this.#renewCertificates();
+    });
+  }
+
+  /** Those that end within a month are made anew, under the same authority: clients and their kubeconfigs notice nothing. */
+  async #renewCertificates(): Promise<void> {
+    try {
+      const before = await this.#ensureCertificates();
+      const current = await this.#makeCertificates();
+      this.#certificates = Promise.resolve(current);
+      if (current.server.cert === before.server.cert) return;
+      (await this.#listener)?.useCertificate({ ca: current.ca, ...current.server });
+      this.#log.info("the server's certificate was renewed");
+    } catch (error) {
+      this.#log.error("certificates cannot be renewed", { error: errorMessage(error) });
+    }
   }
 
   #ensureCertificates(): Promise<Certificates> {
@@ -337,6 +362,7 @@ class Server implements ApiServer {
   async stop(): Promise<void> {
     this.#state = "stopped";
     this.#cleanup?.close();
+    this.#renewal?.cancel();
     await (await this.#listener)?.close();
     await this.#store.close();
   }
@@ -350,6 +376,8 @@ class Server implements ApiServer {
   }
 }
 
+/** Milliseconds between two looks at the certificates: also soon after a laptop has slept through their last day. */
+const renewalInterval = 60 * 60 * 1000;
 const nowhere: Address = { host: "", port: 0 };
 const unspecified: readonly string[] = ["0.0.0.0", "::"];
 

@@ -4,6 +4,10 @@ import { Agent, request as httpsRequest } from "node:https";
 import { connect as h2connect } from "node:http2";
 import { connect as tlsConnect } from "node:tls";
 import { createServer } from "node:net";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ensureCertificates } from "../auth/certificates.ts";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import type { ExecOptions, ExecSession, ExitStatus, NodeAgent } from "../../api/node-agent.ts";
@@ -348,4 +352,28 @@ test("a long answer is compressed for who can read it, a short one is not", asyn
   expect((await fetchBytes(`${list}/long-0`, "gzip")).headers["content-encoding"]).toBeUndefined();
   expect((await fetchBytes("/openapi/v2", "gzip")).headers["content-encoding"]).toBe("gzip");
   expect((await fetchBytes("/openapi/v2", "gzip;q=0")).headers["content-encoding"]).toBeUndefined();
+});
+
+test("a certificate that is about to end is replaced while the server runs", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "fairlead-renewal-"));
+  const day = 86_400_000;
+  const second = new TestServer({ pkiDirectory: directory, allowLoopbackEndpoints: true });
+  const now = second.clock.now();
+  const held = await ensureCertificates({ directory, addresses: ["10.96.0.1", "127.0.0.1"], now: now - 334 * day });
+  await second.server.start();
+  const { port } = await second.server.listen();
+  const served = () =>
+    new Promise<string>((resolve, reject) => {
+      const socket = tlsConnect({ host: "127.0.0.1", port, rejectUnauthorized: false }, () => {
+        resolve(socket.getPeerX509Certificate()?.toString() ?? "");
+        socket.destroy();
+      });
+      socket.on("error", reject);
+    });
+  expect(await served()).toBe(held.server.cert);
+  await second.clock.advance(2 * day);
+  await expect.poll(async () => (await served()) !== held.server.cert, { timeout: 20_000 }).toBe(true);
+  expect(second.server.certificateAuthority).toBe(held.ca);
+  await second.server.stop();
+  rmSync(directory, { recursive: true });
 });

@@ -58,6 +58,8 @@ export interface Listener {
    * from now on. TLS, limits and upgrades are the same. Throws FL_LISTEN.
    */
   listenOn(fd: number): Promise<void>;
+  /** From the next connection on. */
+  useCertificate(tls: TlsMaterial): void;
   /** Ends watches, lets other requests finish for a moment, then cuts. */
   close(): Promise<void>;
 }
@@ -135,6 +137,10 @@ class Shell implements Listener {
     await listening(door, { fd }, `descriptor ${fd}`);
     door.on("error", (error) => this.#options.log.error("a further listener failed", { error: errorMessage(error) }));
     this.#doors.add(door);
+  }
+
+  useCertificate({ ca, cert, key }: TlsMaterial): void {
+    this.#server.setSecureContext({ ca, cert, key });
   }
 
   async #serve(request: HttpRequest, response: HttpResponse): Promise<void> {

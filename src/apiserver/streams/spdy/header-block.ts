@@ -90,16 +90,18 @@ export class HeaderDecompressor {
   readonly #inflate: Inflate = createInflate({ dictionary });
   #pieces: Buffer[] = [];
   #size = 0;
+  #settle: (() => void) | undefined;
   #fail: ((error: Error) => void) | undefined;
 
   constructor() {
     this.#inflate.on("data", (piece: Buffer) => this.#collect(piece));
     this.#inflate.on("error", (error) => this.#fail?.(error));
+    this.#inflate.on("close", () => this.#settle?.());
   }
 
   #collect(piece: Buffer): void {
     this.#size += piece.length;
-    if (this.#size > maxBlock) this.#inflate.destroy(new Error(`a header block is longer than ${maxBlock} bytes`));
+    if (this.#size > maxBlock) this.#inflate.destroy();
     else this.#pieces.push(piece);
   }
 
@@ -108,11 +110,12 @@ export class HeaderDecompressor {
     this.#pieces = [];
     this.#size = 0;
     await new Promise<void>((resolve, reject) => {
-      this.#fail = reject;
+      [this.#settle, this.#fail] = [resolve, reject];
       this.#inflate.write(compressed);
       // Everything written so far comes out before this is called.
       this.#inflate.flush(() => resolve());
     });
+    if (this.#size > maxBlock) throw new Error(`a header block is longer than ${maxBlock} bytes`);
     const headers = decodePairs(Buffer.concat(this.#pieces));
     if (headers === undefined) throw new Error("a header block holds no pairs");
     return headers;
