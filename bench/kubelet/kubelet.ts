@@ -24,6 +24,7 @@ interface Figures {
   readonly "one pod p50 ms": string;
   readonly "p95 ms": string;
   readonly "pods/s": string;
+  readonly "agent CPU ms/pod": string;
   readonly "agent KB/pod": string;
   readonly "pod KB": string;
   readonly "gone/s": string;
@@ -73,10 +74,11 @@ async function measure(mode: string, runtime: Runtime, directory: string, podCID
     await settled(i + 1);
     each.push(performance.now() - start);
   }
-  const [before, start] = [resident(), performance.now()];
+  const [before, start, cpu] = [resident(), performance.now(), process.cpuUsage()];
   for (let i = 0; i < count; i++) make(cluster, `all-${i}`);
   await settled(oneByOne + count);
   const startSeconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
   const [after, pod] = [resident(), sleepMemory()];
   const end = performance.now();
   for (const { metadata } of cluster.informers.informer(pods).lister.list())
@@ -90,6 +92,7 @@ async function measure(mode: string, runtime: Runtime, directory: string, podCID
     "one pod p50 ms": (each[each.length >> 1] as number).toFixed(1),
     "p95 ms": (each[Math.floor(each.length * 0.95)] as number).toFixed(1),
     "pods/s": (count / startSeconds).toFixed(0),
+    "agent CPU ms/pod": ((user + system) / 1000 / count).toFixed(1),
     "agent KB/pod": ((after - before) / count).toFixed(0),
     "pod KB": pod.toFixed(0),
     "gone/s": ((count + oneByOne) / endSeconds).toFixed(0),

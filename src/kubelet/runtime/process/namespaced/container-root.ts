@@ -53,9 +53,15 @@ function putSystem(plan: RootPlan, { files, hidden }: ContainerRootInput): void 
     if (kind === "link") plan.put(path, { kind: "link", to: files.readLink(path) });
     if (kind === "directory") plan.put(path, { kind: "bind", source: path, readOnly: true, volume: false });
   }
-  for (const path of hidden) if (isInside(path, systemDirectories)) plan.put(path, { kind: "empty", mode: 0o755 });
+  for (const path of hidden) if (isInside(path, systemDirectories)) hide(plan, path, files);
   plan.put("/sys", { kind: "bind", source: "/sys", readOnly: true, volume: false });
   plan.put("/proc", { kind: "proc" });
+}
+
+function hide(plan: RootPlan, path: string, files: MachineFiles): void {
+  const kind = files.kind(path);
+  if (kind === "directory") plan.put(path, { kind: "empty", mode: 0o755 });
+  if (kind === "file") plan.put(path, { kind: "bind", source: "/dev/null", readOnly: true, volume: false });
 }
 
 function isInside(path: string, directories: readonly string[]): boolean {

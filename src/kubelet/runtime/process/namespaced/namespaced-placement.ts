@@ -2,9 +2,8 @@
  * Namespaces: each pod has a network of its own with its own addresses, each container a file system, a process table and
  * a user of its own. Needs nothing of the machine but its kernel; no images, no root (docs/design/0003-namespaces.md).
  */
-import { mkdirSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { PodRef } from "../../../../api/node-agent.ts";
 import type { Container, Pod } from "../../../../api/types.ts";
@@ -63,7 +62,9 @@ export class NamespacedPlacement implements Placement {
     this.connect = (target) => options.network.connect(target);
   }
 
-  async start(): Promise<void> {}
+  async start(): Promise<void> {
+    await mkdir(this.#root, { recursive: true, mode: 0o755 });
+  }
 
   /** Networks end with their node. */
   async stop(): Promise<void> {
@@ -77,7 +78,7 @@ export class NamespacedPlacement implements Placement {
     const onHost = object.spec?.hostNetwork === true;
     const network = onHost ? node.hostPod() : await node.addPod({ id: pod.uid, addresses: pod.ips });
     try {
-      const files = writePodFiles({ directory: join(directory, pod.uid), object, ips: pod.ips, dns, nodeName });
+      const files = await writePodFiles({ directory: join(directory, pod.uid), object, ips: pod.ips, dns, nodeName });
       for (const { name, value } of onHost ? [] : (object.spec?.securityContext?.sysctls ?? []))
         await network.sysctl(name.replaceAll(".", "/"), value);
       const closePorts = await openHostPorts(hostPorts(object), { network: node, podIPs: pod.ips, clock: realClock });
@@ -123,10 +124,9 @@ export class NamespacedPlacement implements Placement {
     const { network, files } = this.#placed(spec.pod);
     const { libc, isRoot, hidden, directory, hostPid } = this.#options;
     const podDirectory = join(directory, spec.pod.uid);
-    const own = join(podDirectory, "containers", spec.container.name);
-    mkdirSync(join(own, "rootfs"), { recursive: true, mode: 0o755 });
-    if (image !== undefined && isRunImage(image)) return runPlace({ spec, network, libc, files, podDirectory, hostPid, directory: own });
-    return namespacedPlace({ spec, image, network, libc, files, isRoot, hidden, directory: own });
+    const root = this.#root;
+    if (image !== undefined && isRunImage(image)) return runPlace({ spec, network, libc, files, podDirectory, hostPid });
+    return namespacedPlace({ spec, image, network, libc, files, isRoot, hidden, podDirectory, root });
   }
 
   ignoredFields(pod: Pod): readonly IgnoredField[] {
@@ -145,6 +145,11 @@ export class NamespacedPlacement implements Placement {
         });
       });
     }
+  }
+
+  /** An empty directory upon which each container's root lies, in a mount namespace where nobody else sees it. */
+  get #root(): string {
+    return join(dirname(this.#options.directory), "rootfs");
   }
 
   #placed({ uid, namespace, name }: PodRef): PlacedPod {

@@ -1,5 +1,6 @@
 /** One container's surroundings in namespaces: how its processes are started there. */
-import { chmodSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
+import { realpathSync } from "node:fs";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Mount, PodNetwork, ProcessUser, SpawnOptions } from "../../../../host/namespaces/namespaces.ts";
 import type { Libc } from "../../../../host/syscalls/libc.ts";
@@ -24,14 +25,16 @@ export interface PlaceInput {
   readonly network: PodNetwork;
   readonly libc: Libc;
   readonly files: PodFiles;
-  /** The container's own on this machine, with an empty `rootfs` in it. */
-  readonly directory: string;
+  /** The pod's own on this machine. */
+  readonly podDirectory: string;
 }
 
 export interface NamespacedPlaceInput extends PlaceInput {
   readonly image: ImageEntry | undefined;
   readonly isRoot: boolean;
   readonly hidden: readonly string[];
+  /** Upon which the container's root lies. */
+  readonly root: string;
 }
 
 /** What every process of one container starts with. */
@@ -40,13 +43,13 @@ type Surroundings = Pick<SpawnOptions, "env" | "user" | "noNewPrivileges">;
 const defaultMessagePath = "/dev/termination-log";
 
 /** Throws ContainerStartError. */
-export function namespacedPlace(input: NamespacedPlaceInput): ContainerPlace {
-  const { spec, image, network, libc, files, directory, isRoot, hidden } = input;
+export async function namespacedPlace(input: NamespacedPlaceInput): Promise<ContainerPlace> {
+  const { spec, image, network, libc, files, podDirectory, root, isRoot, hidden } = input;
   const { container, object } = spec;
   const answer = processUser(object, container, isRoot);
   if (answer.kind === "error") throw new ContainerStartError(answer.message);
   const workingDirectory = container.workingDir ?? "/";
-  const messageFile = emptyMessageFile(directory);
+  const messageFile = await emptyMessageFile(podDirectory, container.name);
   const plan = planRoot(() =>
     containerRoot({
       files: machineFiles,
@@ -60,8 +63,7 @@ export function namespacedPlace(input: NamespacedPlaceInput): ContainerPlace {
       privileged: container.securityContext?.privileged === true,
     }),
   );
-  makeMountPoints(plan);
-  const root = join(directory, "rootfs");
+  await makeMountPoints(plan);
   const pidNamespace = object.spec?.hostPID !== true;
   const around: Surroundings = {
     env: spec.env,
@@ -89,11 +91,11 @@ export function namespacedPlace(input: NamespacedPlaceInput): ContainerPlace {
  * The surroundings that `fairlead run` joins: the pod's network and names over the machine's own files. The process is
  * ours and only waits, so it keeps our user: whoever joins it brings their own. With it ends all that joined its PID namespace.
  */
-export function runPlace(
-  input: PlaceInput & { readonly podDirectory: string; readonly hostPid: ((pid: number) => number | undefined) | undefined },
-): ContainerPlace {
-  const { spec, network, libc, files, directory, podDirectory, hostPid } = input;
-  const messageFile = emptyMessageFile(directory);
+export async function runPlace(
+  input: PlaceInput & { readonly hostPid: ((pid: number) => number | undefined) | undefined },
+): Promise<ContainerPlace> {
+  const { spec, network, libc, files, podDirectory, hostPid } = input;
+  const messageFile = await emptyMessageFile(podDirectory, spec.container.name);
   const user: ProcessUser = { kind: "root" };
   const mounts: readonly Mount[] = [
     { kind: "proc", target: "/proc" },
@@ -167,17 +169,17 @@ function planRoot(make: () => RootPlan): RootPlan {
   }
 }
 
-function makeMountPoints(plan: RootPlan): void {
+async function makeMountPoints(plan: RootPlan): Promise<void> {
   for (const { path, kind } of plan.made) {
-    if (kind === "directory") mkdirSync(path, { recursive: true, mode: 0o755 });
-    else writeFileSync(path, "", { flag: "a", mode: 0o644 });
+    if (kind === "directory") await mkdir(path, { recursive: true, mode: 0o755 });
+    else await writeFile(path, "", { flag: "a", mode: 0o644 });
   }
 }
 
 /** Any user number may write its last words. */
-function emptyMessageFile(directory: string): string {
-  const file = join(directory, "termination-log");
-  writeFileSync(file, "");
-  chmodSync(file, 0o666);
+async function emptyMessageFile(podDirectory: string, container: string): Promise<string> {
+  const file = join(podDirectory, `${container}.termination-log`);
+  await writeFile(file, "");
+  await chmod(file, 0o666);
   return file;
 }

@@ -1,8 +1,6 @@
-/**
- * The files that all containers of a pod share in /etc, written when its network is made. At once, not through the thread
- * pool: a few hundred bytes that the kernel only takes note of, and a pod waits for them.
- */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+/** The files that all containers of a pod share in /etc, written when its network is made. */
+import { readFileSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Pod } from "../../../../api/types.ts";
 import { podFqdn, podHostname } from "../../../pod-names.ts";
@@ -29,7 +27,7 @@ export interface PodFilesInput {
   readonly nodeName: string;
 }
 
-export function writePodFiles({ directory, object, ips, dns, nodeName }: PodFilesInput): PodFiles {
+export async function writePodFiles({ directory, object, ips, dns, nodeName }: PodFilesInput): Promise<PodFiles> {
   const onHost = object.spec?.hostNetwork === true;
   const hostname = onHost && (object.spec?.hostnameOverride ?? "") === "" ? nodeName : podHostname(object, dns.clusterDomain);
   if (hostname.length > maxHostname)
@@ -46,8 +44,8 @@ export function writePodFiles({ directory, object, ips, dns, nodeName }: PodFile
   });
   const files = { "resolv.conf": formatResolvConf(resolver.config), hosts, hostname: `${hostname}\n` };
   const place = join(directory, "etc");
-  mkdirSync(place, { recursive: true, mode: 0o755 });
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(place, name), text, { mode: 0o644 });
+  await mkdir(place, { recursive: true, mode: 0o755 });
+  await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(place, name), text, { mode: 0o644 })));
   const paths = Object.fromEntries(Object.keys(files).map((name) => [join("/etc", name), join(place, name)]));
   return { hostname, paths, warnings: resolver.warnings };
 }

@@ -112,9 +112,15 @@ test("own files go over the machine's, through its links; unfolding keeps both l
 
 test("what is hidden is not seen in a system directory, but what an image needs of it is", () => {
   const mounts = render(
-    containerRoot({ ...input, hidden: ["/opt/data", "/home/me"], needs: ["/home/me/node/bin", "/opt/data/store", "/absent"] }),
+    containerRoot({
+      ...input,
+      hidden: ["/opt/data", "/home/me", "/etc/passwd", "/etc/absent"],
+      needs: ["/home/me/node/bin", "/opt/data/store", "/absent"],
+    }),
   );
   expect(mounts).toContain("tmpfs /opt/data");
+  expect(mounts).toContain("/dev/null ro → /etc/passwd");
+  expect(mounts.some((mount) => mount.includes("/etc/absent"))).toBe(false);
   expect(mounts).toContain("/home/me/node/bin ro → /home/me/node/bin");
   expect(mounts.indexOf("/opt/data/store ro → /opt/data/store")).toBeGreaterThan(mounts.indexOf("tmpfs /opt/data"));
   expect(mounts.some((mount) => mount.includes("/absent") || mount.includes(".ssh"))).toBe(false);
