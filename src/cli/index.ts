@@ -1,6 +1,7 @@
 /** The command line: each verb's words, options and help. The work is in a file per verb, loaded when it is asked for. */
 import { Command, CommanderError, Help, InvalidArgumentError, Option } from "commander";
 import { FairleadError, errorMessage } from "../lib/errors.ts";
+import { addIngress } from "./ingress/command.ts";
 import {
   cidrOption,
   durationOption,
@@ -78,6 +79,7 @@ Examples:
   addRun(program, terminal, report);
   addDoctor(program, terminal, report);
   addDns(program, terminal, report);
+  addIngress(program, terminal, report);
   addDebug(program, terminal, report);
   addTrust(program, terminal, report);
   addCompletion(program, terminal);

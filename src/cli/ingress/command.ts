@@ -1,0 +1,78 @@
+/** The words of `fairlead ingress`; the work is in a file per verb, loaded when it is asked for. */
+import { InvalidArgumentError, Option, type Command } from "commander";
+import type { Output } from "../options.ts";
+import type { Terminal } from "../terminal.ts";
+
+export interface ClusterFlags {
+  readonly name: string;
+  readonly dataDir?: string;
+  readonly kubeconfig?: string;
+  readonly output: Output;
+}
+
+export function addIngress(program: Command, terminal: Terminal, report: (code: number) => void): void {
+  const ingress = program.command("ingress").description("the gateway by itself; lint, routes, explain");
+  ingress
+    .command("serve", { isDefault: true })
+    .description("serve a cluster's Ingresses from here, straight to their endpoints")
+    .option("--kubeconfig <file>", "the cluster (default: $KUBECONFIG)")
+    .addOption(new Option("--address <ip>", "where to listen").default("127.0.0.1"))
+    .addOption(new Option("--http-port <port>", "0: any").argParser(port).default(80))
+    .addOption(new Option("--https-port <port>", "0: any").argParser(port).default(443))
+    .option("--authority <dir>", "where the local CA is kept (default: in memory)")
+    .option("--only-own-class", "serve no Ingress without a class, nor classes nginx and traefik", false)
+    .action(async (flags: ServeFlags) => {
+      const { serve } = await import("./serve.ts");
+      report(await serve(flags, terminal));
+    });
+  ingress
+    .command("lint")
+    .description("what of the Ingresses in these files would not work, or otherwise than in ingress-nginx; 1: something would not")
+    .argument("<file...>", "manifests: files, directories, or - for standard input")
+    .addOption(output())
+    .action(async (files: readonly string[], flags: { output: Output }) => {
+      const { lint } = await import("./lint.ts");
+      report(await lint(files, flags.output, terminal));
+    });
+  withCluster(ingress.command("routes"))
+    .description("every rule that is served, in the order in which they win, and what is behind it")
+    .action(async (flags: ClusterFlags) => {
+      const { routes } = await import("./routes.ts");
+      report(await routes(flags, terminal));
+    });
+  withCluster(ingress.command("explain"))
+    .description("which rule takes a request, and why no other does")
+    .argument("<url>", "http://shop.localhost/cart?x=1")
+    .addOption(new Option("-X, --method <method>", "of the request").default("GET"))
+    .action(async (url: string, flags: ClusterFlags & { method: string }) => {
+      const { explain } = await import("./routes.ts");
+      report(await explain(url, flags.method, flags, terminal));
+    });
+}
+
+export interface ServeFlags {
+  readonly kubeconfig?: string;
+  readonly address: string;
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  readonly authority?: string;
+  readonly onlyOwnClass: boolean;
+}
+
+function withCluster(command: Command): Command {
+  return command
+    .addOption(new Option("--name <name>", "which Fairlead, where several run side by side").default("default").env("FAIRLEAD_NAME"))
+    .addOption(new Option("--data-dir <dir>", "its data directory").env("FAIRLEAD_DATA_DIR"))
+    .option("--kubeconfig <file>", "any cluster instead of a running Fairlead")
+    .addOption(output());
+}
+
+function output(): Option {
+  return new Option("-o, --output <format>", "text or json").choices(["text", "json"]).default("text");
+}
+
+function port(text: string): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number > 65_535) throw new InvalidArgumentError("a port is a number from 0 to 65535");
+  return number;
+}

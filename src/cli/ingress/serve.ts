@@ -1,0 +1,54 @@
+/** `fairlead ingress`: the gateway alone, against the cluster of a kubeconfig. */
+import { createClient } from "../../client/rest.ts";
+import { createEventRecorder } from "../../client/event-recorder-impl.ts";
+import { httpsTransport } from "../../client/https-transport.ts";
+import { createInformerFactory } from "../../client/informer-factory.ts";
+import { loadKubeconfig } from "../../client/kubeconfig.ts";
+import { createGateway } from "../../gateway/gateway.ts";
+import { realClock } from "../../lib/clock.ts";
+import { createLogger } from "../../lib/log.ts";
+import { MetricsRegistry } from "../../lib/metrics.ts";
+import type { Terminal } from "../terminal.ts";
+import type { ServeFlags } from "./command.ts";
+
+/** Until SIGINT or SIGTERM. Throws FL_KUBECONFIG, FL_LISTEN. */
+export async function serve(flags: ServeFlags, terminal: Terminal): Promise<number> {
+  const clock = realClock;
+  const log = createLogger();
+  const metrics = new MetricsRegistry();
+  const transport = httpsTransport(await loadKubeconfig(flags.kubeconfig === undefined ? {} : { path: flags.kubeconfig }));
+  const client = createClient(transport, { fieldManager: "fairlead-gateway" });
+  const informers = createInformerFactory(client, { clock, log });
+  const recorder = createEventRecorder(client, "fairlead-gateway", { clock, log });
+  const gateway = createGateway({
+    client,
+    informers,
+    recorder,
+    clock,
+    log,
+    metrics,
+    listen: [
+      { name: "http", protocol: "HTTP", host: flags.address, ports: [flags.httpPort] },
+      { name: "https", protocol: "HTTPS", host: flags.address, ports: [flags.httpsPort] },
+    ],
+    ...(flags.authority === undefined ? {} : { authorityDirectory: flags.authority }),
+    ...(flags.onlyOwnClass ? { classes: { standInFor: [], serveClassless: false } } : {}),
+  });
+  try {
+    await gateway.start();
+    for (const { protocol, host, port } of gateway.addresses) terminal.note(`${protocol} on ${host}:${port}`);
+    informers.start();
+    await untilSignal();
+  } finally {
+    await gateway.stop();
+    await informers.stop();
+    await transport.close();
+  }
+  return 0;
+}
+
+function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  });
+}
