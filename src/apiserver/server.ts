@@ -299,10 +299,7 @@ class Server implements ApiServer {
   /** Those in memory last a year, and die with the process long before. */
   #renewLater(): void {
     if (this.#options.pkiDirectory === undefined || this.#state === "stopped") return;
-    this.#renewal = this.#clock.after(renewalInterval, () => {
-      this.#renewLater();
-      void this.#renewCertificates();
-    });
+    this.#renewal = this.#clock.after(renewalInterval, () => void this.#renewCertificates().then(() => this.#renewLater()));
   }
 
   /** Those that end within a month are made anew, under the same authority: clients and their kubeconfigs notice nothing. */

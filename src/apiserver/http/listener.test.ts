@@ -372,7 +372,7 @@ test("a certificate that is about to end is replaced while the server runs", asy
     });
   expect(await served()).toBe(held.server.cert);
   await second.clock.advance(2 * day);
-  await expect.poll(async () => (await served()) !== held.server.cert, { timeout: 20_000 }).toBe(true);
+  await expect.poll(async () => (await served()) !== held.server.cert, { timeout: 15_000 }).toBe(true);
   expect(second.server.certificateAuthority).toBe(held.ca);
   await second.server.stop();
   rmSync(directory, { recursive: true });
