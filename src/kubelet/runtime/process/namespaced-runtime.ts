@@ -1,5 +1,5 @@
 /** The process runtime with namespaces for every pod and container. */
-import { readFileSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import type { NodeNetwork } from "../../../host/namespaces/namespaces.ts";
 import { loadLibc } from "../../../host/syscalls/libc.ts";
@@ -37,9 +37,19 @@ export function createNamespacedRuntime(options: NamespacedRuntimeOptions): Runt
     nodeName,
     dns,
     libc,
-    hidden: [homedir(), directory, ...hidden],
+    hidden: [homedir(), directory, ...hidden].flatMap(namesOf),
     isRoot: isMachineRoot(readFileSync("/proc/self/uid_map", "utf8"), process.getuid?.() ?? -1),
     ...(hostPid === undefined ? {} : { hostPid }),
   });
   return new ProcessRuntime(options, placement);
+}
+
+/** A path, and where its links lead: hidden by both names. */
+function namesOf(path: string): readonly string[] {
+  try {
+    return [...new Set([path, realpathSync(path)])];
+  } catch {
+    // It is not there (yet).
+    return [path];
+  }
 }
