@@ -62,6 +62,7 @@ export function replicaSetStatus(
   const minReady = set.spec?.minReadySeconds ?? 0;
   const template: LabelSelector = selectorOf({ matchLabels: set.spec?.template?.metadata?.labels ?? {} });
   const count = (test: (pod: Pod) => boolean) => plan.active.filter(test).length;
+  const ready = plan.active.filter(isPodReady);
   const conditions = conditionsWith(set.status?.conditions ?? [], failure, now);
   return {
     replicas: plan.active.length,
@@ -69,11 +70,8 @@ export function replicaSetStatus(
       "fullyLabeledReplicas",
       count((pod) => matchesLabels(template, pod.metadata.labels ?? {})),
     ),
-    ...positive("readyReplicas", count(isPodReady)),
-    ...positive(
-      "availableReplicas",
-      count((pod) => isPodAvailable(pod, minReady, now)),
-    ),
+    ...positive("readyReplicas", ready.length),
+    ...positive("availableReplicas", minReady === 0 ? ready.length : ready.filter((pod) => isPodAvailable(pod, minReady, now)).length),
     terminatingReplicas: plan.terminating.length,
     observedGeneration: set.metadata.generation ?? 0,
     ...(conditions.length === 0 ? {} : { conditions }),

@@ -12,6 +12,7 @@ import { podNodeValues } from "../indexes.ts";
 import { createKeyController, type KeyQueue } from "../key-controller.ts";
 import { OwnWrites } from "../own-writes.ts";
 import { bindPod, reportNotScheduled } from "./finalize.ts";
+import { Placements } from "./placements.ts";
 import { planScheduling, schedulerName } from "./reconcile.ts";
 import type { SchedulingView } from "./view.ts";
 
@@ -27,24 +28,15 @@ function create(context: ControllerContext): Component {
   const recorder = context.recorder(schedulerName);
   const own = new OwnWrites(podInformer, clock);
 
-  /** Bound a moment ago counts as placed, though the informer does not show it yet. */
-  const placedOn = (node: string): readonly Pod[] =>
-    own
-      .over(podInformer.lister.byIndex("controllers/node", node), (pod) => pod.spec?.nodeName === node)
-      .filter((pod) => !isPodFinished(pod));
+  const placements = new Placements();
 
-  /** Each node's pods are looked up once for a pod, however many filters ask. */
-  const view = (): SchedulingView => {
-    const found = new Map<string, readonly Pod[]>();
-    const placed = (node: string): readonly Pod[] => {
-      const known = found.get(node) ?? placedOn(node);
-      found.set(node, known);
-      return known;
-    };
-    const namespaceLabels = (name: string) => namespaceInformer.lister.get(undefined, name)?.metadata.labels ?? {};
-    const claim = (namespace: string, name: string) => claimInformer.lister.get(namespace, name);
-    return { nodes: nodeInformer.lister.list(), placed, namespaceLabels, claim };
-  };
+  const view = (): SchedulingView => ({
+    nodes: nodeInformer.lister.list(),
+    placed: (node) => placements.on(node),
+    avoiding: () => placements.avoiding(),
+    namespaceLabels: (name) => namespaceInformer.lister.get(undefined, name)?.metadata.labels ?? {},
+    claim: (namespace, name) => claimInformer.lister.get(namespace, name),
+  });
 
   async function reconcile(key: string): Promise<void> {
     const { namespace, name } = splitKey(key);
@@ -75,7 +67,10 @@ function create(context: ControllerContext): Component {
       recorder.event(pod, "Warning", "FailedScheduling", `Binding rejected: ${errorMessage(error)}`);
       throw error;
     }
-    own.assume({ ...pod, spec: { ...pod.spec, containers: pod.spec?.containers ?? [], nodeName: node } });
+    const bound: Pod = { ...pod, spec: { ...pod.spec, containers: pod.spec?.containers ?? [], nodeName: node } };
+    own.assume(bound);
+    // The informer may be ahead of us already.
+    if ((podInformer.lister.get(pod.metadata.namespace, pod.metadata.name ?? "")?.spec?.nodeName ?? "") === "") placements.assume(bound);
     recorder.event(pod, "Normal", "Scheduled", `Successfully assigned ${objectKey(pod)} to ${node}`);
   }
 
@@ -85,7 +80,7 @@ function create(context: ControllerContext): Component {
     // One at a time, as upstream: two choices at once could overfill a node.
     workers: 1,
     informers: [podInformer, nodeInformer, namespaceInformer, claimInformer],
-    follow: () => [own.follow()],
+    follow: () => [own.follow(), placements.follow(podInformer)],
     watch: (queue: KeyQueue) => {
       const isPending = (pod: Pod) => (pod.spec?.nodeName ?? "") === "" && pod.metadata.deletionTimestamp === undefined;
       const enqueue = (pod: Pod) => (isPending(pod) ? queue.add(objectKey(pod)) : undefined);

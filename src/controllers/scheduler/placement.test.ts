@@ -21,9 +21,13 @@ const labelsOf: Readonly<Record<string, Readonly<Record<string, string>>>> = { d
 
 /** The node, or the message without its beginning. */
 function place(which: Pod, placed: Readonly<Record<string, readonly Pod[]>> = {}, nodes: readonly Node[] = [a1, a2, b1]): string {
+  const everywhere = Object.entries(placed).flatMap(([name, all]) =>
+    all.map((one): Pod => ({ ...one, spec: { containers: [], ...one.spec, nodeName: name } })),
+  );
   const view = {
     nodes,
     placed: (name: string) => placed[name] ?? [],
+    avoiding: () => everywhere.filter(({ spec }) => spec?.affinity?.podAntiAffinity !== undefined),
     namespaceLabels: (name: string) => labelsOf[name] ?? {},
     claim: () => undefined,
   };

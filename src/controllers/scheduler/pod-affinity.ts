@@ -60,12 +60,13 @@ function hasFriends(pod: Pod, terms: readonly PodAffinityTerm[], friends: Readon
 /** Places whose pods do not want this one near them. */
 function placesThatAvoid(pod: Pod, view: SchedulingView): ReadonlySet<string> {
   const places = new Set<string>();
-  for (const node of view.nodes) {
-    for (const other of view.placed(nodeName(node))) {
-      for (const term of other.spec?.affinity?.podAntiAffinity?.[requiredTerms] ?? []) {
-        const place = placeOf(node, term);
-        if (place !== "" && matchesTerm(other, term, pod, view)) places.add(place);
-      }
+  const nodes = new Map<string, Node>();
+  for (const other of view.avoiding()) {
+    if (nodes.size === 0) for (const node of view.nodes) nodes.set(nodeName(node), node);
+    const node = nodes.get(other.spec?.nodeName ?? "");
+    for (const term of other.spec?.affinity?.podAntiAffinity?.[requiredTerms] ?? []) {
+      const place = node === undefined ? "" : placeOf(node, term);
+      if (place !== "" && matchesTerm(other, term, pod, view)) places.add(place);
     }
   }
   return places;

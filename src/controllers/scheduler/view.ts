@@ -6,6 +6,8 @@ export interface SchedulingView {
   readonly nodes: readonly Node[];
   /** Pods on a node that are not finished. */
   readonly placed: (node: string) => readonly Pod[];
+  /** Placed pods that keep others away by required anti-affinity. */
+  readonly avoiding: () => Iterable<Pod>;
   readonly namespaceLabels: (namespace: string) => Labels;
   readonly claim: (namespace: string, name: string) => PersistentVolumeClaim | undefined;
 }
