@@ -193,6 +193,26 @@ describe("HTTP", () => {
   });
 });
 
+test("a status that another controller overwrites is left to it until the Ingress changes", { timeout: patient }, async () => {
+  const { client, api, http, gateway } = await start(async (client) => {
+    await backend(client, "one");
+    await client.create(ingresses, ingress("web", "shop.test", [path("/", "Prefix", "one")]));
+  });
+  const read = () => client.get(ingresses, { namespace: "shop", name: "web" });
+  const address = async () => (await read()).status?.loadBalancer?.ingress?.[0]?.ip;
+  const writes = () => api.requests.filter((request) => request.startsWith("PATCH")).length;
+  const overwrite = { status: { loadBalancer: { ingress: [{ ip: "192.0.2.1" }] } } };
+  await until(async () => (await address()) === "127.0.0.1");
+  await client.patch(ingresses, { namespace: "shop", name: "web" }, "application/merge-patch+json", overwrite, { subresource: "status" });
+  const written = writes();
+  // A change that comes after it is live: what came before was seen too.
+  await client.create(ingresses, ingress("later", "later.test", [path("/", "Prefix", "one")]));
+  await until(async () => (await get(http, "later.test")) === "200 one");
+  await gateway.settled();
+  await until(async () => (await client.get(ingresses, { namespace: "shop", name: "later" })).status !== undefined);
+  expect([await address(), writes()]).toEqual(["192.0.2.1", written + 1]);
+});
+
 test("annotations: to HTTPS where it listens, another path, and no open door where one was to be shut", { timeout: patient }, async () => {
   const annotated = (name: string, host: string, annotations: Record<string, string>): Ingress => {
     const made = ingress(name, host, [path("/", "Prefix", "one")]);
