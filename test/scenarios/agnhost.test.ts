@@ -1,0 +1,131 @@
+/** Our agnhost does and says what upstream's does (kubernetes/kubernetes test/images/agnhost). */
+import { spawn, type ChildProcess } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { parseDuration, readFlags } from "../../examples/agnhost/flags.ts";
+import { grpcProbe } from "../../src/kubelet/probes/grpc-probe.ts";
+import { connectFromHost } from "../../src/kubelet/runtime/connect.ts";
+
+const main = join(import.meta.dirname, "../../examples/agnhost/main.ts");
+// An address of this test process's own: its ports are free, whoever else runs.
+const host = `127.${100 + (process.pid % 100)}.${Math.floor(process.pid / 100) % 250}.7`;
+const running: ChildProcess[] = [];
+
+afterEach(() => {
+  for (const child of running.splice(0)) child.kill("SIGKILL");
+});
+
+function start(words: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+  const child = spawn(process.execPath, [main, ...words], { env: { HOST: host, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  running.push(child);
+  return child;
+}
+
+async function run(...words: string[]): Promise<{ code: number; output: string }> {
+  const child = start(words);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const code = await new Promise<number>((resolve) => child.once("close", (status) => resolve(status ?? -1)));
+  return { code, output };
+}
+
+/** Until the server answers: it says nothing when it listens. */
+async function get(port: number, path = "/", options: RequestInit = {}): Promise<Response> {
+  for (;;) {
+    try {
+      return await fetch(`http://${host}:${port}${path}`, { redirect: "manual", ...options });
+    } catch (error) {
+      if ((error as { cause?: { code?: string } }).cause?.code !== "ECONNREFUSED") throw error;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}
+
+const text = async (port: number, path?: string) => (await get(port, path)).text();
+
+test("netexec", { timeout: 60_000 }, async () => {
+  start(["netexec", "--http-port", "8080", "--udp-port=8081"], { FAIRLEAD_POD: "here" });
+  expect(await text(8080, "/hostname")).toBe(hostname());
+  expect(await text(8080, "/")).toMatch(/^NOW: /);
+  expect(await text(8080, "/clientip")).toMatch(/^127\.0\.0\.1:\d+$/);
+  expect(await text(8080, "/serverport")).toBe("8080");
+  const echo = await get(8080, "/echo?msg=hi&code=418");
+  expect([echo.status, await echo.text()]).toEqual([418, "hi"]);
+  expect(await (await get(8080, "/header?key=X-Test", { headers: { "x-test": "yes" } })).text()).toBe("yes");
+  const redirect = await get(8080, "/redirect?location=/echo%3Fmsg=x&code=307");
+  expect([redirect.status, redirect.headers.get("location")]).toEqual([307, "/echo?msg=x"]);
+  expect((await get(8080, "/healthz")).status).toBe(200);
+  expect(JSON.parse(await text(8080, `/dial?host=${host}&port=8080&request=echo%3Fmsg=a&tries=2`))).toEqual({ responses: ["a", "a"] });
+  expect(JSON.parse(await text(8080, `/dial?host=${host}&port=8081&protocol=udp&request=hostname`))).toEqual({ responses: [hostname()] });
+  expect(Object.keys(JSON.parse(await text(8080, `/dial?host=${host}&port=1&request=x`)) as object)).toEqual(["errors"]);
+  expect((await get(8080, "/dial?host=x&port=1")).status).toBe(400);
+  expect((await get(8080, "/shell?cmd=id")).status).toBe(403);
+  const [server] = running as [ChildProcess];
+  const ended = new Promise((resolve) => server.once("close", resolve));
+  await get(8080, "/exit?code=7");
+  expect(await ended).toBe(7);
+});
+
+test("serve-hostname over HTTP and UDP, porter, test-webserver", { timeout: 60_000 }, async () => {
+  start(["serve-hostname", "--udp", "--http=true", "--port", "9376"]);
+  expect(await text(9376)).toBe(hostname());
+  const socket = createSocket("udp4");
+  const answer = new Promise((resolve) => socket.once("message", (message) => resolve(message.toString())));
+  socket.send("x", 9376, host);
+  expect(await answer).toBe(`${hostname()}\n`);
+  socket.close();
+  start(["porter"], { SERVE_PORT_8082: "foo", SERVE_PORT_8083: "bar" });
+  expect([await text(8082), await text(8083)]).toEqual(["foo", "bar"]);
+  start(["test-webserver", "--port", "8084"]);
+  expect(await text(8084, "/etc/hosts")).toContain("localhost");
+  expect((await get(8084, "/no/such")).status).toBe(404);
+});
+
+test("grpc-health-checking, with its switches", { timeout: 60_000 }, async () => {
+  start(["grpc-health-checking", "--port", "5000", "--http-port", "8085"]);
+  await get(8085, "/make-serving");
+  expect(await grpcProbe(host, 5000, "", 10_000, connectFromHost)).toEqual({ ok: true });
+  await get(8085, "/make-not-serving");
+  expect((await grpcProbe(host, 5000, "", 10_000, connectFromHost)).ok).toBe(false);
+  expect((await grpcProbe(host, 5000, "other", 10_000, connectFromHost)).ok).toBe(false);
+});
+
+test("connect says in a word how it failed; the rest print and end", { timeout: 60_000 }, async () => {
+  expect(await run("connect", `${host}:1`)).toEqual({ code: 1, output: "REFUSED\n" });
+  expect((await run("connect", "no-such-name.invalid:80")).output).toMatch(/^DNS: /);
+  expect((await run("connect", "nonsense")).output).toMatch(/^UNKNOWN: /);
+  expect((await run("connect", "--protocol", "sctp", "127.0.0.1:1")).output).toMatch(/^UNKNOWN: protocol sctp is not supported/);
+  expect(await run("entrypoint-tester", "a", "b")).toEqual({ code: 0, output: "[/agnhost entrypoint-tester a b]\n" });
+  expect((await run("etc-hosts")).output).toContain("localhost");
+  expect((await run("logs-generator", "-t", "3", "-d", "30ms")).output.trim().split("\n")).toHaveLength(3);
+  expect(await run("no-such")).toMatchObject({
+    code: 1,
+    output: expect.stringContaining("no such subcommand; there are: connect") as string,
+  });
+});
+
+test("flags as Go takes them", () => {
+  const flags = readFlags(["--port=1", "--tcp", "--http=false", "word"], { port: "0", tcp: false, http: true, other: "x" });
+  expect([flags.number("port"), flags.flag("tcp"), flags.flag("http"), flags.text("other"), flags.words]).toEqual([
+    1,
+    true,
+    false,
+    "x",
+    ["word"],
+  ]);
+  expect(() => readFlags(["--unknown"], {})).toThrow("unknown");
+  expect(() => readFlags(["--port", "x"], { port: "0" }).number("port")).toThrow("not a number");
+});
+
+test.each([
+  ["1m30s", 90_000],
+  ["500ms", 500],
+  ["1.5s", 1500],
+  ["0", 0],
+  ["", 0],
+])("the duration %j is %d ms", (duration, ms) => {
+  expect(parseDuration(duration)).toBe(ms);
+  expect(() => parseDuration(`${duration}x`)).toThrow("is no duration");
+});
