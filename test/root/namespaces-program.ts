@@ -4,7 +4,7 @@
  */
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { createServer, Socket, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -203,6 +203,7 @@ async function processes(): Promise<unknown> {
     "no new privileges": await run(libc, pod, "grep NoNewPrivs /proc/self/status | tr -d '\\t '", { ...inRoot, noNewPrivileges: true }),
     inside: await run(libc, pod, "hostname; tr '\\0' ' ' < /proc/1/cmdline; pwd", { inside: holder.pid, directory: "/data" }),
     "inside at once": await insideAtOnce(libc, pod, inRoot),
+    "a link in a volume": await plantedLink(libc, pod, inRoot),
     "inside of nobody": await run(libc, pod, "true", { inside: 4_000_000 }),
     descriptors: await run(libc, pod, "ls /proc/self/fd | wc -l"),
     "our own mounts": mountsBefore === readFileSync("/proc/self/mountinfo", "utf8") ? "as before" : "changed",
@@ -215,6 +216,22 @@ async function processes(): Promise<unknown> {
   await namespaces.stop();
   rmSync(scratch, { recursive: true });
   return facts;
+}
+
+/** A volume holds a link that leads out of it, and a mount goes through it: nothing may be made where it leads on the host. */
+async function plantedLink(libc: Libc, pod: PodNetwork, inRoot: Partial<SpawnOptions>): Promise<string> {
+  const volume = mkdtempSync(join(tmpdir(), "fairlead-volume-"));
+  const outside = mkdtempSync(join(tmpdir(), "fairlead-outside-"));
+  symlinkSync(outside, join(volume, "link"));
+  const mounts: readonly Mount[] = [
+    ...(inRoot.mounts ?? []),
+    { kind: "bind", source: volume, target: `${inRoot.root}/volume`, readOnly: false },
+    { kind: "bind", source: "/etc/hostname", target: `${inRoot.root}/volume/link/planted`, readOnly: true },
+  ];
+  const seen = await run(libc, pod, `cmp ${outside}/planted /dev/null > /dev/null 2>&1 || echo inside`, { ...inRoot, mounts });
+  const planted = readdirSync(outside).length;
+  for (const path of [volume, outside]) rmSync(path, { recursive: true });
+  return `${seen}, ${planted} outside`;
 }
 
 /** A process that joins another one as soon as there is one must find it where it belongs: with its own `/proc`. */
@@ -314,13 +331,28 @@ async function park(hostPid: number): Promise<unknown> {
   return { hostPid, scratch };
 }
 
+/** Says what is typed, and ends by Ctrl-C. */
+async function converse(): Promise<unknown> {
+  process.stdin.on("data", (typed) => process.stdout.write(`typed ${String(typed).trim()}\n`));
+  process.stdout.write("ready\n");
+  await once(process, "SIGINT"); // a second one would end us by the signal
+  process.stdin.destroy();
+  process.exitCode = 3;
+  return "interrupted";
+}
+
 const inside = settleInside();
 if (inside === undefined) {
   const command = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   process.exitCode = await enterNamespaces({ command, env: process.env, userNamespace: process.getuid?.() !== 0 });
 } else {
-  const action = { network, processes, packets: () => firstPackets(100), churn: () => churn(200), park: () => park(inside.hostPid) }[
-    process.argv[2] as "network"
-  ];
+  const action = {
+    network,
+    processes,
+    packets: () => firstPackets(100),
+    churn: () => churn(200),
+    converse,
+    park: () => park(inside.hostPid),
+  }[process.argv[2] as "network"];
   process.stdout.write(`${JSON.stringify(await action())}\n`);
 }

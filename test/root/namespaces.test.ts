@@ -4,12 +4,15 @@
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { closeSync, existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ReadStream } from "node:tty";
 import { beforeAll, describe, expect, test, type TestContext } from "vitest";
 import { quickMode } from "../../src/host/capabilities/quick.ts";
+import { loadLibc, type Libc } from "../../src/host/syscalls/libc.ts";
+import { openPty } from "../../src/host/syscalls/pty.ts";
 
 /** Nobody's ids: any will do that have no rights. */
 const ordinary = 61_234;
@@ -139,6 +142,7 @@ describe.each(Object.entries(users))("%s", (_, { prefix, ids, unable }) => {
       ["no new privileges", "NoNewPrivs:1\n= 0"],
       ["inside", "web-0\n/bin/sh -c sleep 1000 & while :; do sleep 2000; done /data\n= 0"],
       ["inside at once", "2\n= 0"],
+      ["a link in a volume", "inside\n= 0, 0 outside"],
       ["inside of nobody", "ENOENT"],
       ["descriptors", "4\n= 0"],
       ["our own mounts", "as before"],
@@ -173,6 +177,26 @@ describe.each(Object.entries(users))("%s", (_, { prefix, ids, unable }) => {
   test("the first packet to a new pod arrives", { timeout: patience }, async (ctx) => {
     needs(ctx);
     expect(await facts(prefix, "packets")).toEqual({ sent: 100, arrived: 100 });
+  });
+
+  test("on a terminal, what is typed arrives, and Ctrl-C", { timeout: patience }, async (ctx) => {
+    needs(ctx);
+    const { master, slave } = openPty(loadLibc() as Libc);
+    const child = spawn("setsid", ["--ctty", "--", ...prefix, process.execPath, program, "converse"], { stdio: [slave, slave, slave] });
+    closeSync(slave);
+    const terminal = new ReadStream(master);
+    terminal.on("error", () => undefined); // EIO: the other end is closed
+    let said = "";
+    const until = async (text: string) => {
+      while (!said.includes(text)) said += String((await once(terminal, "data"))[0]);
+    };
+    await until("ready");
+    writeSync(master, "hello\n");
+    await until("typed hello");
+    writeSync(master, "\u0003");
+    const [code] = (await once(child, "exit")) as [number | null];
+    terminal.destroy();
+    expect(code).toBe(3);
   });
 
   /** Each process of the tree that `enterNamespaces` makes, found from the program's. */

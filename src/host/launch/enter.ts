@@ -27,9 +27,12 @@ export interface EnterOptions {
   readonly userNamespace: boolean;
 }
 
-/** Signal received → signal passed on. What a shell starts in the background ignores SIGINT, so the inner one hears of it by another name. */
-const outerSignals = { TERM: "TERM", HUP: "HUP", INT: "USR1" };
-const innerSignals = { TERM: "TERM", HUP: "HUP", USR1: "INT" };
+/**
+ * Signal received → what is done. What a shell starts in the background ignores SIGINT, so the inner one hears of it by another
+ * name. A SIGINT in the foreground of a terminal is taken for Ctrl-C, which the program has got from the terminal itself.
+ */
+const outerSignals = { TERM: "pass TERM", HUP: "pass HUP", INT: "foreground || pass USR1" };
+const innerSignals = { TERM: "pass TERM", HUP: "pass HUP", USR1: "pass INT" };
 
 /**
  * A script that runs `"$@"` and passes signals on to it. A signal ends a shell's `wait`, so the wait is taken up again until
@@ -40,7 +43,9 @@ function guardian(signals: Readonly<Record<string, string>>): string {
   return [
     "child= early=",
     'pass() { if [ -n "$child" ]; then kill -s "$1" "$child"; else early=$1; fi; }',
-    ...Object.entries(signals).map(([received, passed]) => `trap 'pass ${passed}' ${received}`),
+    // proc_pid_stat(5), behind the name: state, parent, process group, session, terminal, the terminal's foreground group.
+    'foreground() { read -r status < "/proc/$$/stat" || return 1; set -- ${status##*) }; [ "$3" = "$6" ]; }',
+    ...Object.entries(signals).map(([received, action]) => `trap '${action}' ${received}`),
     "exec 3<&0",
     '"$@" <&3 3<&- &',
     "child=$!",
@@ -58,9 +63,10 @@ export function enterCommand(options: EnterOptions, find: (tool: string) => stri
     "fairlead",
     ...command,
   ];
-  const namespaces = options.userNamespace ? ["--user", "--map-root-user", "--mount", "--pid"] : ["--mount", "--pid"];
-  const inner = [find("setpriv"), "--pdeathsig", "KILL", "--", ...guarded(innerSignals, options.command)];
-  return [find("unshare"), ...namespaces, "--", ...guarded(outerSignals, inner)];
+  const user = options.userNamespace ? ["--user", "--map-root-user"] : [];
+  // The outer shell keeps the host's mounts: it looks itself up in the host's `/proc`, which the program puts its own over.
+  const inner = [find("unshare"), "--mount", "--", find("setpriv"), "--pdeathsig", "KILL", "--", ...guarded(innerSignals, options.command)];
+  return [find("unshare"), ...user, "--pid", "--", ...guarded(outerSignals, inner)];
 }
 
 /**
