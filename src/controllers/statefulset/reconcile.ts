@@ -43,7 +43,7 @@ export function planStatefulSet(input: StatefulSetInput): StatefulSetPlan {
   if (!settled) return { steps, status, claimOwners: owners };
   const outdated = podsToUpdate(
     input,
-    slots.replicas.map(({ pod }) => pod).filter((pod) => pod !== undefined),
+    slots.replicas.map(({ pod }) => pod),
   );
   const deletes = outdated.map((pod): StatefulSetStep => ({ kind: "delete", pod, because: "outdated" }));
   return { steps: [...steps, ...deletes], status, claimOwners: owners };
@@ -104,7 +104,8 @@ function advance(input: StatefulSetInput, { replicas, condemned, all }: Slots): 
   }
   const sick = [...all].sort((a, b) => (ordinalOf(input.set, a) ?? 0) - (ordinalOf(input.set, b) ?? 0)).find((pod) => !isHealthy(pod));
   for (const pod of condemned) {
-    const waits = ordered && pod !== sick && !isAvailable(input, pod);
+    // One that has ended will never serve again: upstream waits for it all the same, and two of them for ever.
+    const waits = ordered && pod !== sick && !isPodFinished(pod) && !isAvailable(input, pod);
     if (ordered && (isPodTerminating(pod) || waits)) return { steps, settled: false };
     if (!isPodTerminating(pod)) steps.push({ kind: "delete", pod, because: "scaled" });
     if (ordered) return { steps, settled: false };

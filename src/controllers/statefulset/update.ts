@@ -5,8 +5,11 @@ import { isPodAvailable, isPodTerminating } from "../../decide/endpoints/pod-sta
 import { revisionOf } from "./identity.ts";
 import type { StatefulSetInput } from "./reconcile.ts";
 
-/** `replicas`: the pods that should be there, lowest ordinal first. */
-export function podsToUpdate(input: StatefulSetInput, replicas: readonly Pod[]): readonly Pod[] {
+/** A pod that should be there; undefined: it is not, and counts as away. */
+type Replica = Pod | undefined;
+
+/** `replicas`: lowest ordinal first. */
+export function podsToUpdate(input: StatefulSetInput, replicas: readonly Replica[]): readonly Pod[] {
   const { type = "RollingUpdate", rollingUpdate } = input.set.spec?.updateStrategy ?? {};
   if (type === "OnDelete") return [];
   const most = maxUnavailable(input.set, replicas.length);
@@ -21,23 +24,27 @@ function maxUnavailable({ spec }: StatefulSet, replicas: number): number {
 }
 
 /** The first outdated pod; but whoever above it does not serve yet is waited for. */
-function oneAtATime(input: StatefulSetInput, downward: readonly Pod[]): readonly Pod[] {
+function oneAtATime(input: StatefulSetInput, downward: readonly Replica[]): readonly Pod[] {
   for (const pod of downward) {
-    if (isOutdated(input, pod)) return [pod];
+    if (pod !== undefined && isOutdated(input, pod)) return [pod];
     if (isAway(input, pod)) return [];
   }
   return [];
 }
 
-function severalAtOnce(input: StatefulSetInput, replicas: readonly Pod[], downward: readonly Pod[], most: number): readonly Pod[] {
+function severalAtOnce(input: StatefulSetInput, replicas: readonly Replica[], downward: readonly Replica[], most: number): readonly Pod[] {
   const away = replicas.filter((pod) => isAway(input, pod));
-  // An outdated pod that does not serve anyway costs nothing.
-  const free = downward.filter((pod) => isOutdated(input, pod) && isAway(input, pod));
-  const serving = downward.filter((pod) => isOutdated(input, pod) && !isAway(input, pod));
+  const outdated = downward.filter((pod): pod is Pod => pod !== undefined && isOutdated(input, pod));
+  // One that does not serve anyway costs nothing.
+  const free = outdated.filter((pod) => isAway(input, pod));
+  const serving = outdated.filter((pod) => !isAway(input, pod));
   return [...free, ...serving.slice(0, Math.max(0, most - away.length))];
 }
 
 const isOutdated = ({ update }: StatefulSetInput, pod: Pod): boolean => revisionOf(pod) !== update.metadata.name && !isPodTerminating(pod);
 
-const isAway = ({ set, now }: StatefulSetInput, pod: Pod): boolean =>
-  isPodTerminating(pod) || pod.status?.phase !== "Running" || !isPodAvailable(pod, set.spec?.minReadySeconds ?? 0, now);
+const isAway = ({ set, now }: StatefulSetInput, pod: Replica): boolean =>
+  pod === undefined ||
+  isPodTerminating(pod) ||
+  pod.status?.phase !== "Running" ||
+  !isPodAvailable(pod, set.spec?.minReadySeconds ?? 0, now);
