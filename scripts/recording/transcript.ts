@@ -1,5 +1,7 @@
 /** What a terminal showed, line by line: enough of one for output that only ever rewrites its last line. Pure. */
 
+const escape = "\u001b";
+
 export interface Span {
   readonly text: string;
   /** SGR codes that are on: 1 bold, 2 dim, 32 green, … */
@@ -22,6 +24,9 @@ interface Cell {
   readonly styles: readonly number[];
 }
 
+/** A control sequence (ECMA-48 5.4), or one character. */
+const tokens = new RegExp(`${escape}\\[[\\d;?]*[A-Za-z]|[^]`, "gu");
+
 const ends: Readonly<Record<number, readonly number[]>> = { 22: [1, 2], 39: [30, 31, 32, 33, 34, 35, 36, 37] };
 
 export function transcript(events: readonly OutputEvent[]): readonly TimedLine[] {
@@ -30,7 +35,7 @@ export function transcript(events: readonly OutputEvent[]): readonly TimedLine[]
   let column = 0;
   let styles: readonly number[] = [];
   for (const { at, data } of events) {
-    for (const [token] of data.matchAll(/\u001b\[[\d;?]*[A-Za-z]|[^]/gu)) {
+    for (const [token] of data.matchAll(tokens)) {
       if (token === "\n") {
         lines.push({ spans: spansOf(row), at });
         [row, column] = [[], 0];

@@ -17,6 +17,8 @@ export interface CheckOptions {
   readonly dnsServer?: { readonly host: string; readonly port: number };
   readonly resolvers: "server" | "pod";
   readonly clusterDomain: string;
+  /** Whether a virtual address is served; one that is not is named elsewhere in the report, with the reason. Default: all are. */
+  readonly serves?: (address: string, port: number) => boolean;
   /** More Services than this are not asked, so that a large set of manifests starts quickly. */
   readonly maxServices?: number;
 }
@@ -36,7 +38,7 @@ interface Target {
 /** A GET to each HTTP port that has ready endpoints of its own pods (three rounds over all of them), and the names of each Service. */
 export async function runChecks(reading: Reading, options: CheckOptions): Promise<Checks> {
   const max = options.maxServices ?? 8;
-  const targets = reading.services.flatMap((service) => targetsOf(reading, service)).slice(0, max);
+  const targets = reading.services.flatMap((service) => targetsOf(reading, service, options)).slice(0, max);
   const asks = options.resolvers === "pod" || options.dnsServer !== undefined;
   const questions = asks
     ? reading.services
@@ -76,10 +78,11 @@ function clientPod(pods: readonly Pod[]): Pod | undefined {
   return ready.find((pod) => /(^|\/)node(:|$)/.test(pod.spec?.containers[0]?.image ?? "")) ?? ready[0];
 }
 
-function targetsOf(reading: Reading, service: Service): readonly Target[] {
+function targetsOf(reading: Reading, service: Service, { serves = () => true }: CheckOptions): readonly Target[] {
   const { clusterIP = "", selector = {} } = service.spec ?? {};
   if (!isOfUser(service) || parseIp(clusterIP) === undefined || Object.keys(selector).length === 0) return [];
-  return (service.spec?.ports ?? []).filter(isHttp).flatMap((port) => {
+  const ports = (service.spec?.ports ?? []).filter((port) => isHttp(port) && serves(clusterIP, port.port));
+  return ports.flatMap((port) => {
     const endpoints = readyEndpoints(reading, service, port.name ?? "").length;
     return endpoints === 0
       ? []

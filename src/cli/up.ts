@@ -223,6 +223,7 @@ async function makeReport(
         resolvers: cluster.mode === "loopback" ? "server" : "pod",
         ...(cluster.dnsServer.port === 0 ? {} : { dnsServer: cluster.dnsServer }),
         clusterDomain: cluster.clusterDomain,
+        ...(cluster.mode === "loopback" ? { serves: (address: string, port: number) => cluster.listensAt(address, port) === port } : {}),
       })
     : { requests: [], names: [] };
   step?.done(checkSummary(requests, names));

@@ -83,7 +83,7 @@ kind: Service
 metadata: { name: web }
 spec: { selector: { app: web }, ports: [{ port: 80, targetPort: 8080 }] }
 \`;
-const functions = { greeter: () => createServer((_, response) => response.end("hello\n")) };
+const functions = { greeter: () => createServer((_, response) => response.end("hello")) };
 const cluster = await startCluster({ manifests, functions });
 await cluster.untilReady("service/web");
 console.log(await (await cluster.fetch("http://web")).text());

@@ -125,7 +125,7 @@ function scenario(tool: Kubectl): void {
     expect(await ok("get nodes")).toContain("Ready,SchedulingDisabled");
     await ok("apply -f -", set("'two'"));
     await ok("rollout status daemonset/agent --timeout=90s");
-    expect(await ok("logs daemonset/agent")).toBe("two\n");
+    await expect.poll(() => ok("logs daemonset/agent"), { timeout: 20_000 }).toBe("two\n");
     await ok(`uncordon ${node}`);
     expect(await ok("describe daemonset agent")).toMatch(/Number of Nodes Scheduled with Up-to-date Pods: 1/);
     await ok("delete daemonset agent");
