@@ -246,6 +246,11 @@ export const kubeletCases: readonly KubeletCase[] = [
       onNode(rig, async (node) => {
         node.make("web", { ...shell(waits), securityContext: { runAsUser: 0, runAsNonRoot: true } });
         await until(() => node.get("web")?.status?.containerStatuses?.[0]?.state?.waiting?.reason === "CreateContainerConfigError");
+        await node.remove("web");
+        const securityContext = { sysctls: [{ name: "net.ipv4.ip_local_port_range", value: "40000 40001" }] };
+        node.make("web", shell(waits), { securityContext });
+        await node.ready("web");
+        assert.match(await node.exec("web", "cat /proc/sys/net/ipv4/ip_local_port_range"), /^40000\s40001\n/);
         node.make("other", { ...shell(waits), resources: { limits: { cpu: "1" } } });
         await node.ready("other");
         assert.ok(node.cluster.events.some(({ reason, message }) => reason === "FieldsIgnored" && message.includes("resources.limits")));

@@ -22,6 +22,7 @@ import { namespacedPlace, runPlace } from "./place.ts";
 import { writePodFiles, type PodFiles } from "./pod-files.ts";
 import { processUser } from "./process-user.ts";
 import type { ClusterDns } from "./resolv-conf.ts";
+import { podSysctls } from "./sysctls.ts";
 
 export interface NamespacedOptions {
   /** Where pods get their directories. */
@@ -47,12 +48,11 @@ interface PlacedPod {
 export class NamespacedPlacement implements Placement {
   readonly scheme = "namespaces";
   readonly hostNetwork = true;
+  readonly setsGroups: boolean;
   readonly connect: Connect;
   readonly #options: NamespacedOptions;
   /** By uid. */
   readonly #pods = new Map<string, PlacedPod>();
-
-  readonly setsGroups: boolean;
   /** uid → directories in memory */
   readonly #memory = new Map<string, string[]>();
 
@@ -76,11 +76,11 @@ export class NamespacedPlacement implements Placement {
     if (this.#pods.has(pod.uid)) return [];
     const { network: node, dns, nodeName, directory } = this.#options;
     const onHost = object.spec?.hostNetwork === true;
+    const settings = podSysctls(object);
     const network = onHost ? node.hostPod() : await node.addPod({ id: pod.uid, addresses: pod.ips });
     try {
       const files = await writePodFiles({ directory: join(directory, pod.uid), object, ips: pod.ips, dns, nodeName });
-      for (const { name, value } of onHost ? [] : (object.spec?.securityContext?.sysctls ?? []))
-        await network.sysctl(name.replaceAll(".", "/"), value);
+      for (const { path, value } of settings) await network.sysctl(path, value);
       const closePorts = await openHostPorts(hostPorts(object), { network: node, podIPs: pod.ips, clock: realClock });
       this.#pods.set(pod.uid, { network, files, closePorts });
       return files.warnings.map((message) => ({ reason: "DNSConfigForming", message }));

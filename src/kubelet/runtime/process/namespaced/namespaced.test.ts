@@ -7,6 +7,7 @@ import { ignoredFields } from "./ignored-fields.ts";
 import { heeds, namespacedProcess } from "./namespaced-process.ts";
 import { isMachineRoot, processUser } from "./process-user.ts";
 import { formatResolvConf, parseResolvConf, podResolver } from "./resolv-conf.ts";
+import { podSysctls } from "./sysctls.ts";
 import type { OpenStreams } from "../streams.ts";
 
 const pod = (spec: Partial<PodSpec> = {}): Pod => ({ metadata: { name: "web", namespace: "shop" }, spec: { containers: [], ...spec } });
@@ -183,6 +184,17 @@ test("the signal masks are read by field", () => {
   expect(heeds(statusOf(termBit, 0n), "SIGTERM")).toBe(true);
   expect(heeds(statusOf(termBit, 0n), "SIGINT")).toBe(false);
   assert(property(string(), (text) => !heeds(text, "SIGTERM")));
+});
+
+test("of the kernel's settings a pod may set only those of its own network", () => {
+  const setting = (name: string, hostNetwork = false) =>
+    podSysctls(pod({ hostNetwork, securityContext: { sysctls: [{ name, value: "1" }] } }));
+  expect(setting("net.ipv4.tcp_syncookies")).toEqual([{ path: "net/ipv4/tcp_syncookies", value: "1" }]);
+  expect(setting("net/ipv4/tcp_syncookies")).toEqual([{ path: "net/ipv4/tcp_syncookies", value: "1" }]);
+  for (const name of ["kernel.panic", "net/../kernel/panic", "net.ipv4.ip_forward", "net.core.somaxconn", ""]) {
+    expect(() => setting(name)).toThrow(`forbidden sysctl: ${JSON.stringify(name)} not allowlisted`);
+  }
+  expect(() => setting("net.ipv4.tcp_syncookies", true)).toThrow("not allowed with host net enabled");
 });
 
 test("what has no effect is named, more of it without root", () => {
