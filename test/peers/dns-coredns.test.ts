@@ -119,6 +119,223 @@ describe.skipIf(missing)("the real CoreDNS and this one", { timeout: 600_000 }, 
   });
 });
 
+const zoneFile = `$ORIGIN example.org.
+$TTL 300
+@ IN SOA ns admin 7 7200 3600 1209600 300
+@ IN NS ns
+@ IN NS ns2.example.net.
+@ IN MX 10 mail
+@ IN TXT "v=spf1 -all" "second"
+@ IN CAA 0 issue "ca.example.net"
+ns IN A 192.0.2.1
+ns IN AAAA 2001:db8::1
+mail IN A 192.0.2.2
+www IN CNAME web
+web IN A 192.0.2.3
+web IN A 192.0.2.4
+web IN HTTPS 1 . alpn=h2,h3
+far IN CNAME www.example.net.
+circle IN CNAME circle2
+circle2 IN CNAME circle
+chain1 IN CNAME chain2
+chain2 IN CNAME chain3
+chain3 IN CNAME web
+dangling IN CNAME nothing.here
+intowild IN CNAME x.wild
+_sip._tcp IN SRV 0 5 5060 web
+_sip._tcp IN SRV 1 5 5060 www.example.net.
+*.wild IN A 192.0.2.9
+*.wild IN TXT "wild"
+a.b.wild IN A 192.0.2.10
+*.cwild IN CNAME web
+deep.empty.nonterminal IN A 192.0.2.11
+sub IN NS ns.sub
+sub IN NS ns.example.net.
+sub IN DS 12345 8 2 1122334455667788990011223344556677889900112233445566778899001122
+ns.sub IN A 192.0.2.20
+intosub IN CNAME host.sub
+dname IN DNAME target.example.org.
+host.target IN A 192.0.2.30
+naptr IN NAPTR 100 10 "S" "SIP+D2U" "" _sip._udp
+ptr IN PTR web
+hinfo IN HINFO "cpu" "os"
+`;
+
+const staticCorefile = (port: number) => `example.org:${port} {
+    bind 127.0.0.1
+    file db.example.org
+}
+.:${port} {
+    bind 127.0.0.1
+    any
+    chaos v1 someone
+    acl {
+        block type HINFO
+        filter type CAA
+    }
+    rewrite stop name exact old.example.net www.example.net
+    rewrite stop name suffix .from.example.net .to.example.net answer auto
+    rewrite continue ttl regex .*short.* 5
+    rewrite stop type MX A
+    header {
+        response set ra
+    }
+    template IN A tpl.example.net {
+        match ^ip-(?P<a>[0-9]+)-(?P<b>[0-9]+)[.]tpl[.]example[.]net[.]$
+        answer "{{ .Name }} 60 IN A 10.0.{{ .Group.a }}.{{ .Group.b }}"
+        fallthrough
+    }
+    template IN TXT tpl.example.net {
+        answer "{{ .Name }} 60 IN TXT \\"{{ .Type }} {{ .Class }} {{ .Zone }}\\""
+    }
+    hosts hosts {
+        192.0.2.40 www.example.net x.to.example.net short.example.net
+        2001:db8::40 www.example.net
+        192.0.2.41 www.example.net
+        fallthrough example.net
+    }
+    erratic {
+        drop 0
+    }
+}
+`;
+
+const staticNames = [
+  "",
+  "www",
+  "web",
+  "far",
+  "circle",
+  "chain1",
+  "chain3",
+  "dangling",
+  "intowild",
+  "_sip._tcp",
+  "_tcp",
+  "x.wild",
+  "x.y.wild",
+  "wild",
+  "a.b.wild",
+  "b.wild",
+  "c.b.wild",
+  "x.cwild",
+  "nonterminal",
+  "empty.nonterminal",
+  "x.empty.nonterminal",
+  "deep.empty.nonterminal",
+  "sub",
+  "x.sub",
+  "ns.sub",
+  "intosub",
+  "dname",
+  "host.dname",
+  "gone.dname",
+  "target",
+  "naptr",
+  "ptr",
+  "hinfo",
+  "ns",
+  "mail",
+  "gone",
+  "*.wild",
+  "*",
+].map((name) => (name === "" ? "example.org." : `${name}.example.org.`));
+const otherNames = [
+  "www.example.net.",
+  "old.example.net.",
+  "x.from.example.net.",
+  "gone.from.example.net.",
+  "short.example.net.",
+  "ip-1-2.tpl.example.net.",
+  "ip-x.tpl.example.net.",
+  "tpl.example.net.",
+  "localhost.",
+  "a.localhost.",
+  "localhost.example.net.",
+  "1.0.0.127.in-addr.arpa.",
+  "40.2.0.192.in-addr.arpa.",
+  "9.2.0.192.in-addr.arpa.",
+  "version.bind.",
+  "gone.example.net.",
+  ".",
+  "net.",
+];
+const staticTypes = [
+  recordTypes.A,
+  recordTypes.AAAA,
+  recordTypes.MX,
+  recordTypes.TXT,
+  recordTypes.SRV,
+  recordTypes.CNAME,
+  recordTypes.NS,
+  recordTypes.SOA,
+  recordTypes.PTR,
+  recordTypes.DS,
+  recordTypes.DNAME,
+  recordTypes.HTTPS,
+  recordTypes.CAA,
+  recordTypes.ANY,
+  recordTypes.HINFO,
+  recordTypes.NAPTR,
+];
+
+describe.skipIf(missing)("zones and plugins without a cluster", { timeout: 300_000 }, () => {
+  test("questions of every type have equal answers", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "fairlead-peer-"));
+    writeFileSync(join(folder, "db.example.org"), zoneFile);
+    writeFileSync(join(folder, "hosts"), "");
+    const port = await freePort();
+    writeFileSync(join(folder, "Corefile"), staticCorefile(port));
+    const theirs = spawn(binary, ["-conf", "Corefile"], { cwd: folder, stdio: "ignore" });
+    const ours = createDnsServer({
+      corefile: staticCorefile(53),
+      file: join(folder, "Corefile"),
+      plugins: { kubernetes: undefined },
+      listen: () => [{ host: "127.0.0.1", port: 0 }],
+      httpPort: () => undefined,
+      clock: realClock,
+      log: silentLogger,
+      metrics: new MetricsRegistry(),
+    });
+    try {
+      await ours.start();
+      await untilAnswers(port, "web.example.org.");
+      const [us, them] = [new Asker([...ours.addresses().values()][0]?.port ?? 0), new Asker(port)];
+      const differences: string[] = [];
+      const edns = { version: 0, udpSize: 1232, dnssecOk: true, options: [] };
+      for (const name of [...staticNames, ...otherNames]) {
+        for (const type of staticTypes) {
+          for (const options of [{}, { edns }]) {
+            const query = createQuery(name, type, options);
+            const [mine, other] = [comparable(await us.ask(query)), comparable(await them.ask(query))];
+            if (mine === other || staticDiffering.some(({ applies }) => applies(name, type, "edns" in options))) continue;
+            differences.push(`${name} ${typeName(type)}\n  ours:   ${mine}\n  theirs: ${other}`);
+          }
+        }
+      }
+      us.close();
+      them.close();
+      expect(differences.join("\n")).toBe("");
+    } finally {
+      theirs.kill("SIGKILL");
+      await ours.stop();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+/** Why answers differ by intent. */
+const staticDiffering: readonly { readonly why: string; readonly applies: (name: string, type: number, edns: boolean) => boolean }[] = [
+  {
+    why: "both cut an endless chain of CNAME records, after another number of hops",
+    applies: (name) => name === "circle.example.org.",
+  },
+  {
+    why: "acl of CoreDNS sends an OPT record (for its extended error) to clients that sent none, which RFC 6891 6.1.1 forbids",
+    applies: (name, type, edns) => !edns && !name.endsWith("example.org.") && (type === recordTypes.CAA || type === recordTypes.HINFO),
+  },
+];
+
 /** The same kind of name counts once. */
 const shape = (name: string): string => name.toLowerCase().replace(/\d+/g, "N").split(".").slice(-6).join(".");
 

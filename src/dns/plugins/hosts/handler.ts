@@ -26,7 +26,8 @@ export function hostsHandler(
       };
     }
     const exists = question.type !== T.PTR && table().addresses(name).length > 0;
-    if (!exists) return goesOn(name) || question.type === T.PTR ? next(request) : failure(rcodes.NXDOMAIN);
+    // A file of hosts has no SOA record to deny a name with: whoever asks is to try elsewhere.
+    if (!exists) return goesOn(name) || question.type === T.PTR ? next(request) : failure(rcodes.SERVFAIL);
     const unsupported = question.type !== T.A && question.type !== T.AAAA;
     return unsupported && fallthroughUnsupported && goesOn(name)
       ? next(request)
