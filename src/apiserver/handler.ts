@@ -78,7 +78,7 @@ export class Handler implements ApiHandler {
     if (verb === "options")
       return { status: 204, headers: { allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" }, body: { kind: "empty" } };
     if (verb !== "get" && verb !== "head") throw noPathError();
-    if (isHealthPath(path)) return found(health(path, request.query, this.#options.health()));
+    if (isHealthPath(path)) return found(health(path, request.query, checksOf(path, this.#options.health())));
     if (isOpenIdPath(path)) return this.#openId(path);
     const clean = path.length > 1 ? path.replace(/\/$/, "") : path;
     switch (clean) {
@@ -112,6 +112,11 @@ export class Handler implements ApiHandler {
     this.#options.log.error("request failed", { ...fields, stack: error instanceof Error ? error.stack : undefined });
     return internalError("a fault of the server; its log says more");
   }
+}
+
+/** A server that cannot write lives: to start it again would mend nothing. */
+function checksOf(path: string, checks: HealthChecks): HealthChecks {
+  return path.startsWith("/livez") ? new Map([...checks].filter(([name]) => name !== "storage-writes")) : checks;
 }
 
 const paths = [

@@ -646,10 +646,33 @@ describe("documents", () => {
   });
 
   test("health names its checks", async () => {
-    expect((await api.get("/readyz?verbose")).body).toBe("[+]ping ok\n[+]storage ok\nreadyz check passed\n");
+    expect((await api.get("/readyz?verbose")).body).toBe("[+]ping ok\n[+]storage ok\n[+]storage-writes ok\nreadyz check passed\n");
     expect((await api.get("/livez/ping")).body).toBe("ok");
     expect((await api.get("/healthz/none")).status).toBe(404);
     await api.server.stop();
     expect((await api.get("/readyz")).status).toBe(500);
   });
+});
+
+test("a store that is full: reads go on, writes say why, readiness tells and life goes on", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "fairlead-full-"));
+  const full = new TestServer({ backend: createSqliteBackend({ directory, maxBytes: 1 << 20 }) });
+  await full.server.start();
+  const maps = "/api/v1/namespaces/default/configmaps";
+  const large = (name: string) => full.post(maps, { metadata: { name }, data: { large: "x".repeat(900_000) } });
+  await full.post(maps, { metadata: { name: "kept" } });
+  await large("one");
+  const refused = await large("two");
+  expect([refused.status, refused.body.message]).toEqual([
+    500,
+    expect.stringMatching(/the store cannot write: .*full.*objects can be read and not changed/),
+  ]);
+  expect((await full.get(`${maps}/kept`)).status).toBe(200);
+  expect((await full.get("/readyz")).body).toContain("[-]storage-writes failed: the store cannot write");
+  expect((await full.get("/livez")).body).toBe("ok");
+  await full.remove(`${maps}/one`);
+  expect((await large("two")).status).toBe(201);
+  expect((await full.get("/readyz")).body).toBe("ok");
+  await full.server.stop();
+  rmSync(directory, { recursive: true });
 });

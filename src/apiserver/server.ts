@@ -368,8 +368,19 @@ class Server implements ApiServer {
     return this.#state === "ready" ? isReady : { ready: false, reason: this.#state === "new" ? "not started" : "stopped" };
   }
 
+  /** A full disk: what reads only is served as before, and whoever looks at readiness learns why nothing changes. */
+  #writes(): Readiness {
+    const { problem } = this.#store;
+    return problem === undefined ? isReady : { ready: false, reason: problem };
+  }
+
   #checks(): HealthChecks {
-    return new Map<string, Readiness>([["ping", isReady], ["storage", this.ready()], ...(this.#options.checks?.() ?? [])]);
+    return new Map<string, Readiness>([
+      ["ping", isReady],
+      ["storage", this.ready()],
+      ["storage-writes", this.#writes()],
+      ...(this.#options.checks?.() ?? []),
+    ]);
   }
 }
 

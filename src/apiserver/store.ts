@@ -100,6 +100,8 @@ export interface Store {
   open(): Promise<void>;
   /** Versions of a resource share one store: the key is group and plural. To be used after `open`. */
   resource(resource: Pick<Resource, "group" | "plural" | "version" | "kind">): ResourceStore;
+  /** Why the last write failed, if it did: reads go on. */
+  readonly problem: string | undefined;
   /** The newest revision applied. */
   readonly revision: number;
   /** Ends all watches, then closes the backend. Idempotent. */

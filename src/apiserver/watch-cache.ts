@@ -5,6 +5,7 @@
 import type { KubeObject } from "../api/object.ts";
 import { apiVersionOf, groupResource, type Resource } from "../api/resources.ts";
 import { realClock, type Clock } from "../lib/clock.ts";
+import { errorMessage } from "../lib/errors.ts";
 import { silentLogger, type Logger } from "../lib/log.ts";
 import { MetricsRegistry } from "../lib/metrics.ts";
 import type { Backend, Entry, StoreEvent } from "../storage/backend.ts";
@@ -37,6 +38,7 @@ class WatchCache implements Store {
   readonly #options: StoreOptions;
   /** `deployments.apps` → its cache. */
   readonly #caches = new Map<string, ResourceCache>();
+  problem: string | undefined;
   #opening: Promise<void> | undefined;
   #revision = 0;
   /** The revision at `open`: what was before is not known. */
@@ -137,7 +139,7 @@ class WatchCache implements Store {
   async #write(cache: ResourceCache, resource: string, key: string, object: KubeObject | null, expect: number): Promise<StoreWriteResult> {
     const before = cache.index.get(key);
     const value = object === null ? null : encodeValue(object);
-    const result = await this.#backend.write({ key: `${root}${resource}/${key}`, value, expect });
+    const result = await this.#tried(this.#backend.write({ key: `${root}${resource}/${key}`, value, expect }));
     const now = cache.index.get(key);
     if (result.kind === "conflict") return { kind: "conflict", current: now };
     if (value === null) return { kind: "ok", object: new LastVersion(before as StoredVersion, result.revision) };
@@ -145,6 +147,17 @@ class WatchCache implements Store {
     const mine =
       now?.revision === result.revision ? now : new StoredVersion(key, value, before?.createRevision ?? result.revision, result.revision);
     return { kind: "ok", object: mine };
+  }
+
+  async #tried<T>(write: Promise<T>): Promise<T> {
+    try {
+      const result = await write;
+      this.problem = undefined;
+      return result;
+    } catch (error) {
+      this.problem = errorMessage(error);
+      throw error;
+    }
   }
 
   async close(): Promise<void> {

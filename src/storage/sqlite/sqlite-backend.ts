@@ -141,7 +141,9 @@ class SqliteBackend implements Backend {
       case "committed":
         return this.#committed();
       case "rejected":
-        return this.#rejected(new FairleadError("FL_STORAGE", `the store cannot write: ${message.message}`));
+        return this.#rejected(
+          new FairleadError("FL_STORAGE", `the store cannot write: ${message.message}; until it can, objects can be read and not changed`),
+        );
       case "warning":
         return this.#log.warn(message.message, { error: message.error, directory: this.#options.directory });
       case "closed":
