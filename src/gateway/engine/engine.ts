@@ -91,5 +91,5 @@ export const defaultLimits: EngineLimits = {
   responseMs: 60_000,
   bodyBytes: Number.MAX_SAFE_INTEGER,
   streams: 128,
-  idleUpstreams: 64,
+  idleUpstreams: 256,
 };
