@@ -24,6 +24,7 @@ import { startControlPlane, type ControlPlane } from "./control-plane.ts";
 import { removeFormerNodes } from "./former-nodes.ts";
 import { createNetwork } from "./network/index.ts";
 import type { AddressPlan, ClusterMode, ClusterNetwork, RunningNode } from "./network/network.ts";
+import { outOfService } from "./out-of-service.ts";
 import { withRuntimeWarnings } from "./runtime-warnings.ts";
 
 export type PodFunction = FunctionHandler;
@@ -193,7 +194,9 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
 
   // 3. Nodes: each with its proxy and kubelet.
   await network.openApi?.(control.server);
-  const shared = { plan, manager, informers, recorder, dns, paths, wants, clock, log, metrics };
+  const settled = async () => void (await Promise.all(nodes.map((node) => node.settled())));
+  const leaves = outOfService({ informers, clock, settled });
+  const shared = { plan, manager, informers, recorder, dns, paths, outOfService: leaves, wants, clock, log, metrics };
   await network.startShared?.(shared);
   for (let index = 1; index <= (options.nodes ?? 1); index++) {
     const name = `node-${index}`;

@@ -9,4 +9,10 @@ if (major < 24) {
   );
   process.exit(1);
 }
+/** Whoever read our output has gone (`fairlead … | head`): nobody is left to work for. A cluster is stopped in order. */
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  if (process.listenerCount("SIGTERM") > 0) process.kill(process.pid, "SIGTERM");
+  else process.exit(0);
+});
 process.exitCode = await run(process.argv.slice(2));

@@ -55,6 +55,8 @@ export interface KubeletOptions {
    * so that a process that stops at once loses no request. Not for deletions with grace period 0.
    */
   readonly terminationDelayMs?: number;
+  /** Where the proxies are known: resolves when they send the pod nothing new, within a bounded time; before the delay begins. */
+  readonly outOfService?: (pod: Pod) => Promise<void>;
   /** How long containers may take to end when the node stops, in ms; default 3000. */
   readonly shutdownGraceMs?: number;
   readonly maxPods?: number;
@@ -221,6 +223,7 @@ function workerContext(options: KubeletOptions, log: Logger): WorkerContext {
     podsDirectory: join(dataDir, "pods"),
     podEnvironment: options.podEnvironment ?? (() => ({})),
     terminationDelayMs: options.terminationDelayMs ?? defaultTerminationDelayMs,
+    outOfService: options.outOfService,
     backOff: options.backOff ?? defaultBackOff,
   };
 }

@@ -35,6 +35,7 @@ export class PodWorker {
   #status: PodStatus | undefined;
   #failure: { readonly reason: string; readonly message: string } | undefined;
   #ending: { readonly since: number; deadline: number } | undefined;
+  #leaving: Promise<void> | undefined;
   #gone = false;
   #startSeen = false;
   #halted = false;
@@ -196,10 +197,19 @@ export class PodWorker {
     this.#ending ??= { since: clock.monotonic(), deadline: Number.POSITIVE_INFINITY };
     this.#ending.deadline = Math.min(this.#ending.deadline, this.#ending.since + graceMs);
     const forced = this.#gone || this.#pod.metadata.deletionGracePeriodSeconds === 0;
+    if (!forced) await this.#leaveService();
     this.#containers.terminate(declaredContainers(this.#pod), this.#ending.deadline, forced ? 0 : this.#context.terminationDelayMs);
     if (!this.#gone) this.#writeStatus();
     if (this.#containers.anyRunning()) return;
     await this.#cleanUp();
+  }
+
+  /** A process that stops at once must not be sent connections any more. Asked once. */
+  async #leaveService(): Promise<void> {
+    const { outOfService } = this.#context;
+    if (outOfService === undefined || !this.#containers.anyRunning()) return;
+    this.#leaving ??= outOfService(this.#pod);
+    await this.#leaving;
   }
 
   async #cleanUp(): Promise<void> {

@@ -35,5 +35,7 @@ export interface WorkerContext {
   readonly podEnvironment: (pod: Pod, podIP: string) => Readonly<Record<string, string>>;
   /** Between a pod's deletion and its stop signal: the time in which its endpoints leave the proxies. */
   readonly terminationDelayMs: number;
+  /** Resolves when nobody sends the pod new connections any more, or after a bounded time. */
+  readonly outOfService: ((pod: Pod) => Promise<void>) | undefined;
   readonly backOff: BackOffPolicy;
 }

@@ -70,6 +70,8 @@ export interface SharedContext {
   readonly recorder: (component: string) => EventRecorder;
   readonly dns: ClusterDns | undefined;
   readonly paths: ClusterPaths;
+  /** Resolves when no proxy leads new connections to the pod, or after a bounded time. */
+  readonly outOfService: (pod: Pod) => Promise<void>;
   /** Whether a part is wanted: `proxy`, `kubelet`, `forward-proxy`. */
   readonly wants: (part: string) => boolean;
   readonly clock: Clock;
