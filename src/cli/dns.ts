@@ -23,10 +23,12 @@ plan         what listens where, and the chain of plugins of each zone
 query        asks as a pod would, through its search path; --explain tells each plugin's decision
 node-cache   NodeLocal DNSCache: listens at link-local addresses of this node, removed when it ends`;
 
+const helpFlags = ["-h", "-help", "--help"];
+
 /** Exit code. `words`: what follows `dns`. */
 export async function dns(words: readonly string[], terminal: Terminal): Promise<number> {
   const [verb = "", ...rest] = words;
-  if (["-h", "-help", "--help", "help"].includes(verb)) {
+  if (verb === "help" || words.some((word) => helpFlags.includes(word))) {
     terminal.print(dnsHelp);
     return 0;
   }

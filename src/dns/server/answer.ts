@@ -19,11 +19,11 @@ import {
 } from "../plugin.ts";
 import { requestMetrics, type RequestMetrics } from "../plugins/prometheus/request-metrics.ts";
 import { decode, decodeHeader } from "../wire/decode.ts";
-import { extendedErrors } from "../wire/extended-error.ts";
+import { extendedErrors, optionCodes } from "../wire/extended-error.ts";
 import { createQuery, createReply, opcodes, type Message } from "../wire/message.ts";
 import { bareReply, refusalOf } from "./accept.ts";
 import { copyAnswer, type AnswerKeeper, type AnswerTable } from "./answer-table.ts";
-import { Cookies } from "./cookies.ts";
+import { Cookies, isCookie } from "./cookies.ts";
 import { finish, messageOf } from "./finish.ts";
 import { chainOf, type Routes } from "./route.ts";
 
@@ -92,6 +92,9 @@ export class Answerer {
     const question = message.questions[0];
     if (question === undefined) return failure(rcodes.FORMERR);
     if ((message.edns?.version ?? 0) !== 0) return failure(rcodes.BADVERS);
+    if (message.edns?.options.some(({ code, data }) => code === optionCodes.COOKIE && !isCookie(data)) === true) {
+      return failure(rcodes.FORMERR);
+    }
     const name = foldName(question.name);
     let request: DnsRequest = {
       message,

@@ -20,6 +20,9 @@ export interface CookieOptions {
   readonly secret?: Uint8Array;
 }
 
+/** RFC 7873 4: the client's part, and maybe 8 to 32 bytes of a server's. */
+export const isCookie = ({ length }: Uint8Array): boolean => length === 8 || (length >= 16 && length <= 40);
+
 export class Cookies {
   readonly #now: () => number;
   readonly #secret: Uint8Array;
@@ -30,7 +33,7 @@ export class Cookies {
   }
 
   check(cookie: Uint8Array, address: string): CookieVerdict {
-    if (cookie.length !== 8 && (cookie.length < 16 || cookie.length > 40)) return { kind: "malformed" };
+    if (!isCookie(cookie)) return { kind: "malformed" };
     const client = cookie.subarray(0, 8);
     const now = Math.floor(this.#now() / 1000);
     const reply = Buffer.concat([client, this.#serverPart(client, address, now)]);

@@ -132,6 +132,14 @@ describe("over sockets", () => {
     expect(messageText(message(await udp(port, encode(query).subarray(0, 20))))).toBe("FORMERR qr rd");
     expect(messageText(message(await udp(port, encode({ ...query, opcode: 5 }))))).toContain("NOTIMP");
     expect(message(await udp(port, encode({ ...query, edns: { udpSize: 512, version: 1, dnssecOk: false, options: [] } }))).rcode).toBe(16);
+    const cookie = (length: number) => ({
+      udpSize: 512,
+      version: 0,
+      dnssecOk: false,
+      options: [{ code: 10, data: new Uint8Array(length) }],
+    });
+    expect(message(await udp(port, encode({ ...query, edns: cookie(9) }))).rcode).toBe(1);
+    expect(message(await udp(port, encode({ ...query, edns: cookie(8) }))).rcode).toBe(0);
     expect(message(await udp(port, encode({ ...query, questions: [{ name: "x.", type: T.A, class: 3 }] }))).rcode).toBe(5);
     expect(await udp(port, encode({ ...query, response: true }), 100)).toBeUndefined();
     expect(await udp(port, Uint8Array.of(1, 2, 3), 100)).toBeUndefined();
