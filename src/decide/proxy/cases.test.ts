@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { EndpointSlice, Service } from "../../api/types.ts";
 import { joinHostPort, parseIp } from "../../lib/ip.ts";
+import { renderIptables } from "./render/iptables/render.ts";
+import { traceIptables } from "./render/iptables/trace.ts";
 import { renderNftables, traceNftables, type RulesTrace } from "./render/nftables-trace.ts";
 import { categorizeEndpoints } from "./categorize.ts";
 import { selectNodePortAddresses } from "./node.ts";
@@ -133,10 +135,20 @@ function run(flowCase: FlowCase, mode: string): { passed: number; misses: string
     const plan = planServices(step.services ?? flowCase.services, step.endpointSlices ?? [], node, optionsOf(flowCase.config));
     const serviceCIDRs = mode === "nftables" ? [flowCase.config.serviceCIDR] : [];
     const rules = renderNftables(plan.services, { node, serviceCIDRs });
+    const iptables = renderIptables(plan.services, {
+      node,
+      family: flowCase.config.ipFamily === "IPv6" ? 6 : 4,
+      nodePortsEverywhere: flowCase.config.nodePortAddresses.length === 0,
+      localhostNodePorts: flowCase.config.localhostNodePorts ?? false,
+    });
     for (const flow of step.flows ?? []) {
       if (!(flow.modes ?? flowCase.modes).includes(mode)) continue;
       const packet = { from: flow.sourceIP, to: flow.destIP, port: flow.destPort, protocol: flow.protocol };
-      const answers = { plan: answer(trace(plan, packet, { serviceCIDRs })), rules: rulesAnswer(traceNftables(rules, node, packet)) };
+      const answers = {
+        plan: answer(trace(plan, packet, { serviceCIDRs })),
+        rules: rulesAnswer(traceNftables(rules, node, packet)),
+        ...(mode === "iptables" ? { iptables: rulesAnswer(traceIptables(iptables, node, packet)) } : {}),
+      };
       for (const [by, got] of Object.entries(answers)) {
         // Rules for other ports of a cluster IP are nftables mode's own; iptables mode lets such packets pass.
         if (by === "rules" && mode !== "nftables" && flow.output === "") continue;

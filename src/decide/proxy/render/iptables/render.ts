@@ -1,0 +1,124 @@
+/**
+ * Renders a plan as the rules of kube-proxy's iptables mode, one address family at a time. Pure; a Service whose plan is the
+ * same object as before is not rendered again (see `IptablesCache`), so that a change costs its own chains and the lines that it
+ * has in the shared ones.
+ */
+import { parseCidr, type IpFamily } from "../../../../lib/ip.ts";
+import type { PlanNode, PlannedService, ServicePlan } from "../../plan.ts";
+import { comment, forwardChain, jump, jumpRules, kube, localnetChains, masqueradeChains, rule, type LayoutOptions } from "./layout.ts";
+import { portRules, type PortRules, type PortRulesOptions } from "./port-rules.ts";
+import type { Chain, IptablesRules, Match, Rule } from "./rules.ts";
+
+/** More endpoints than these: a large cluster, whose endpoints' rules have no comments (upstream `largeClusterEndpointsThreshold`). */
+export const largeClusterEndpoints = 1000;
+
+export interface IptablesOptions {
+  readonly family: IpFamily;
+  readonly node: Pick<PlanNode, "nodePortAddresses" | "clusterCIDRs">;
+  /** Without `--nodeport-addresses` every address of the node takes NodePorts, as upstream; else those of the node in the plan. */
+  readonly nodePortsEverywhere?: boolean;
+  /** `--iptables-localhost-nodeports`; IPv4 only. Default: false. */
+  readonly localhostNodePorts?: boolean;
+  /** `--iptables-masquerade-bit`; default 14. */
+  readonly masqueradeBit?: number;
+  /** Whether this iptables knows `MASQUERADE --random-fully` (1.6.2 and later). */
+  readonly randomFully?: boolean;
+  /** `nf_conntrack_tcp_be_liberal` is set. */
+  readonly conntrackTcpLiberal?: boolean;
+}
+
+/** What a port became; by plan object, which is frozen. Of one set of options only. */
+export type IptablesCache = WeakMap<PlannedService, { readonly endpointComments: boolean; readonly ports: readonly PortRules[] }>;
+
+export function renderIptables(
+  services: readonly ServicePlan[],
+  options: IptablesOptions,
+  cache: IptablesCache = new WeakMap(),
+): IptablesRules {
+  const { family } = options;
+  const podCIDRs = (options.node.clusterCIDRs ?? []).filter((text) => parseCidr(text)?.family === family);
+  const layout: LayoutOptions = {
+    masqueradeBits: 2 ** (options.masqueradeBit ?? 14),
+    randomFully: options.randomFully === true,
+    dropInvalid: options.conntrackTcpLiberal !== true,
+    localhostNodePorts: options.localhostNodePorts === true && family === 4,
+    podCIDRs,
+  };
+  const planned = services.filter((service): service is PlannedService => service.kind === "service");
+  const endpointComments = countEndpoints(planned, family) <= largeClusterEndpoints;
+  const ports = planned.flatMap((service) => cached(service, { family, podCIDRs, endpointComments }, cache));
+  const health = planned.flatMap((service) => healthCheckRules(service, family));
+  return {
+    family,
+    jumps: jumpRules(layout),
+    tables: { filter: { shared: filterChains(ports, health, layout), services: [] }, nat: natTable(ports, layout, options) },
+  };
+}
+
+function cached(service: PlannedService, options: PortRulesOptions, cache: IptablesCache): readonly PortRules[] {
+  const known = cache.get(service);
+  if (known?.endpointComments === options.endpointComments) return known.ports;
+  const ports = service.ports.map((port) => portRules(port, options));
+  cache.set(service, { endpointComments: options.endpointComments, ports });
+  return ports;
+}
+
+function countEndpoints(services: readonly PlannedService[], family: IpFamily): number {
+  let count = 0;
+  for (const { ports } of services) {
+    for (const { endpoints } of ports) {
+      for (const set of endpoints) if (set.family === family) count += new Set([...set.cluster, ...set.local]).size;
+    }
+  }
+  return count;
+}
+
+/** The load balancer's question where endpoints are is let in, whatever else INPUT says. One per port, as upstream. */
+function healthCheckRules({ namespace, name, ports, healthCheck }: PlannedService, family: IpFamily): readonly Rule[] {
+  if (healthCheck === undefined) return [];
+  const here = ports.filter(({ addresses }) => addresses.some((address) => address.family === family));
+  return here.map(({ servicePort: { port } }) =>
+    rule(
+      { kind: "accept" },
+      comment(`${namespace}/${name}${port === "" ? "" : `:${port}`} health check node port`),
+      { kind: "protocol", protocol: "tcp" },
+      { kind: "destinationPort", port: healthCheck.port },
+    ),
+  );
+}
+
+function filterChains(ports: readonly PortRules[], health: readonly Rule[], layout: LayoutOptions): readonly Chain[] {
+  return [
+    { name: kube.services, rules: ports.flatMap(({ filter }) => filter.services) },
+    { name: kube.externalServices, rules: ports.flatMap(({ filter }) => filter.externalServices) },
+    forwardChain(layout),
+    { name: kube.nodePorts, rules: health },
+    { name: kube.firewall, rules: ports.flatMap(({ filter }) => filter.firewall) },
+    ...localnetChains(layout),
+  ];
+}
+
+function natTable(ports: readonly PortRules[], layout: LayoutOptions, options: IptablesOptions): IptablesRules["tables"]["nat"] {
+  const shared = [
+    { name: kube.services, rules: [...ports.flatMap(({ nat }) => nat.services), ...nodePortJumps(options, layout)] },
+    { name: kube.nodePorts, rules: ports.flatMap(({ nat }) => nat.nodePorts) },
+    ...masqueradeChains(layout),
+  ];
+  return { shared, services: ports.map(({ own }) => own) };
+}
+
+/** Last in KUBE-SERVICES: an address of a Service's own wins over a NodePort that is open on it. */
+function nodePortJumps({ family, node, nodePortsEverywhere }: IptablesOptions, { localhostNodePorts }: LayoutOptions): readonly Rule[] {
+  const last = comment("kubernetes service nodeports; NOTE: this must be the last rule in this chain");
+  const to = (...matches: readonly Match[]) => rule(jump(kube.nodePorts), last, ...matches);
+  const loopback = family === 4 ? "127.0.0.0/8" : "::1/128";
+  if (nodePortsEverywhere === true) {
+    // NodePorts at ::1 never work; at 127.0.0.1 only where the kernel is told to route it.
+    const but: readonly Match[] = localhostNodePorts ? [] : [{ kind: "destination", cidr: loopback, negated: true }];
+    return [to({ kind: "localAddress", side: "destination" }, ...but)];
+  }
+  const isLoopback = (text: string) => text.startsWith("127.") || text === "::1";
+  return node.nodePortAddresses
+    .filter((text) => text.includes(":") === (family === 6) && (localhostNodePorts || !isLoopback(text)))
+    .map((cidr) => to({ kind: "destination", cidr }));
+}

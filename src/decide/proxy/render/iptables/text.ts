@@ -1,0 +1,136 @@
+/**
+ * Rules as the input of `iptables-restore --noflush`, as kube-proxy writes it. What comes from objects (names in comments) is
+ * quoted; names of Services cannot hold a quote or a newline, but a renderer does not count on that.
+ */
+import { joinHostPort } from "../../../../lib/ip.ts";
+import {
+  chainsOf,
+  type Chain,
+  type IptablesRules,
+  type IptablesTable,
+  type Match,
+  type Rule,
+  type TableName,
+  type Target,
+} from "./rules.ts";
+
+const tableNames: readonly TableName[] = ["filter", "nat"];
+
+/** Everything: chains that are there already are emptied and filled anew. `jumps`: with the rules in the kernel's own chains. */
+export function restoreText(rules: IptablesRules, { jumps = false }: { readonly jumps?: boolean } = {}): string {
+  return tableNames.map((name) => tableText(name, chainsOf(rules.tables[name]), [], jumps ? jumpLines(rules, name) : [])).join("");
+}
+
+/**
+ * What leads from `have` to `want`, a partial sync (KEP-3453): the shared chains, which are short of rules per Service, and of the
+ * Services' own those that are not the same object. Chains that are no more are emptied and deleted.
+ */
+export function partialRestoreText(have: IptablesRules, want: IptablesRules): string {
+  return tableNames
+    .map((name) => {
+      const { changed, stale } = serviceChanges(have.tables[name], want.tables[name]);
+      return tableText(name, [...want.tables[name].shared, ...changed], stale, []);
+    })
+    .join("");
+}
+
+function serviceChanges(
+  have: IptablesTable,
+  want: IptablesTable,
+): { readonly changed: readonly Chain[]; readonly stale: readonly string[] } {
+  const [before, after] = [new Set(have.services), new Set(want.services)];
+  const changed = want.services.filter((chains) => !before.has(chains)).flat();
+  // A chain that moved to another object under the same name is written, not deleted.
+  const written = new Set(changed.map(({ name }) => name));
+  const gone = have.services.filter((chains) => !after.has(chains)).flatMap((chains) => chains.map(({ name }) => name));
+  return { changed, stale: [...new Set(gone)].filter((name) => !written.has(name)) };
+}
+
+/** The `iptables` words that put one jump at the top of the kernel's chain; `-C` instead of `-I` asks whether it is there. */
+export function jumpWords({ table, from, rule }: IptablesRules["jumps"][number], action: "-C" | "-I" | "-D"): readonly string[] {
+  return ["-t", table, action, from, ...ruleWords(rule)];
+}
+
+function jumpLines(rules: IptablesRules, table: TableName): readonly string[] {
+  return rules.jumps.filter((jump) => jump.table === table).map(({ from, rule }) => `-A ${from} ${ruleText(rule)}`);
+}
+
+function tableText(name: TableName, chains: readonly Chain[], stale: readonly string[], jumps: readonly string[]): string {
+  const lines = [
+    `*${name}`,
+    ...[...chains.map((chain) => chain.name), ...stale].map((chain) => `:${chain} - [0:0]`),
+    ...jumps,
+    ...chains.flatMap(chainLines),
+    ...stale.map((chain) => `-X ${chain}`),
+    "COMMIT",
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+export function chainLines({ name, rules }: Chain): readonly string[] {
+  return rules.map((rule) => `-A ${name} ${ruleText(rule)}`);
+}
+
+const ruleText = (rule: Rule): string => ruleWords(rule).map(quoted).join(" ");
+
+function quoted(word: string): string {
+  return /^[\w!./:,[\]-]+$/.test(word) ? word : `"${word.replace(/[\n\r]/g, " ").replace(/["\\]/g, "\\$&")}"`;
+}
+
+function ruleWords({ matches, target }: Rule): readonly string[] {
+  return [...matches.flatMap(matchWords), ...(target === undefined ? [] : targetWords(target))];
+}
+
+const not = ({ negated }: { readonly negated?: boolean }): readonly string[] => (negated === true ? ["!"] : []);
+const hex = (bits: number) => `0x${bits.toString(16)}`;
+
+function matchWords(match: Match): readonly string[] {
+  switch (match.kind) {
+    case "comment":
+      return ["-m", "comment", "--comment", match.text];
+    case "protocol":
+      return ["-m", match.protocol, "-p", match.protocol];
+    case "source":
+      return [...not(match), "-s", match.cidr];
+    case "destination":
+      return [...not(match), "-d", match.cidr];
+    case "destinationPort":
+      return ["--dport", String(match.port)];
+    case "localAddress":
+      return ["-m", "addrtype", match.side === "source" ? "--src-type" : "--dst-type", "LOCAL"];
+    case "mark":
+      return ["-m", "mark", ...not(match), "--mark", `${hex(match.bits)}/${hex(match.bits)}`];
+    case "conntrack":
+      return ["-m", "conntrack", ...not(match), "--ctstate", match.states.join(",")];
+    case "random":
+      return ["-m", "statistic", "--mode", "random", "--probability", match.probability];
+    case "recentCheck":
+      return ["-m", "recent", "--name", match.list, "--rcheck", "--seconds", String(match.seconds), "--reap"];
+    case "recentSet":
+      return ["-m", "recent", "--name", match.list, "--set"];
+    default:
+      return match satisfies never;
+  }
+}
+
+function targetWords(target: Target): readonly string[] {
+  switch (target.kind) {
+    case "jump":
+      return ["-j", target.chain];
+    case "accept":
+    case "drop":
+    case "reject":
+    case "return":
+      return ["-j", target.kind.toUpperCase()];
+    case "orMark":
+      return ["-j", "MARK", "--or-mark", hex(target.bits)];
+    case "xorMark":
+      return ["-j", "MARK", "--xor-mark", hex(target.bits)];
+    case "masquerade":
+      return ["-j", "MASQUERADE", ...(target.randomFully ? ["--random-fully"] : [])];
+    case "dnat":
+      return ["-j", "DNAT", "--to-destination", joinHostPort(target.ip, target.port)];
+    default:
+      return target satisfies never;
+  }
+}
