@@ -14,7 +14,8 @@ import type { ResponseHead } from "../http1/response-head.ts";
 import { reasonPhrase, refusal, type OwnAnswer } from "./answers.ts";
 import type { AnswerHead, ClientInfo, ClientSide, Exchange, ProxiedRequest } from "./client-side.ts";
 import type { EngineLimits } from "./engine.ts";
-import { framingLine, goesToEndpoint, keptLines } from "./lines.ts";
+import { AnswerWriter } from "./http1-writer.ts";
+import { goesToEndpoint, keptLines } from "./lines.ts";
 import type { Expiring, Sweeper } from "./sweeper.ts";
 import { openTunnel } from "./tunnel.ts";
 
@@ -37,8 +38,6 @@ export interface Http1ClientOptions {
 type State = "head" | "body" | "answer" | "closing" | "closed";
 
 const emptyBytes = Buffer.alloc(0);
-/** Bodies up to this are copied behind their head: one write is cheaper than two. */
-const joinBelow = 16_384;
 /** How long what still comes is read and thrown away, so that a reset does not take the answer from the client (RFC 9112 9.6). */
 const lingerMs = 2000;
 
@@ -46,6 +45,7 @@ export class Http1Client implements ClientSide, Expiring {
   deadline: number;
   readonly #options: Http1ClientOptions;
   readonly #socket: Socket;
+  readonly #out: AnswerWriter;
   #state: State = "head";
   #unread: Buffer = emptyBytes;
   #request: RequestHead | undefined;
@@ -53,8 +53,6 @@ export class Http1Client implements ClientSide, Expiring {
   #chunks: ChunkedReader | undefined;
   #left = 0;
   #received = 0;
-  #chunked = false;
-  #headOut = "";
   /** The head of the answer is out, its end not. */
   #answering = false;
   /** The answer is out whole, the request still comes. */
@@ -66,6 +64,7 @@ export class Http1Client implements ClientSide, Expiring {
   constructor(options: Http1ClientOptions) {
     this.#options = options;
     this.#socket = options.socket;
+    this.#out = new AnswerWriter(options.socket);
     this.deadline = options.sweeper.after(options.limits.headMs);
     options.sweeper.add(this);
     const socket = options.socket;
@@ -245,52 +244,38 @@ export class Http1Client implements ClientSide, Expiring {
     this.#exchange = undefined;
     const text = this.#request?.method === "HEAD" ? "" : body;
     this.respond({ status, reason: reasonPhrase(status), lines, body: { kind: "none", contentLength: String(body.length) } });
-    this.#headOut += text;
+    this.#out.text(text);
     this.end([]);
   }
 
   // The answer, from the exchange.
 
   interim(status: number, reason: string, lines: string): void {
-    if (this.#request?.minorVersion === 1) this.#socket.write(`HTTP/1.1 ${status} ${reason}\r\n${lines}\r\n`, "latin1");
+    if (this.#request?.minorVersion === 1) this.#out.interim(status, reason, lines);
   }
 
-  respond({ status, reason, body, lines }: AnswerHead): void {
+  respond(head: AnswerHead): void {
     this.#answering = true;
-    this.#chunked = body.kind === "stream" && this.framed;
+    const streamed = head.body.kind === "stream";
     const unread = this.#state === "body" && this.#exchange === undefined;
-    if (unread || this.#draining || (body.kind === "stream" && !this.#chunked)) this.#keep = false;
-    const asks = this.#request?.minorVersion === 0 && this.#keep ? "Connection: keep-alive\r\n" : "";
-    this.#headOut = `HTTP/1.1 ${status} ${reason}\r\n${lines}${framingLine(body, this.#chunked)}${this.#keep ? asks : "Connection: close\r\n"}\r\n`;
+    if (unread || this.#draining || (streamed && !this.framed)) this.#keep = false;
+    const asks = this.#request?.minorVersion === 0 ? "Connection: keep-alive\r\n" : "";
+    this.#out.head(head, streamed && this.framed, this.#keep ? asks : "Connection: close\r\n");
   }
 
   write(bytes: Buffer): boolean {
-    if (this.#headOut === "") return this.#limitWrites(this.#socket.write(bytes));
-    const head = this.#headOut;
-    this.#headOut = "";
-    if (bytes.length < joinBelow) return this.#limitWrites(this.#socket.write(joinedBytes(head, bytes)));
-    this.#socket.cork();
-    this.#socket.write(head, "latin1");
-    const room = this.#socket.write(bytes);
-    this.#socket.uncork();
-    return this.#limitWrites(room);
-  }
-
-  /** A client that does not read has as long as one that does not write. */
-  #limitWrites(room: boolean): boolean {
+    const room = this.#out.write(bytes);
+    // A client that does not read has as long as one that does not write.
     if (!room) this.deadline = this.#options.sweeper.after(this.#options.limits.bodyMs);
     return room;
   }
 
   flush(): void {
-    if (this.#headOut === "") return;
-    this.#socket.write(this.#headOut, "latin1");
-    this.#headOut = "";
+    this.#out.flush();
   }
 
   end(trailers: readonly Field[]): void {
-    if (this.#chunked) this.#headOut += `0\r\n${trailers.map(({ name, value }) => `${name}: ${value}\r\n`).join("")}\r\n`;
-    this.flush();
+    this.#out.end(trailers);
     this.#answering = false;
     if (this.#state === "body" && this.#exchange !== undefined) this.#answered = true;
     else this.#complete();
@@ -375,13 +360,6 @@ export class Http1Client implements ClientSide, Expiring {
     this.#socket.off("close", this.#onClose);
     this.#options.closed();
   }
-}
-
-function joinedBytes(head: string, bytes: Buffer): Buffer {
-  const all = Buffer.allocUnsafe(head.length + bytes.length);
-  all.write(head, 0, "latin1");
-  bytes.copy(all, head.length);
-  return all;
 }
 
 function joined(fields: readonly Field[], name: string): string | undefined {
