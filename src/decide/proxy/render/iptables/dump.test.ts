@@ -45,9 +45,10 @@ interface Cases {
 const cases = present ? (JSON.parse(readFileSync(file, "utf8")) as Cases) : undefined;
 
 /**
- * The dump is of about 1.26 and was made with NodePorts on localhost. Since then kube-proxy itself keeps others off loopback
- * addresses instead of relying on the kubelet (pkg/proxy/iptables/proxier.go, "block incoming localnet connections"; kubernetes #90259); and the rule without a target at a
- * firewall chain's end, which only a reader needs, was not kept in the dump.
+ * The dump is of about 1.26 and was made with NodePorts on localhost. Since 1.27 kube-proxy itself keeps others off loopback
+ * addresses instead of relying on the kubelet (kubernetes #114470, KEP-3178); and the rule without a target at a firewall
+ * chain's end, which only a reader needs, is not in the dump. Later differences depend on the machine and are options here:
+ * INVALID is not dropped where conntrack is liberal (1.29), and counters of nfacct (#122812, #125015), which are not rendered.
  */
 const since126: Readonly<Record<TableName, readonly string[]>> = {
   filter: [
