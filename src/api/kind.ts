@@ -51,6 +51,12 @@ export interface KindSpec<T extends KubeObject = KubeObject> {
   )[];
   /** From a CustomResourceDefinition: no strategic merge patch, no protobuf. */
   readonly custom?: true;
+  /** The same objects as of another kind, by other names: stored as that one's. */
+  readonly alias?: {
+    readonly of: Resource;
+    readonly toServed: (object: KubeObject) => KubeObject;
+    readonly toStored: (object: KubeObject) => KubeObject;
+  };
   /** Where `scale` finds its numbers, as JSONPaths; absent: `spec.replicas`, `status.replicas`, `spec.selector`. */
   readonly scale?: { readonly replicas: string; readonly statusReplicas: string; readonly selector?: string | undefined };
   /** Absent: all. A kind that can only be created is a question to the server, and is not stored. */

@@ -29,6 +29,7 @@ export const configMaps = resource<t.ConfigMap>("", "v1", "configmaps", "ConfigM
 export const secrets = resource<t.Secret>("", "v1", "secrets", "Secret");
 export const serviceAccounts = resource<t.ServiceAccount>("", "v1", "serviceaccounts", "ServiceAccount");
 export const events = resource<t.Event>("", "v1", "events", "Event");
+export const eventsV1 = resource<t.EventsEvent>("events.k8s.io", "v1", "events", "Event");
 export const deployments = resource<t.Deployment>("apps", "v1", "deployments", "Deployment");
 export const replicaSets = resource<t.ReplicaSet>("apps", "v1", "replicasets", "ReplicaSet");
 export const endpointSlices = resource<t.EndpointSlice>("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice");

@@ -7,7 +7,7 @@ import type { KindSpec } from "../api/kind.ts";
 import { apiVersionOf, customResourceDefinitions, groupResource, type Resource } from "../api/resources.ts";
 import { addDefinitions, definitionPrefix } from "../api/schema/schema.ts";
 import type { CustomResourceDefinition } from "../api/types.ts";
-import { convertedStore } from "./converted-store.ts";
+import { convertedStore, versionedStore } from "./converted-store.ts";
 import { kindTable, type KindTable } from "./kind-table.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { ResourceStore, Store } from "./store.ts";
@@ -39,7 +39,7 @@ export class ServedKinds {
   constructor(options: ServedKindsOptions) {
     this.#options = options;
     const { builtIn, store, registry } = options;
-    this.#builtIn = new Map(builtIn.map((kind) => [keyOf(kind.resource), registry(kind, store.resource(kind.resource))]));
+    this.#builtIn = new Map(builtIn.map((kind) => [keyOf(kind.resource), registry(kind, storeOf(kind, store))]));
     this.#watches = this.#builtIn.has(keyOf(customResourceDefinitions));
     this.#table = this.#makeTable();
   }
@@ -95,7 +95,7 @@ export class ServedKinds {
     const registries = read.map(({ spec, storageVersion }) => {
       const { resource } = spec;
       const storage = apiVersionOf({ group: resource.group, version: storageVersion });
-      return [keyOf(resource), registry(spec, convertedStore(store.resource(resource), apiVersionOf(resource), storage))] as const;
+      return [keyOf(resource), registry(spec, versionedStore(store.resource(resource), apiVersionOf(resource), storage))] as const;
     });
     return {
       revision,
@@ -111,6 +111,10 @@ export class ServedKinds {
     const { builtIn, others } = this.#options;
     return kindTable([...builtIn, ...others, ...[...this.#custom.values()].flatMap(({ kinds }) => kinds)]);
   }
+}
+
+function storeOf({ resource, alias }: KindSpec, store: Pick<Store, "resource">): ResourceStore {
+  return alias === undefined ? store.resource(resource) : convertedStore(store.resource(alias.of), alias);
 }
 
 const keyOf = (resource: Pick<Resource, "group" | "version" | "plural">): string => `${resource.version}/${groupResource(resource)}`;

@@ -676,3 +676,36 @@ test("a store that is full: reads go on, writes say why, readiness tells and lif
   await full.server.stop();
   rmSync(directory, { recursive: true });
 });
+
+test("events of events.k8s.io are those of core/v1, by their newer names", async () => {
+  const both = new TestServer();
+  await both.server.start();
+  const [core, modern] = ["/api/v1/namespaces/default/events", "/apis/events.k8s.io/v1/namespaces/default/events"];
+  const regarding = { kind: "Pod", name: "p", namespace: "default" };
+  const event = {
+    metadata: { name: "e" },
+    eventTime: "2026-01-01T00:00:00.000000Z",
+    regarding,
+    note: "what happened",
+    reason: "Why",
+    action: "Doing",
+    type: "Normal",
+    reportingController: "example.com/c",
+    reportingInstance: "c-1",
+  };
+  const created = await both.post(modern, event);
+  expect([created.status, created.body.note]).toEqual([201, "what happened"]);
+  expect((await both.get(`${core}/e`)).body).toMatchObject({
+    apiVersion: "v1",
+    involvedObject: regarding,
+    message: "what happened",
+    reportingComponent: "example.com/c",
+  });
+  await both.patch(`${core}/e`, { message: "more" });
+  expect((await both.get(`${modern}?fieldSelector=regarding.name=p`)).body.items).toMatchObject([
+    { apiVersion: "events.k8s.io/v1", note: "more" },
+  ]);
+  const [first] = await events(await both.raw("GET", `${modern}?watch=true`), 1);
+  expect(first?.object).toMatchObject({ apiVersion: "events.k8s.io/v1", note: "more", regarding });
+  await both.server.stop();
+});

@@ -9,6 +9,7 @@ import { daemonSetKind } from "./daemon-sets.ts";
 import { deploymentKind } from "./deployments.ts";
 import { endpointSliceKind } from "./endpoint-slices.ts";
 import { endpointsKind } from "./endpoints.ts";
+import { eventsV1Kind } from "./events-v1.ts";
 import { eventKind } from "./events.ts";
 import { ingressClassKind } from "./ingress-classes.ts";
 import { ingressKind } from "./ingresses.ts";
@@ -68,5 +69,6 @@ export const kinds: readonly KindSpec[] = [
   roleKind,
   priorityClassKind,
   storageClassKind,
+  eventsV1Kind,
   customResourceDefinitionKind,
 ];
