@@ -107,6 +107,12 @@ async function network(): Promise<unknown> {
   await nodes[0].removeAddress("10.250.0.201");
   facts["pod → address taken away again"] = await ask(pods[2], "10.250.0.201");
   facts["a port that is taken"] = await pods[1].listen("10.244.1.3", 80).then(String, codeOf);
+  facts["a pod with an address that is none"] = await nodes[0]
+    .addPod({ id: "x", addresses: ["10.244.1.9", "fd00:bogus::"] })
+    .then(String, codeOf);
+  const afterwards = await nodes[0].addPod({ id: "y", addresses: ["10.244.1.9"] });
+  servers.push(await serve(afterwards, "0.0.0.0"));
+  facts["the next pod with the good one"] = await ask(pods[2], "10.244.1.9");
   await nodes[1].remove();
   facts["pod → pod of a node that is gone"] = await ask(pods[0], "10.244.2.2");
   facts["operation on a pod of a node that is gone"] = await pods[2].listen("0.0.0.0", 0).then(String, codeOf);

@@ -112,6 +112,8 @@ describe.each(Object.entries(users))("%s", (_, { prefix, ids, unable }) => {
       ["UDP, two nodes, IPv6", "hello from fd00:10:244:1::2"],
       ["pod → address taken away again", "ENETUNREACH"],
       ["a port that is taken", "EADDRINUSE"],
+      ["a pod with an address that is none", "Error: no address: fd00:bogus::"],
+      ["the next pod with the good one", "10.244.2.2"],
       ["pod → pod of a node that is gone", "ENETUNREACH"],
       ["operation on a pod of a node that is gone", "ENOENT"],
       ["after stop", "FL_RUNTIME"],

@@ -1,10 +1,10 @@
 /** The network namespaces that the thread holds: makes, wires, finds and takes away the fabric, nodes and pods. */
 import { closeSync, existsSync } from "node:fs";
-import { setTimeout } from "node:timers";
 import { activateLink, deleteLinkGroup, setLinkGroup } from "../netlink/route.ts";
 import { commit, NETLINK_ROUTE, openNetlink, type NetlinkSocket } from "../netlink/socket.ts";
 import { NetlinkWriter, NLM_F_ACK } from "../netlink/writer.ts";
 import type { Libc } from "../syscalls/libc.ts";
+import { collectLeavingLinks, type LeavingLinks } from "./leaving-links.ts";
 import { createKernelSettings, type KernelSettings } from "./kernel-settings.ts";
 import type { Place } from "./place.ts";
 import type { NamespaceId, Results } from "./protocol.ts";
@@ -20,8 +20,7 @@ interface Node extends Held {
   readonly kind: "node";
   readonly plan: topology.NodePlan;
   readonly pods: Set<NamespaceId>;
-  /** Links of removed pods that may be there still. */
-  readonly leaving: number[];
+  readonly leaving: LeavingLinks;
 }
 
 interface Pod {
@@ -35,8 +34,6 @@ const fabricId: NamespaceId = 0;
 /** Links' indices are ours to choose; the first few belong to loopback and `eth0`. */
 const firstLink = 16;
 const leavingGroup = 0x66_6c;
-/** A namespace without processes is gone by then, and its links with it. */
-const leavingMs = 2000;
 
 export class Networks {
   readonly families: readonly (4 | 6)[];
@@ -61,8 +58,8 @@ export class Networks {
     this.#nodeCIDRs = this.#usable(options.nodeCIDRs);
     this.fabricPlan = topology.planFabric(this.#nodeCIDRs);
     this.#fabric = this.#hold(this.#create(true));
-    topology.writeLoopback(this.#writer, [...this.fabricPlan.hostAddresses, ...this.fabricPlan.systemAddresses]);
-    this.#commit(this.#fabric.netlink);
+    const own = [...this.fabricPlan.hostAddresses, ...this.fabricPlan.systemAddresses];
+    this.#send(this.#fabric.netlink, (writer) => topology.writeLoopback(writer, own));
   }
 
   get fabricFd(): number {
@@ -79,18 +76,16 @@ export class Networks {
     const plan: topology.NodePlan = { index, addresses, podCIDRs: this.#usable(podCIDRs), link: this.#nextLink++ };
     const held = this.#hold(this.#create(true));
     try {
-      topology.writeFabricSide(this.#writer, this.fabricPlan, plan, held.fd);
-      this.#commit(this.#fabric.netlink);
-      topology.writeNodeSide(this.#writer, this.fabricPlan, plan);
-      this.#commit(held.netlink);
-      activateLink(this.#writer, plan.link);
-      this.#commit(this.#fabric.netlink);
+      this.#send(this.#fabric.netlink, (writer) => topology.writeFabricSide(writer, this.fabricPlan, plan, held.fd));
+      this.#send(held.netlink, (writer) => topology.writeNodeSide(writer, this.fabricPlan, plan));
+      this.#send(this.#fabric.netlink, (writer) => activateLink(writer, plan.link));
     } catch (error) {
       this.#drop(held);
       throw error;
     }
     const id = this.#nextId++;
-    this.#members.set(id, { kind: "node", ...held, plan, pods: new Set(), leaving: [] });
+    const leaving = collectLeavingLinks((links) => this.#deleteLinks(held.netlink, links));
+    this.#members.set(id, { kind: "node", ...held, plan, pods: new Set(), leaving });
     return { id, fd: held.fd, addresses };
   }
 
@@ -99,13 +94,10 @@ export class Networks {
     const plan: topology.PodPlan = { addresses: this.#usable(addresses), link: this.#nextLink++ };
     const fd = this.#create(false);
     try {
-      topology.writePodLink(this.#writer, node.plan, plan, fd);
-      this.#commit(node.netlink);
+      this.#send(node.netlink, (writer) => topology.writePodLink(writer, node.plan, plan, fd));
       this.#place.enterNetwork(fd);
-      topology.writePodSide(this.#writer, plan);
-      this.#commitHere();
-      activateLink(this.#writer, plan.link);
-      this.#commit(node.netlink);
+      this.#sendHere((writer) => topology.writePodSide(writer, plan));
+      this.#send(node.netlink, (writer) => activateLink(writer, plan.link));
     } catch (error) {
       this.#leave(fd); // takes the link with it
       throw error;
@@ -119,18 +111,14 @@ export class Networks {
   /** On the node's loopback, with a route in the fabric. */
   addAddress(nodeId: NamespaceId, address: string): void {
     const node = this.#node(nodeId);
-    topology.addOwnAddress(this.#writer, address);
-    this.#commit(node.netlink);
-    topology.addFabricRoute(this.#writer, this.fabricPlan, node.plan, topology.single(address));
-    this.#commit(this.#fabric.netlink);
+    this.#send(node.netlink, (writer) => topology.addOwnAddress(writer, address));
+    this.#send(this.#fabric.netlink, (writer) => topology.addFabricRoute(writer, this.fabricPlan, node.plan, topology.single(address)));
   }
 
   removeAddress(nodeId: NamespaceId, address: string): void {
     const node = this.#node(nodeId);
-    topology.deleteFabricRoute(this.#writer, node.plan, topology.single(address));
-    this.#commit(this.#fabric.netlink);
-    topology.deleteOwnAddress(this.#writer, address);
-    this.#commit(node.netlink);
+    this.#send(this.#fabric.netlink, (writer) => topology.deleteFabricRoute(writer, node.plan, topology.single(address)));
+    this.#send(node.netlink, (writer) => topology.deleteOwnAddress(writer, address));
   }
 
   /** `net/ipv4/ip_forward` and the like. */
@@ -156,9 +144,8 @@ export class Networks {
     const node = this.#members.get(pod.node);
     if (node?.kind === "node") {
       node.pods.delete(id);
-      topology.deletePodRoutes(this.#writer, pod.plan);
-      this.#try(node.netlink);
-      if (node.leaving.push(pod.plan.link) === 1) setTimeout(() => this.#sweep(node), leavingMs).unref();
+      this.#try(node.netlink, (writer) => topology.deletePodRoutes(writer, pod.plan));
+      node.leaving.add(pod.plan.link);
     }
     this.#leave(pod.fd);
   }
@@ -169,23 +156,16 @@ export class Networks {
     closeSync(fd);
   }
 
-  #sweep(node: Node): void {
-    const links = node.leaving.splice(0);
-    if (!this.#isHeld(node)) return;
-    for (const link of links) setLinkGroup(this.#writer, link, leavingGroup);
-    this.#try(node.netlink);
-    deleteLinkGroup(this.#writer, leavingGroup);
-    this.#try(node.netlink);
-  }
-
-  #isHeld(node: Node): boolean {
-    return [...this.#members.values()].includes(node);
+  /** In one piece, so that the kernel waits for its readers once. */
+  #deleteLinks(netlink: NetlinkSocket, links: readonly number[]): void {
+    this.#try(netlink, (writer) => links.forEach((link) => setLinkGroup(writer, link, leavingGroup)));
+    this.#try(netlink, (writer) => deleteLinkGroup(writer, leavingGroup));
   }
 
   #removeNode(node: Node): void {
     for (const id of node.pods) this.remove(id);
-    topology.deleteNodeLink(this.#writer, node.plan);
-    this.#try(this.#fabric.netlink);
+    node.leaving.close();
+    this.#try(this.#fabric.netlink, (writer) => topology.deleteNodeLink(writer, node.plan));
     this.#drop(node);
   }
 
@@ -207,26 +187,27 @@ export class Networks {
     this.#leave(held.fd);
   }
 
-  #commit(netlink: NetlinkSocket): void {
+  /** One batch. What an earlier one that could not be written has left behind goes first. */
+  #send(netlink: NetlinkSocket, write: (writer: NetlinkWriter) => void): void {
+    write(this.#writer.reset());
+    if (this.#writer.length === 0) return;
     commit(netlink, this.#writer.addFlags(NLM_F_ACK));
   }
 
-  #commitHere(): void {
+  /** To the namespace where the thread is. */
+  #sendHere(write: (writer: NetlinkWriter) => void): void {
     const netlink = openNetlink(this.#libc, NETLINK_ROUTE);
     try {
-      this.#commit(netlink);
+      this.#send(netlink, write);
     } finally {
       netlink.close();
     }
   }
 
   /** For taking away what may be gone already. */
-  #try(netlink: NetlinkSocket): void {
-    try {
-      netlink.exchange(this.#writer.finish());
-    } finally {
-      this.#writer.reset();
-    }
+  #try(netlink: NetlinkSocket, write: (writer: NetlinkWriter) => void): void {
+    write(this.#writer.reset());
+    netlink.exchange(this.#writer.finish());
   }
 
   #usable(list: readonly string[]): readonly string[] {
