@@ -34,6 +34,7 @@ function create(context: ControllerContext): Component {
     nodes: nodeInformer.lister.list(),
     placed: (node) => placements.on(node),
     avoiding: () => placements.avoiding(),
+    siblings: (uid) => placements.siblings(uid),
     namespaceLabels: (name) => namespaceInformer.lister.get(undefined, name)?.metadata.labels ?? {},
     claim: (namespace, name) => claimInformer.lister.get(namespace, name),
   });

@@ -28,6 +28,13 @@ function place(which: Pod, placed: Readonly<Record<string, readonly Pod[]>> = {}
     nodes,
     placed: (name: string) => placed[name] ?? [],
     avoiding: () => everywhere.filter(({ spec }) => spec?.affinity?.podAntiAffinity !== undefined),
+    siblings: (uid: string) =>
+      new Map(
+        Object.entries(placed).map(([name, all]) => [
+          name,
+          all.filter(({ metadata }) => metadata.ownerReferences?.[0]?.uid === uid).length,
+        ]),
+      ),
     namespaceLabels: (name: string) => labelsOf[name] ?? {},
     claim: () => undefined,
   };
@@ -135,6 +142,24 @@ describe("spread", () => {
   ])("%s", (_, which, placed, nodes, wanted) => {
     expect(place(which, placed, nodes)).toBe(wanted);
   });
+});
+
+const owned = (uid: string): Pod => ({
+  ...pod(),
+  metadata: { ...pod().metadata, ownerReferences: [{ apiVersion: "apps/v1", kind: "ReplicaSet", name: "web", uid, controller: true }] },
+});
+
+test.each<readonly [string, Readonly<Record<string, readonly Pod[]>>, readonly Node[], string]>([
+  ["another node than its siblings", { a1: [owned("rs")], a2: [db, db, db] }, [a1, a2], "a2"],
+  [
+    "another zone, too",
+    { c1: [owned("rs")], c2: [], d1: [db] },
+    ["c1", "c2", "d1"].map((name) => node(name, { "topology.kubernetes.io/zone": name.slice(0, 1) })),
+    "d1",
+  ],
+  ["those of another controller do not matter", { a1: [owned("other")], a2: [db, db] }, [a1, a2], "a1"],
+])("pods of one controller: %s", (_, placed, nodes, wanted) => {
+  expect(place(owned("rs"), placed, nodes)).toBe(wanted);
 });
 
 describe("what it prefers", () => {

@@ -66,3 +66,24 @@ test("those that keep others away are known", () => {
   informer.remove(pod("a", 3, "n"));
   expect([...placements.avoiding()]).toEqual([]);
 });
+
+test("siblings are counted by node", () => {
+  const { informer, placements } = setUp();
+  const owned = (name: string, version: number, node: string, phase = "Running"): Pod => {
+    const plain = pod(name, version, node, phase);
+    const owner = { apiVersion: "apps/v1", kind: "ReplicaSet", name: "web", uid: "rs", controller: true };
+    return { ...plain, metadata: { ...plain.metadata, ownerReferences: [owner] } };
+  };
+  informer.show(owned("a", 1, "n"));
+  informer.show(owned("b", 2, "n"));
+  informer.show(owned("c", 3, "m"));
+  informer.show(owned("a", 4, "n"));
+  expect([...placements.siblings("rs")]).toEqual([
+    ["n", 2],
+    ["m", 1],
+  ]);
+  informer.show(owned("b", 5, "n", "Succeeded"));
+  informer.remove(owned("c", 6, "m"));
+  expect([...placements.siblings("rs")]).toEqual([["n", 1]]);
+  expect([...placements.siblings("other")]).toEqual([]);
+});

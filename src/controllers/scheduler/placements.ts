@@ -6,6 +6,7 @@ import { objectKey } from "../../api/object.ts";
 import type { Pod } from "../../api/types.ts";
 import type { Informer } from "../../client/informer.ts";
 import { isPodFinished } from "../../decide/endpoints/pod-state.ts";
+import { controllerOf } from "../claim.ts";
 
 interface Occupancy {
   readonly pods: Map<string, Pod>;
@@ -20,6 +21,8 @@ export class Placements {
   /** Pod key → the form in which it is placed. */
   readonly #placed = new Map<string, Pod>();
   readonly #avoiding = new Map<string, Pod>();
+  /** Controller uid → node → how many of its pods are there. */
+  readonly #siblings = new Map<string, Map<string, number>>();
 
   /** Begins to follow. Gives the way to stop. */
   follow(informer: Informer<Pod>): () => void {
@@ -47,6 +50,10 @@ export class Placements {
     return this.#avoiding.values();
   }
 
+  siblings(controllerUid: string): ReadonlyMap<string, number> {
+    return this.#siblings.get(controllerUid) ?? new Map<string, number>();
+  }
+
   #observe(pod: Pod): void {
     const key = objectKey(pod);
     const before = this.#placed.get(key);
@@ -58,18 +65,34 @@ export class Placements {
 
   #put(key: string, pod: Pod): void {
     const node = pod.spec?.nodeName ?? "";
-    if (this.#placed.get(key)?.spec?.nodeName !== node) this.#remove(key);
+    this.#remove(key);
     const occupancy = this.#nodes.get(node) ?? { pods: new Map<string, Pod>(), list: undefined };
     occupancy.pods.set(key, pod);
     occupancy.list = undefined;
     this.#nodes.set(node, occupancy);
     this.#placed.set(key, pod);
+    this.#count(pod, 1);
     const terms = pod.spec?.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
     if (terms.length > 0) this.#avoiding.set(key, pod);
   }
 
+  #count(pod: Pod, change: 1 | -1): void {
+    const owner = controllerOf(pod)?.uid;
+    const node = pod.spec?.nodeName ?? "";
+    if (owner === undefined) return;
+    const nodes = this.#siblings.get(owner) ?? new Map<string, number>();
+    const count = (nodes.get(node) ?? 0) + change;
+    if (count > 0) nodes.set(node, count);
+    else nodes.delete(node);
+    if (nodes.size > 0) this.#siblings.set(owner, nodes);
+    else this.#siblings.delete(owner);
+  }
+
   #remove(key: string): void {
-    const node = this.#placed.get(key)?.spec?.nodeName;
+    const before = this.#placed.get(key);
+    if (before === undefined) return;
+    this.#count(before, -1);
+    const node = before.spec?.nodeName;
     this.#placed.delete(key);
     this.#avoiding.delete(key);
     const occupancy = node === undefined ? undefined : this.#nodes.get(node);

@@ -30,7 +30,14 @@ const mounting = (claimName: string) => pod({ volumes: [{ name: "data", persiste
 function schedule(which: Pod, nodes: readonly Node[] = [node("a")], placed: Readonly<Record<string, readonly Pod[]>> = {}) {
   return planScheduling(
     which,
-    { nodes, placed: (name) => placed[name] ?? [], avoiding: () => [], namespaceLabels: () => ({}), claim: (_, name) => claims[name] },
+    {
+      nodes,
+      placed: (name) => placed[name] ?? [],
+      avoiding: () => [],
+      siblings: () => new Map(),
+      namespaceLabels: () => ({}),
+      claim: (_, name) => claims[name],
+    },
     () => 0.5,
   );
 }

@@ -3,6 +3,7 @@
  * scoring plugins, whose weights are made for large clusters. Pure.
  */
 import type { Node, Pod, WeightedPodAffinityTerm } from "../../api/types.ts";
+import { controllerOf } from "../claim.ts";
 import { termMatches, tolerates } from "./node-affinity.ts";
 import { matchesTerm } from "./pod-affinity.ts";
 import { countsOf } from "./topology-spread.ts";
@@ -17,7 +18,9 @@ export type NodeScore = (node: Node) => number;
 
 /** The higher the better. */
 export function scoreFor(pod: Pod, view: SchedulingView): NodeScore {
-  const scores = [taints(pod), nodeWishes(pod), podWishes(pod, view), spreadWishes(pod, view)].filter((score) => score !== undefined);
+  const scores = [taints(pod), nodeWishes(pod), podWishes(pod, view), spreadWishes(pod, view), siblings(pod, view)].filter(
+    (score) => score !== undefined,
+  );
   return (node) => scores.reduce((sum, score) => sum + score(node), 0);
 }
 
@@ -27,6 +30,21 @@ function taints(pod: Pod): NodeScore {
     return -notPreferred * soft.length;
   };
 }
+
+/**
+ * Pods of one controller go to different nodes and zones where nothing else is said, as by upstream's default constraints
+ * (KEP-1258): a node that fails should not take them all.
+ */
+function siblings(pod: Pod, view: SchedulingView): NodeScore | undefined {
+  const owner = controllerOf(pod)?.uid;
+  if (owner === undefined || (pod.spec?.topologySpreadConstraints ?? []).length > 0) return undefined;
+  const onNode = view.siblings(owner);
+  const zones = new Map<string, number>();
+  for (const node of view.nodes) zones.set(zoneOf(node), (zones.get(zoneOf(node)) ?? 0) + (onNode.get(nodeName(node)) ?? 0));
+  return (node) => -(onNode.get(nodeName(node)) ?? 0) - (zoneOf(node) === "" ? 0 : (zones.get(zoneOf(node)) ?? 0) / 2);
+}
+
+const zoneOf = ({ metadata }: Node): string => metadata.labels?.["topology.kubernetes.io/zone"] ?? "";
 
 function nodeWishes(pod: Pod): NodeScore | undefined {
   const wishes = pod.spec?.affinity?.nodeAffinity?.[preferredTerms] ?? [];

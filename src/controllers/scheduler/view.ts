@@ -8,6 +8,8 @@ export interface SchedulingView {
   readonly placed: (node: string) => readonly Pod[];
   /** Placed pods that keep others away by required anti-affinity. */
   readonly avoiding: () => Iterable<Pod>;
+  /** How many pods of a controller, by its uid, each node has; nodes that have none are not in it. */
+  readonly siblings: (controllerUid: string) => ReadonlyMap<string, number>;
   readonly namespaceLabels: (namespace: string) => Labels;
   readonly claim: (namespace: string, name: string) => PersistentVolumeClaim | undefined;
 }
