@@ -10,7 +10,15 @@ export default defineConfig({
     // Scenario tests start clusters and processes: few at a time, so that two cores do not starve one of them.
     maxWorkers: 2,
     projects: [
-      { test: { ...shared, name: "all", include: ["src/**/*.test.ts", "test/**/*.test.ts", "scripts/**/*.test.ts"], exclude: alone, sequence: { groupOrder: 0 } } },
+      {
+        test: {
+          ...shared,
+          name: "all",
+          include: ["src/**/*.test.ts", "test/**/*.test.ts", "scripts/**/*.test.ts"],
+          exclude: alone,
+          sequence: { groupOrder: 0 },
+        },
+      },
       { test: { ...shared, name: "alone", include: alone, fileParallelism: false, sequence: { groupOrder: 1 } } },
     ],
   },

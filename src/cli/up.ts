@@ -63,7 +63,8 @@ export async function up(options: UpOptions, terminal: Terminal): Promise<number
   const sources = sourceFiles(options.files).map(readSource);
   const root = options.ephemeral ? mkdtempSync(join(tmpdir(), `fairlead-${options.name}-`)) : clusterRoot(options);
   const paths = clusterPaths(root);
-  const stop = stopSignal(options.signal);
+  const failed = new AbortController();
+  const stop = AbortSignal.any([stopSignal(options.signal), failed.signal]);
   const log = createLogger({ level: options.logLevel });
   let cluster: Cluster | undefined;
   try {
@@ -77,6 +78,7 @@ export async function up(options: UpOptions, terminal: Terminal): Promise<number
         clock: realClock,
         log,
         runtime: { kind: "process" },
+        onFailure: () => failed.abort(),
       });
     } catch (error) {
       starting.fail();
@@ -92,7 +94,7 @@ export async function up(options: UpOptions, terminal: Terminal): Promise<number
     if (options.watch) watchManifests({ cluster, files: options.files, terminal, signal: stop });
     if (options.output === "text") void printChanges({ informers: cluster.informers, clock: realClock, signal: stop }, terminal);
     if (!stop.aborted) await aborted(stop);
-    return result.problems.length > 0 ? 1 : 0;
+    return result.problems.length > 0 || failed.signal.aborted ? 1 : 0;
   } finally {
     await shutDown(cluster, paths, options, terminal);
   }
