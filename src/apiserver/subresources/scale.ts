@@ -86,6 +86,8 @@ function setReplicas(object: Record<string, unknown>, path: string, replicas: nu
   const names = path.replace(/^\./, "").split(".");
   const last = names.pop() ?? "";
   let at = object;
+  // A definition's author names the path; it must not lead out of the object.
+  if ([...names, last].some((name) => name in Object.prototype)) return;
   for (const name of names) at = (at[name] ??= {}) as Record<string, unknown>;
   at[last] = replicas;
 }
