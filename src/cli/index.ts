@@ -79,6 +79,7 @@ Examples:
   addRun(program, terminal, report);
   addDoctor(program, terminal, report);
   addDns(program, terminal, report);
+  addProxy(program, terminal, report);
   addIngress(program, terminal, report);
   addDebug(program, terminal, report);
   addTrust(program, terminal, report);
@@ -338,6 +339,75 @@ function addDns(program: Command, terminal: Terminal, report: Report): void {
       const { dns } = await import("./dns.ts");
       report(await dns(words, terminal));
     });
+}
+
+interface ProxyFlags {
+  readonly name: string;
+  readonly dataDir?: string;
+  readonly filename?: readonly string[];
+  readonly kubeconfig?: string;
+  readonly node?: string;
+  readonly clusterCidr?: readonly string[];
+  readonly nodeportAddresses?: readonly string[];
+  readonly serviceClusterIpRange?: readonly string[];
+  readonly masqueradeAll: boolean;
+  readonly output: Output;
+}
+
+function withProxyInput(command: Command): Command {
+  return withOutput(withCluster(command))
+    .option("-f, --filename <path>", "Services, EndpointSlices and Nodes, or a plan in JSON; may be repeated", checked(listOption))
+    .option("--kubeconfig <file>", "any cluster's kubeconfig (read only), instead of a running Fairlead")
+    .option("--node <name>", "whose proxy (default: the client's node, else the first)")
+    .option("--cluster-cidr <cidr>", "where pods are (default: the node's own podCIDRs)", checked(cidrsOption("--cluster-cidr")))
+    .option(
+      "--nodeport-addresses <cidr>",
+      "where NodePorts are open (default: the node's addresses)",
+      checked(cidrsOption("--nodeport-addresses")),
+    )
+    .option(
+      "--service-cluster-ip-range <cidr>",
+      "addresses of Services (default: as ServiceCIDRs say)",
+      checked(cidrsOption("--service-cluster-ip-range")),
+    )
+    .option("--masquerade-all", "masquerade all traffic to cluster IPs", false);
+}
+
+function cidrsOption(flag: string): (value: string, previous?: readonly string[]) => readonly string[] {
+  return (value, previous) => listOption(cidrOption(flag)(value), previous);
+}
+
+function addProxy(program: Command, terminal: Terminal, report: Report): void {
+  const proxy = program
+    .command("proxy")
+    .description("what a node's proxy does with packets: plan, render, trace; works on files and on any cluster");
+  const mode = (usual: string, choices: readonly string[]) => new Option("--mode <mode>", "whose rules").default(usual).choices(choices);
+  const given = ({ filename: files = [], ...flags }: ProxyFlags) => ({ ...flags, files });
+  withProxyInput(proxy.command("plan"))
+    .description("each Service's addresses, who answers there, and which endpoints are left out and why")
+    .action(async (flags: ProxyFlags) => report(await (await import("./proxy.ts")).plan(given(flags), terminal)));
+  withProxyInput(proxy.command("render"))
+    .description("the rules of a mode, for nft or iptables-restore")
+    .addOption(mode("nftables", ["nftables", "iptables"]))
+    .addOption(new Option("--ip-family <family>", "only IPv4 or IPv6 (mode iptables, to pipe into iptables-restore)").choices(["4", "6"]))
+    .action(async (flags: ProxyFlags & { readonly mode: "nftables" | "iptables"; readonly ipFamily?: "4" | "6" }) => {
+      const { render } = await import("./proxy.ts");
+      report(await render({ ...given(flags), mode: flags.mode, ipFamily: flags.ipFamily }, terminal));
+    });
+  withProxyInput(proxy.command("trace"))
+    .description("what becomes of a packet; exit code 1 when no endpoint gets it")
+    .requiredOption("--from <ip>", "the client's address")
+    .requiredOption("--to <ip:port>", "where it connects: 10.96.0.10:80, [fd00:10:96::a]:80")
+    .option("--protocol <protocol>", "tcp, udp or sctp", "tcp")
+    .addOption(mode("plan", ["plan", "nftables", "iptables"]))
+    .action(
+      async (flags: ProxyFlags & { readonly from: string; readonly to: string; readonly protocol: string; readonly mode: "plan" }) => {
+        const { tracePacket } = await import("./proxy.ts");
+        report(
+          await tracePacket({ ...given(flags), from: flags.from, to: flags.to, protocol: flags.protocol, mode: flags.mode }, terminal),
+        );
+      },
+    );
 }
 
 function addDebug(program: Command, terminal: Terminal, report: Report): void {

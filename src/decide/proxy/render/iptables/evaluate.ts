@@ -15,7 +15,8 @@ export interface EvaluateOptions {
   readonly remembered?: ReadonlySet<string>;
 }
 
-export type Outcome = { readonly share: number } & (
+/** `share`: of all such packets; `chains`: those that did something with it, in order. */
+export type Outcome = { readonly share: number; readonly chains: readonly string[] } & (
   | { readonly kind: "accept"; readonly dnat?: Destination; readonly masquerade: boolean }
   | { readonly kind: "drop" | "reject" }
 );
@@ -35,6 +36,7 @@ interface Flow {
   readonly masquerade: boolean;
   /** The part of all such packets that comes by here. */
   readonly share: number;
+  readonly chains: readonly string[];
 }
 
 /** Where a packet is after a chain: decided, sent back, or on its way. */
@@ -48,9 +50,9 @@ const maxDepth = 16;
 
 export function evaluateIptables(rules: IptablesRules, packet: Packet, options: EvaluateOptions): readonly Outcome[] {
   const [from, to] = [parseIp(packet.from), parseIp(packet.to)];
-  if (from?.family !== rules.family || to?.family !== rules.family) return [{ kind: "accept", masquerade: false, share: 1 }];
+  if (from?.family !== rules.family || to?.family !== rules.family) return [{ kind: "accept", masquerade: false, share: 1, chains: [] }];
   const protocol = packet.protocol.toLowerCase();
-  return new Evaluation(rules, options).run({ from, to, port: packet.port, protocol, mark: 0, masquerade: false, share: 1 });
+  return new Evaluation(rules, options).run({ from, to, port: packet.port, protocol, mark: 0, masquerade: false, share: 1, chains: [] });
 }
 
 type Hook = readonly [TableName, BaseChain];
@@ -72,7 +74,7 @@ class Evaluation {
   run(packet: Flow): readonly Outcome[] {
     const sent = this.#isLocal(packet.from);
     return this.#hook(["nat", sent ? "OUTPUT" : "PREROUTING"], packet).flatMap(({ end, flow }): readonly Outcome[] => {
-      if (end === "drop" || end === "reject") return [{ kind: end, share: flow.share }];
+      if (end === "drop" || end === "reject") return [{ kind: end, share: flow.share, chains: flow.chains }];
       return this.#through([...this.#filterHooks(sent, flow), ["nat", "POSTROUTING"]], flow);
     });
   }
@@ -95,11 +97,13 @@ class Evaluation {
 
   #through([hook, ...later]: readonly Hook[], flow: Flow): readonly Outcome[] {
     if (hook === undefined) {
-      const { share, masquerade, dnat } = flow;
-      return [{ kind: "accept", share, masquerade, ...(dnat === undefined ? {} : { dnat }) }];
+      const { share, chains, masquerade, dnat } = flow;
+      return [{ kind: "accept", share, chains, masquerade, ...(dnat === undefined ? {} : { dnat }) }];
     }
     return this.#hook(hook, flow).flatMap((step) =>
-      step.end === "drop" || step.end === "reject" ? [{ kind: step.end, share: step.flow.share }] : this.#through(later, step.flow),
+      step.end === "drop" || step.end === "reject"
+        ? [{ kind: step.end, share: step.flow.share, chains: step.flow.chains }]
+        : this.#through(later, step.flow),
     );
   }
 
@@ -165,8 +169,7 @@ class Evaluation {
         `iptables: ${chain === undefined ? `no chain ${name} in ${table}` : `${name} leads to itself`}`,
       );
     }
-    // RETURN goes back to the rule after the jump.
-    return this.#rules(table, chain.rules, flow, depth).map((step) => (step.end === "return" ? { ...step, end: "continue" } : step));
+    return this.#rules(table, chain.rules, { ...flow, chains: [...flow.chains, name] }, depth).map((step) => left(step, flow));
   }
 
   /** 1: the packet matches; 0: it does not; between: such a part of all packets does. */
@@ -208,6 +211,12 @@ class Evaluation {
   #isLocal(ip: Ip): boolean {
     return this.#own.has(ip.value) || isLoopback(ip);
   }
+}
+
+/** RETURN goes on after the jump; a chain that did nothing with the packet is no part of its path. */
+function left({ end, flow }: Step, before: Flow): Step {
+  if (end !== "continue" && end !== "return") return { end, flow };
+  return { end: "continue", flow: flow.mark === before.mark ? { ...flow, chains: before.chains } : flow };
 }
 
 /** `block`: a range, or an address alone. */

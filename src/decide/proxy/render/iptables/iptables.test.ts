@@ -168,7 +168,7 @@ describe("what rules say", () => {
     expect(picks[0]).toMatch(/-m recent --name (KUBE-SEP-\w+) --rcheck --seconds 60 --reap -j \1$/);
     const list = /--name (\S+)/.exec(picks[1] as string)?.[1] as string;
     const packet = { from: "10.244.9.9", to: "10.96.0.9", port: 80, protocol: "TCP" } as const;
-    expect(evaluateIptables(rules, packet, { nodeAddresses: [], remembered: new Set([list]) })).toEqual([
+    expect(evaluateIptables(rules, packet, { nodeAddresses: [], remembered: new Set([list]) })).toMatchObject([
       { kind: "accept", share: 1, masquerade: false, dnat: { ip: "10.244.1.3", port: 8080 } },
     ]);
   });

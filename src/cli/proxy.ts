@@ -1,0 +1,156 @@
+/**
+ * `fairlead proxy plan|render|trace`: what the proxy of a node would do, without one. Reads files, any cluster's API, or a plan
+ * made before; changes nothing and needs no privilege.
+ */
+import { planServices, trace, type Packet, type PlanOptions, type ProxyPlan } from "../decide/proxy/index.ts";
+import { evaluateIptables } from "../decide/proxy/render/iptables/evaluate.ts";
+import { renderIptables } from "../decide/proxy/render/iptables/render.ts";
+import { restoreText } from "../decide/proxy/render/iptables/text.ts";
+import { traceIptables } from "../decide/proxy/render/iptables/trace.ts";
+import { renderNftables, traceNftables } from "../decide/proxy/render/nftables-trace.ts";
+import { rulesetText } from "../lib/nftables/text.ts";
+import { FairleadError } from "../lib/errors.ts";
+import { parseIp, type IpFamily } from "../lib/ip.ts";
+import type { Output } from "./options.ts";
+import { chooseNode } from "./proxy/choose-node.ts";
+import { readInput, type InputChoice } from "./proxy/input.ts";
+import { planText } from "./proxy/plan-text.ts";
+import { outcomesText, packetText, rulesTraceText, traceText } from "./proxy/trace-text.ts";
+import type { Terminal } from "./terminal.ts";
+
+export type RenderMode = "nftables" | "iptables";
+
+/** In the words of kube-proxy's flags, where it has them. */
+export interface ProxyOptions extends InputChoice {
+  readonly output: Output;
+  readonly node?: string;
+  readonly clusterCidr?: readonly string[];
+  readonly nodeportAddresses?: readonly string[];
+  readonly serviceClusterIpRange?: readonly string[];
+  readonly masqueradeAll: boolean;
+}
+
+export interface TraceRequest extends ProxyOptions {
+  readonly from: string;
+  readonly to: string;
+  readonly protocol: string;
+  readonly mode: "plan" | RenderMode;
+}
+
+interface Planned {
+  readonly plan: ProxyPlan;
+  readonly serviceCIDRs: readonly string[];
+}
+
+export async function plan(options: ProxyOptions, terminal: Terminal): Promise<number> {
+  const { plan: made } = await makePlan(options, terminal);
+  terminal.print(options.output === "json" ? JSON.stringify(made, null, 2) : planText(made, terminal.paint));
+  return 0;
+}
+
+export interface RenderRequest extends ProxyOptions {
+  readonly mode: RenderMode;
+  /** Mode iptables, which has a program per family. Default: both. */
+  readonly ipFamily: "4" | "6" | undefined;
+}
+
+export async function render(options: RenderRequest, terminal: Terminal): Promise<number> {
+  const { mode, output, ipFamily } = options;
+  if (mode === "nftables" && (output === "json" || ipFamily !== undefined)) {
+    throw new FairleadError("FL_UNSUPPORTED", `--mode nftables prints the text of nft, both families at once`, {
+      hint: "-o json and --ip-family are for --mode iptables.",
+    });
+  }
+  const planned = await makePlan(options, terminal);
+  const families: readonly IpFamily[] = ipFamily === undefined ? [4, 6] : [ipFamily === "4" ? 4 : 6];
+  if (mode === "nftables") terminal.print(rulesetText(nftables(planned)).trimEnd());
+  else if (output === "json")
+    terminal.print(
+      JSON.stringify(
+        families.map((family) => iptables(planned.plan, family)),
+        null,
+        2,
+      ),
+    );
+  else terminal.print(families.map((family) => iptablesText(planned.plan, family)).join("\n\n"));
+  return 0;
+}
+
+/** Exit code 0: an endpoint gets the packet; 1: none does. */
+export async function tracePacket(options: TraceRequest, terminal: Terminal): Promise<number> {
+  const packet = packetOf(options);
+  const planned = await makePlan(options, terminal, packet.from);
+  const { serviceCIDRs, plan: made } = planned;
+  const decided = trace(made, packet, { serviceCIDRs: options.mode === "iptables" ? [] : serviceCIDRs });
+  const { traced, text } = rulesSay(options.mode, planned, packet, terminal);
+  const answer = traced ?? decided;
+  if (options.output === "json") {
+    terminal.print(JSON.stringify({ packet, node: made.node.name, mode: options.mode, trace: answer, decided }, null, 2));
+  } else {
+    terminal.print([packetText(packet, made), traceText(decided, terminal.paint), ...(text === undefined ? [] : [text])].join("\n"));
+  }
+  return answer.kind === "dnat" ? 0 : 1;
+}
+
+/** What the mode's own rules do, beside what was decided; nothing for mode `plan`. */
+function rulesSay(mode: TraceRequest["mode"], planned: Planned, packet: Packet, { paint }: Terminal) {
+  const { node } = planned.plan;
+  switch (mode) {
+    case "plan":
+      return {};
+    case "nftables": {
+      const traced = traceNftables(nftables(planned), node, packet);
+      return { traced, text: `nftables rules: ${rulesTraceText(traced, paint)}` };
+    }
+    case "iptables": {
+      const rules = iptables(planned.plan, packet.to.includes(":") ? 6 : 4);
+      const outcomes = evaluateIptables(rules, packet, { nodeAddresses: node.addresses });
+      return { traced: traceIptables(rules, node, packet), text: `iptables rules:\n${outcomesText(outcomes, paint)}` };
+    }
+    default:
+      return mode satisfies never;
+  }
+}
+
+const iptables = ({ node, services }: ProxyPlan, family: IpFamily) => renderIptables(services, { node, family });
+
+const restorePrograms = { 4: "iptables-restore", 6: "ip6tables-restore" } as const;
+
+function iptablesText(made: ProxyPlan, family: IpFamily): string {
+  return `# ${restorePrograms[family]} --noflush\n${restoreText(iptables(made, family), { jumps: true })}`.trimEnd();
+}
+
+const nftables = ({ plan: { node, services }, serviceCIDRs }: Planned) => renderNftables(services, { node, serviceCIDRs });
+
+async function makePlan(options: ProxyOptions, terminal: Terminal, from?: string): Promise<Planned> {
+  const input = await readInput(options);
+  const given = options.serviceClusterIpRange;
+  if (input.kind === "plan") return { plan: input.plan, serviceCIDRs: given ?? [] };
+  if (input.nodes.length === 0)
+    terminal.note("no Node in the input: NodePorts are left out, and who is a pod is not known (--cluster-cidr)");
+  const { node: named, clusterCidr, nodeportAddresses, masqueradeAll } = options;
+  const node = chooseNode(input.nodes, {
+    ...(named === undefined ? {} : { node: named }),
+    ...(from === undefined ? {} : { from }),
+    ...(clusterCidr === undefined ? {} : { clusterCIDRs: clusterCidr }),
+    ...(nodeportAddresses === undefined ? {} : { nodePortAddresses: nodeportAddresses }),
+  });
+  const planOptions: PlanOptions = { masqueradeAll };
+  return { plan: planServices(input.services, input.slices, node, planOptions), serviceCIDRs: given ?? input.serviceCIDRs };
+}
+
+/** `--to 10.96.0.10:80`, `--to [fd00::1]:80`. Throws FL_USAGE. */
+function packetOf({ from, to, protocol }: TraceRequest): Packet {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(to) ?? [];
+  const address = bracketed ?? plain ?? "";
+  if (parseIp(address) === undefined || Number(port) > 65_535) {
+    throw new FairleadError("FL_USAGE", `--to ${to}: no address and port`, { hint: "Examples: 10.96.0.10:80, [fd00:10:96::a]:80" });
+  }
+  if (parseIp(from)?.family !== parseIp(address)?.family) {
+    throw new FairleadError("FL_USAGE", `--from ${from}: no address of the same family as ${address}`);
+  }
+  const upper = protocol.toUpperCase();
+  if (upper !== "TCP" && upper !== "UDP" && upper !== "SCTP")
+    throw new FairleadError("FL_USAGE", `--protocol ${protocol}: tcp, udp or sctp`);
+  return { from, to: address, port: Number(port), protocol: upper };
+}
