@@ -3,6 +3,7 @@
  * `runtime/runtime.cases.ts`). The API is the fake one in memory; everything else is real.
  */
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { configMaps, pods } from "../api/resources.ts";
 import type { Container, Pod, PodSpec } from "../api/types.ts";
@@ -42,7 +43,7 @@ class Node {
 
   make(name: string, container: Partial<Container>, spec: Partial<PodSpec> = {}): void {
     const containers = [{ name: "main", image: "busybox", ...container }];
-    const metadata = { name, namespace: "default", uid: `${name}-${process.pid}`, labels: { app: name } };
+    const metadata = { name, namespace: "default", uid: randomUUID(), labels: { app: name } };
     this.cluster.create(pods, { metadata, spec: { nodeName: "node-1", terminationGracePeriodSeconds: 2, ...spec, containers } });
   }
 
