@@ -14,6 +14,7 @@ import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
 import type { AddressProblem, Applied, Backend, DialResult, DialTarget, ServiceChange } from "./backends/backend.ts";
 import { createBackend, type BackendMode } from "./backends/index.ts";
+import type { IptablesKernelOptions } from "./backends/iptables/apply.ts";
 import type { KernelOptions } from "./backends/nftables/apply.ts";
 import { proxyMetrics, type ProxyMetrics } from "./metrics.ts";
 import { Problems } from "./problems.ts";
@@ -38,6 +39,8 @@ export interface ProxyOptions {
   readonly transport?: Transport;
   /** Mode `nftables`: the sockets into the node's namespace. The proxy closes them when it stops. */
   readonly kernel?: KernelOptions;
+  /** Mode `iptables`: the programs, in the node's namespace. */
+  readonly iptables?: IptablesKernelOptions;
   /** Least time between two syncs (`--iptables-min-sync-period` and its like). Default 0. */
   readonly minSyncPeriodMs?: number;
 }
@@ -110,6 +113,7 @@ class MetaProxier implements Proxy {
       hostAddresses: node.addresses,
       ...(options.transport === undefined ? {} : { transport: options.transport }),
       ...(options.kernel === undefined ? {} : { nftables: { ...options.kernel, node } }),
+      ...(options.iptables === undefined ? {} : { iptables: { ...options.iptables, node } }),
     });
   }
 

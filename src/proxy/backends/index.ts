@@ -1,12 +1,15 @@
 /** The proxy's modes. A new backend adds its folder and one line here. */
 import { FairleadError } from "../../lib/errors.ts";
 import type { Backend } from "./backend.ts";
+import { IptablesBackend, type IptablesBackendOptions } from "./iptables/apply.ts";
 import { NftablesBackend, type NftablesBackendOptions } from "./nftables/apply.ts";
 import { UserspaceBackend, type UserspaceOptions } from "./userspace/apply.ts";
 
 export interface BackendOptions extends UserspaceOptions {
   /** Mode `nftables` needs it. */
   readonly nftables?: NftablesBackendOptions;
+  /** Mode `iptables` needs it. */
+  readonly iptables?: IptablesBackendOptions;
 }
 
 const backends = {
@@ -14,6 +17,10 @@ const backends = {
   nftables: ({ nftables }: BackendOptions): Backend => {
     if (nftables === undefined) throw new FairleadError("FL_INTERNAL", "proxy mode nftables without a netlink socket");
     return new NftablesBackend(nftables);
+  },
+  iptables: ({ iptables }: BackendOptions): Backend => {
+    if (iptables === undefined) throw new FairleadError("FL_INTERNAL", "proxy mode iptables without its programs");
+    return new IptablesBackend(iptables);
   },
 } as const;
 

@@ -12,7 +12,7 @@ import type { Nftables } from "../../../host/nftables/nftables.ts";
 import { errnoCode, errorMessage } from "../../../lib/errors.ts";
 import { joinHostPort, type IpFamily } from "../../../lib/ip.ts";
 import type { Logger } from "../../../lib/log.ts";
-import { StaleFlows } from "./stale-flows.ts";
+import { StaleFlows } from "../../stale-flows.ts";
 import type { AddressProblem, Applied, Backend, DialResult, DialTarget, ServiceChange } from "../backend.ts";
 
 /** The kernel of one network namespace. */

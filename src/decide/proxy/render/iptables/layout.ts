@@ -14,6 +14,8 @@ export const kube = {
   markMasquerade: "KUBE-MARK-MASQ",
   /** Ours: marks who is in none of several ranges of pods, which one rule cannot ask. */
   markOffCluster: "KUBE-MARK-OFFCLUSTER",
+  /** Empty: gone when somebody flushes the table. */
+  canary: "KUBE-PROXY-CANARY",
   /** Shared with the kubelet. */
   localnet: "KUBE-FIREWALL",
 } as const;

@@ -3,6 +3,8 @@
  * quoted; names of Services cannot hold a quote or a newline, but a renderer does not count on that.
  */
 import { joinHostPort } from "../../../../lib/ip.ts";
+import { isServiceChain } from "./chain-names.ts";
+import { kube } from "./layout.ts";
 import {
   chainsOf,
   type Chain,
@@ -19,6 +21,32 @@ const tableNames: readonly TableName[] = ["filter", "nat"];
 /** Everything: chains that are there already are emptied and filled anew. `jumps`: with the rules in the kernel's own chains. */
 export function restoreText(rules: IptablesRules, { jumps = false }: { readonly jumps?: boolean } = {}): string {
   return tableNames.map((name) => tableText(name, chainsOf(rules.tables[name]), [], jumps ? jumpLines(rules, name) : [])).join("");
+}
+
+/**
+ * Everything, into a table that may hold rules of an earlier proxy: of its chains (`existing`, of table nat) those that no Service has
+ * any more are taken away. With a chain that holds nothing and shows by its absence that somebody has flushed the table.
+ */
+export function fullRestoreText({ tables }: IptablesRules, existing: readonly string[]): string {
+  const written = new Set(chainsOf(tables.nat).map(({ name }) => name));
+  const stale = existing.filter((name) => isServiceChain(name) && !written.has(name));
+  const canary: Chain = { name: kube.canary, rules: [] };
+  return tableNames.map((name) => tableText(name, [...chainsOf(tables[name]), canary], name === "nat" ? stale : [], [])).join("");
+}
+
+/** Takes all of kube-proxy's chains away; what leads to them must be gone. `existing`: the chains of each table. */
+export function removalText(existing: Readonly<Record<TableName, readonly string[]>>): string {
+  const ours: ReadonlySet<string> = new Set([...Object.values(kube).filter((name) => name !== kube.localnet)]);
+  return tableNames
+    .map((name) =>
+      tableText(
+        name,
+        [],
+        existing[name].filter((chain) => ours.has(chain) || (name === "nat" && isServiceChain(chain))),
+        [],
+      ),
+    )
+    .join("");
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Makes the kernel forget UDP flows that a change has made wrong; a TCP client notices by itself when its endpoint is gone. */
-import { leftoverFlows, staleMatches, type FlowMatch, type ServicePlan } from "../../../decide/proxy/index.ts";
-import type { Conntrack, Flow } from "../../../host/conntrack/conntrack.ts";
+import { leftoverFlows, staleMatches, type FlowMatch, type ServicePlan } from "../decide/proxy/index.ts";
+import type { Conntrack, Flow } from "../host/conntrack/conntrack.ts";
 
 /** An idle UDP flow ends after two minutes at most (nf_conntrack_udp_timeout_stream): what was there at the start is over then. */
 const leftoverMs = 120_000;

@@ -1,0 +1,196 @@
+/**
+ * The iptables backend: what the renderer says, given to `iptables-restore`. See README.md beside this file. Holds in memory what
+ * was restored last, so that a change sends the chains of its Services and the shared ones, and lists nothing.
+ */
+import type { Socket } from "node:net";
+import { servicePortText, type PlanNode, type ServicePlan } from "../../../decide/proxy/index.ts";
+import { renderIptables, type IptablesCache, type IptablesOptions } from "../../../decide/proxy/render/iptables/render.ts";
+import type { IptablesRules } from "../../../decide/proxy/render/iptables/rules.ts";
+import { fullRestoreText, jumpWords, partialRestoreText } from "../../../decide/proxy/render/iptables/text.ts";
+import { kube } from "../../../decide/proxy/render/iptables/layout.ts";
+import type { Conntrack } from "../../../host/conntrack/conntrack.ts";
+import type { Iptables } from "../../../host/iptables/iptables.ts";
+import { errnoCode, errorMessage } from "../../../lib/errors.ts";
+import { joinHostPort, type IpFamily } from "../../../lib/ip.ts";
+import type { Logger } from "../../../lib/log.ts";
+import { StaleFlows } from "../../stale-flows.ts";
+import type { AddressProblem, Applied, Backend, DialResult, DialTarget, ServiceChange } from "../backend.ts";
+
+/** One network namespace. */
+export interface IptablesKernelOptions {
+  readonly iptables: Iptables;
+  /** Absent: UDP clients of an endpoint that has left stay with it until they pause. */
+  readonly conntrack?: Conntrack;
+  /** Those that the kernel has. Default: both. */
+  readonly families?: readonly IpFamily[];
+  readonly rules?: Pick<IptablesOptions, "nodePortsEverywhere" | "masqueradeBit" | "randomFully" | "conntrackTcpLiberal">;
+  /** Connects from inside the namespace, where the rules are. Absent: `dial` is refused. */
+  readonly connect?: (target: { readonly host: string; readonly port: number }) => Promise<Socket>;
+  readonly log?: Logger;
+}
+
+export interface IptablesBackendOptions extends IptablesKernelOptions {
+  readonly node: PlanNode;
+}
+
+interface FamilyState {
+  readonly family: IpFamily;
+  readonly cache: IptablesCache;
+  /** What the kernel holds; undefined: not known, a full sync is due. */
+  have: IptablesRules | undefined;
+}
+
+export class IptablesBackend implements Backend {
+  readonly mode = "iptables";
+  readonly #options: IptablesBackendOptions;
+  readonly #families: readonly FamilyState[];
+  readonly #plans = new Map<string, ServicePlan>();
+  readonly #stale: StaleFlows | undefined;
+
+  constructor(options: IptablesBackendOptions) {
+    this.#options = options;
+    this.#families = (options.families ?? ([4, 6] as const)).map((family) => ({ family, cache: new WeakMap(), have: undefined }));
+    this.#stale = options.conntrack === undefined ? undefined : new StaleFlows(options.conntrack);
+  }
+
+  get served(): number {
+    let count = 0;
+    for (const plan of this.#plans.values()) {
+      if (plan.kind === "service") for (const { addresses } of plan.ports) count += addresses.length;
+    }
+    return count;
+  }
+
+  async apply(key: string, plan: ServicePlan | undefined): Promise<readonly AddressProblem[]> {
+    const [result] = await this.applyAll([{ key, plan }]);
+    if (result?.kind === "failed") throw result.error;
+    return result?.problems ?? [];
+  }
+
+  /** One restore for all; where it is refused, halves are tried, so that one bad Service holds up none but itself. */
+  async applyAll(changes: readonly ServiceChange[]): Promise<readonly Applied[]> {
+    const before = changes.map(({ key }) => ({ key, plan: this.#plans.get(key) }));
+    this.#remember(changes);
+    try {
+      await this.#sync();
+    } catch (error) {
+      this.#remember(before.toReversed());
+      return this.#refused(changes, error);
+    }
+    this.#forgetStale(changes, before);
+    return changes.map(({ key }) => ({ key, kind: "applied", problems: [] }));
+  }
+
+  async #refused(changes: readonly ServiceChange[], error: unknown): Promise<readonly Applied[]> {
+    const all = (why: unknown) => changes.map(({ key }): Applied => ({ key, kind: "failed", error: why }));
+    if (changes.length === 1) return all(error);
+    try {
+      // As it was before. Where even that is refused no Service is to blame.
+      await this.#sync();
+    } catch (again) {
+      return all(again);
+    }
+    const half = Math.ceil(changes.length / 2);
+    return [...(await this.applyAll(changes.slice(0, half))), ...(await this.applyAll(changes.slice(half)))];
+  }
+
+  /** Finds flushed tables by the canary (upstream pkg/util/iptables `Monitor`), and jumps that somebody took away; not single rules. */
+  async heal(): Promise<boolean> {
+    if (this.#plans.size === 0) return false;
+    const gone: FamilyState[] = [];
+    for (const state of this.#families) if (!(await this.#stands(state))) gone.push(state);
+    for (const state of gone) state.have = undefined;
+    if (gone.length > 0) await this.#sync();
+    return gone.length > 0;
+  }
+
+  async #stands({ family, have }: FamilyState): Promise<boolean> {
+    const { iptables } = this.#options;
+    for (const table of ["filter", "nat"]) if (!(await iptables.rule(family, ["-t", table, "-S", kube.canary]))) return false;
+    for (const jump of have?.jumps ?? []) if (!(await iptables.rule(family, jumpWords(jump, "-C")))) return false;
+    return have !== undefined;
+  }
+
+  #remember(changes: readonly ServiceChange[]): void {
+    for (const { key, plan } of changes) {
+      if (plan === undefined) this.#plans.delete(key);
+      else this.#plans.set(key, plan);
+    }
+  }
+
+  async #sync(): Promise<void> {
+    // The order of an address that two Services want: the first by name has it.
+    const services = [...this.#plans].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, plan]) => plan);
+    for (const state of this.#families) await this.#syncFamily(state, services);
+  }
+
+  async #syncFamily(state: FamilyState, services: readonly ServicePlan[]): Promise<void> {
+    const { iptables, node, rules } = this.#options;
+    const { family, cache, have } = state;
+    const want = renderIptables(services, { ...rules, node, family }, cache);
+    // Of two tables one may have been taken and one refused: until it went well nothing is known.
+    state.have = undefined;
+    if (have === undefined) {
+      await iptables.restore(family, fullRestoreText(want, await iptables.chains(family, "nat")));
+      await this.#ensureJumps(want);
+    } else {
+      await iptables.restore(family, partialRestoreText(have, want));
+    }
+    state.have = want;
+  }
+
+  /** At the top of the kernel's chains, in order; after the chains that they lead to. Rules of others stay where they are. */
+  async #ensureJumps({ family, jumps }: IptablesRules): Promise<void> {
+    const { iptables } = this.#options;
+    for (const jump of jumps.toReversed()) {
+      if (await iptables.rule(family, jumpWords(jump, "-C"))) continue;
+      if (!(await iptables.rule(family, jumpWords(jump, "-I")))) throw new Error(`iptables: no rule could be put into ${jump.from}`);
+    }
+  }
+
+  /** After the rules are in force, so that the next packet of such a flow meets the new ones. */
+  #forgetStale(changes: readonly ServiceChange[], before: readonly ServiceChange[]): void {
+    try {
+      for (const [i, { plan }] of changes.entries()) this.#stale?.changed(before[i]?.plan, plan);
+      this.#stale?.flush();
+    } catch (error) {
+      // The rules stand; the clients concerned come to them when they pause.
+      this.#options.log?.warn("flows to endpoints that have left could not be removed", { error: errorMessage(error) });
+    }
+  }
+
+  async dial({ ip, port, protocol }: DialTarget): Promise<DialResult> {
+    const { connect } = this.#options;
+    const servicePort = this.#servicePortAt(ip, port, protocol);
+    if (servicePort === undefined) return { kind: "unknown" };
+    const where = joinHostPort(ip, port);
+    try {
+      if (connect === undefined) throw new Error("there is no way into the node's network from here");
+      return { kind: "connected", socket: await connect({ host: ip, port }), servicePort, endpoint: where };
+    } catch (error) {
+      const reason = errnoCode(error) === "ECONNREFUSED" ? "NoEndpoints" : "AllEndpointsFailed";
+      return { kind: "refused", reason, message: `Service ${servicePort} at ${where}: ${errorMessage(error)}` };
+    }
+  }
+
+  #servicePortAt(ip: string, number: number, protocol: DialTarget["protocol"]): string | undefined {
+    for (const plan of this.#plans.values()) {
+      if (plan.kind !== "service") continue;
+      const port = plan.ports.find(
+        (each) => each.protocol === protocol && each.addresses.some((one) => one.address === ip && one.port === number),
+      );
+      if (port !== undefined) return servicePortText(port.servicePort);
+    }
+    return undefined;
+  }
+
+  /** Every sync asks anew whose an address is. */
+  takeReleased(): readonly string[] {
+    return [];
+  }
+
+  /** The rules stay: connections go on, and the next start takes over. `cleanup` removes them. */
+  async stop(): Promise<void> {
+    this.#options.conntrack?.close();
+  }
+}
