@@ -1,10 +1,11 @@
-/** Two nodes with pods in namespaces of their own, each with its proxy in mode nftables; Services and slices come from the test. */
+/** Two nodes with pods in namespaces of their own, each with its proxy in a kernel mode; Services and slices come from the test. */
 import { createSocket } from "node:dgram";
 import { createServer, type Socket } from "node:net";
 import type { KubeObject } from "../../src/api/object.ts";
 import type { EndpointSlice, Service, ServiceSpec } from "../../src/api/types.ts";
 import type { EventHandlers, Informer, InformerFactory } from "../../src/client/informer.ts";
 import { openConntrack } from "../../src/host/conntrack/conntrack.ts";
+import { openIptables } from "../../src/host/iptables/iptables.ts";
 import { createNamespaces } from "../../src/host/namespaces/create-namespaces.ts";
 import type { Namespaces, NetworkNamespace, NodeNetwork, PodNetwork } from "../../src/host/namespaces/namespaces.ts";
 import { adoptNetlink } from "../../src/host/netlink/socket.ts";
@@ -81,7 +82,9 @@ export interface Rig {
   stop(): Promise<void>;
 }
 
-export async function startRig(): Promise<Rig> {
+export type RigMode = "nftables" | "iptables";
+
+export async function startRig(mode: RigMode = "nftables"): Promise<Rig> {
   const closing: (() => unknown)[] = [];
   const namespaces = await createNamespaces();
   closing.push(() => namespaces.stop());
@@ -92,7 +95,7 @@ export async function startRig(): Promise<Rig> {
   } as unknown as InformerFactory;
   const nodes = [await makeNode(namespaces, 1), await makeNode(namespaces, 2)] as const;
   const proxies: Proxy[] = [];
-  for (const node of nodes) proxies.push(await startProxy(node, informers));
+  for (const node of nodes) proxies.push(await startProxy(node, informers, mode));
   closing.push(() => Promise.all(proxies.map((proxy) => proxy.stop())));
   const pods = {
     a: await makePod(nodes[0], "a", 2, closing),
@@ -122,21 +125,20 @@ function makeNode(namespaces: Namespaces, index: number): Promise<NodeNetwork> {
   return namespaces.createNode({ name: `node-${index}`, index, podCIDRs: [`10.244.${index}.0/24`, `fd00:10:244:${index}::/64`] });
 }
 
-async function startProxy(node: NodeNetwork, informers: InformerFactory): Promise<Proxy> {
+async function startProxy(node: NodeNetwork, informers: InformerFactory, mode: RigMode): Promise<Proxy> {
   const libc = loadLibc() as NonNullable<ReturnType<typeof loadLibc>>;
+  const conntrack = openConntrack(adoptNetlink(libc, await node.netlink(12)));
+  const connect = (target: { readonly host: string; readonly port: number }) => node.connect(target);
   const proxy = createProxy({
     informers,
     clock: realClock,
     log: silentLogger,
     metrics: new MetricsRegistry(),
-    mode: "nftables",
+    mode,
     node: { name: node.name, addresses: node.addresses, nodePortAddresses: node.addresses, clusterCIDRs: podCIDRs },
-    kernel: {
-      nftables: openNftables(adoptNetlink(libc, await node.netlink(12))),
-      conntrack: openConntrack(adoptNetlink(libc, await node.netlink(12))),
-      serviceCIDRs,
-      connect: (target) => node.connect(target),
-    },
+    ...(mode === "nftables"
+      ? { kernel: { nftables: openNftables(adoptNetlink(libc, await node.netlink(12))), conntrack, serviceCIDRs, connect } }
+      : { iptables: { iptables: openIptables({ enter: ["nsenter", `--net=${node.path}`] }), conntrack, connect } }),
   });
   await proxy.start();
   return proxy;
