@@ -4,9 +4,9 @@
  */
 import type { Socket } from "node:net";
 import { servicePortText, type PlanNode, type ServicePlan } from "../../../decide/proxy/index.ts";
-import { renderIptables, type IptablesCache, type IptablesOptions } from "../../../decide/proxy/render/iptables/render.ts";
+import { renderAhead, renderIptables, type IptablesCache, type IptablesOptions } from "../../../decide/proxy/render/iptables/render.ts";
 import type { IptablesRules } from "../../../decide/proxy/render/iptables/rules.ts";
-import { fullRestoreText, jumpWords, partialRestoreText } from "../../../decide/proxy/render/iptables/text.ts";
+import { fullRestoreLines, jumpWords, partialRestoreLines } from "../../../decide/proxy/render/iptables/text.ts";
 import { kube } from "../../../decide/proxy/render/iptables/layout.ts";
 import type { Conntrack } from "../../../host/conntrack/conntrack.ts";
 import type { Iptables } from "../../../host/iptables/iptables.ts";
@@ -127,15 +127,14 @@ export class IptablesBackend implements Backend {
   async #syncFamily(state: FamilyState, services: readonly ServicePlan[]): Promise<void> {
     const { iptables, node, rules } = this.#options;
     const { family, cache, have } = state;
-    const want = renderIptables(services, { ...rules, node, family }, cache);
+    const options = { ...rules, node, family };
+    await inSlices(renderAhead(services, options, cache));
+    const want = renderIptables(services, options, cache);
     // Of two tables one may have been taken and one refused: until it went well nothing is known.
     state.have = undefined;
-    if (have === undefined) {
-      await iptables.restore(family, fullRestoreText(want, await iptables.chains(family, "nat")));
-      await this.#ensureJumps(want);
-    } else {
-      await iptables.restore(family, partialRestoreText(have, want));
-    }
+    const lines = have === undefined ? fullRestoreLines(want, await iptables.chains(family, "nat")) : partialRestoreLines(have, want);
+    await iptables.restore(family, `${(await inSlices(lines)).join("\n")}\n`);
+    if (have === undefined) await this.#ensureJumps(want);
     state.have = want;
   }
 
@@ -193,4 +192,19 @@ export class IptablesBackend implements Backend {
   async stop(): Promise<void> {
     this.#options.conntrack?.close();
   }
+}
+
+/** This thread serves others too: it works no longer than this at a stretch. */
+const sliceMs = 4;
+
+async function inSlices<T>(work: Iterable<T>): Promise<readonly T[]> {
+  const done: T[] = [];
+  let since = performance.now();
+  for (const one of work) {
+    done.push(one);
+    if (performance.now() - since < sliceMs) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    since = performance.now();
+  }
+  return done;
 }

@@ -13,7 +13,7 @@ import { clients, node, serviceState, type ServiceState } from "../arbitrary.cas
 import { evaluateIptables } from "./evaluate.ts";
 import { largeClusterEndpoints, renderIptables, type IptablesCache } from "./render.ts";
 import { chainsOf, type IptablesRules } from "./rules.ts";
-import { chainLines, jumpWords, partialRestoreText, restoreText } from "./text.ts";
+import { chainLines, jumpWords, partialRestoreLines, restoreText } from "./text.ts";
 import { traceIptables } from "./trace.ts";
 
 const families = [4, 6] as const;
@@ -109,7 +109,7 @@ describe("random Services", () => {
           if (next === undefined) plans.delete(n);
           else plans.set(n, plan(next));
           const want = render([...plans.values()], 4, cache);
-          restore(kernel, partialRestoreText(have, want));
+          restore(kernel, [...partialRestoreLines(have, want)].join("\n"));
           have = want;
           expect(kernel).toEqual(restore(new Map(), restoreText(render([...plans.values()]))));
         }
@@ -200,7 +200,7 @@ describe("what rules say", () => {
     const before = render([a, b], 4, cache);
     const after = render([a, c], 4, cache);
     expect(after.tables.nat.services[0]).toBe(before.tables.nat.services[0]);
-    const text = partialRestoreText(before, after);
+    const text = [...partialRestoreLines(before, after)].join("\n");
     expect(text).not.toContain("10.244.1.0");
     expect(text).toContain("10.244.1.2:8080");
     expect(text.match(/^-X KUBE-SEP-\w{16}$/gm)).toHaveLength(1);

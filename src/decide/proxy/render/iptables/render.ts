@@ -4,7 +4,7 @@
  * has in the shared ones.
  */
 import { parseCidr, type IpFamily } from "../../../../lib/ip.ts";
-import type { PlanNode, PlannedService, ServicePlan } from "../../plan.ts";
+import type { FamilyEndpoints, PlanNode, PlannedService, ServicePlan } from "../../plan.ts";
 import { comment, forwardChain, jump, jumpRules, kube, localnetChains, masqueradeChains, rule, type LayoutOptions } from "./layout.ts";
 import { portRules, type PortRules, type PortRulesOptions } from "./port-rules.ts";
 import type { Chain, IptablesRules, Match, Rule } from "./rules.ts";
@@ -36,23 +36,39 @@ export function renderIptables(
   cache: IptablesCache = new WeakMap(),
 ): IptablesRules {
   const { family } = options;
-  const podCIDRs = (options.node.clusterCIDRs ?? []).filter((text) => parseCidr(text)?.family === family);
+  const portOptions = portOptionsOf(services, options);
   const layout: LayoutOptions = {
     masqueradeBits: 2 ** (options.masqueradeBit ?? 14),
     randomFully: options.randomFully === true,
     dropInvalid: options.conntrackTcpLiberal !== true,
     localhostNodePorts: options.localhostNodePorts === true && family === 4,
-    podCIDRs,
+    podCIDRs: portOptions.podCIDRs,
   };
-  const planned = services.filter((service): service is PlannedService => service.kind === "service");
-  const endpointComments = countEndpoints(planned, family) <= largeClusterEndpoints;
-  const ports = planned.flatMap((service) => cached(service, { family, podCIDRs, endpointComments }, cache));
+  const planned = services.filter(isPlanned);
+  const ports = planned.flatMap((service) => cached(service, portOptions, cache));
   const health = planned.flatMap((service) => healthCheckRules(service, family));
   return {
     family,
     jumps: jumpRules(layout),
     tables: { filter: { shared: filterChains(ports, health, layout), services: [] }, nat: natTable(ports, layout, options) },
   };
+}
+
+/** Fills the cache a Service at a time, so that whoever renders a large cluster can pause between them. */
+export function* renderAhead(services: readonly ServicePlan[], options: IptablesOptions, cache: IptablesCache): Generator<undefined> {
+  const portOptions = portOptionsOf(services, options);
+  for (const service of services) {
+    if (!isPlanned(service)) continue;
+    cached(service, portOptions, cache);
+    yield;
+  }
+}
+
+const isPlanned = (service: ServicePlan): service is PlannedService => service.kind === "service";
+
+function portOptionsOf(services: readonly ServicePlan[], { family, node }: IptablesOptions): PortRulesOptions {
+  const podCIDRs = (node.clusterCIDRs ?? []).filter((text) => parseCidr(text)?.family === family);
+  return { family, podCIDRs, endpointComments: countEndpoints(services.filter(isPlanned), family) <= largeClusterEndpoints };
 }
 
 function cached(service: PlannedService, options: PortRulesOptions, cache: IptablesCache): readonly PortRules[] {
@@ -67,10 +83,14 @@ function countEndpoints(services: readonly PlannedService[], family: IpFamily): 
   let count = 0;
   for (const { ports } of services) {
     for (const { endpoints } of ports) {
-      for (const set of endpoints) if (set.family === family) count += new Set([...set.cluster, ...set.local]).size;
+      for (const set of endpoints) if (set.family === family) count += usable(set);
     }
   }
   return count;
+}
+
+function usable({ cluster, local }: FamilyEndpoints): number {
+  return cluster.length === 0 || local.length === 0 ? cluster.length + local.length : new Set([...cluster, ...local]).size;
 }
 
 /** The load balancer's question where endpoints are is let in, whatever else INPUT says. One per port, as upstream. */

@@ -20,47 +20,40 @@ const tableNames: readonly TableName[] = ["filter", "nat"];
 
 /** Everything: chains that are there already are emptied and filled anew. `jumps`: with the rules in the kernel's own chains. */
 export function restoreText(rules: IptablesRules, { jumps = false }: { readonly jumps?: boolean } = {}): string {
-  return tableNames.map((name) => tableText(name, chainsOf(rules.tables[name]), [], jumps ? jumpLines(rules, name) : [])).join("");
+  return joined(tableNames.map((name) => tableLines(name, chainsOf(rules.tables[name]), [], jumps ? jumpLines(rules, name) : [])));
 }
 
 /**
  * Everything, into a table that may hold rules of an earlier proxy: of its chains (`existing`, of table nat) those that no Service has
  * any more are taken away. With a chain that holds nothing and shows by its absence that somebody has flushed the table.
+ * The lines one by one, so that whoever writes a large cluster's can pause between them.
  */
-export function fullRestoreText({ tables }: IptablesRules, existing: readonly string[]): string {
+export function* fullRestoreLines({ tables }: IptablesRules, existing: readonly string[]): Generator<string> {
   const written = new Set(chainsOf(tables.nat).map(({ name }) => name));
   const stale = existing.filter((name) => isServiceChain(name) && !written.has(name));
   const canary: Chain = { name: kube.canary, rules: [] };
-  return tableNames.map((name) => tableText(name, [...chainsOf(tables[name]), canary], name === "nat" ? stale : [], [])).join("");
+  for (const name of tableNames) yield* tableLines(name, [...chainsOf(tables[name]), canary], name === "nat" ? stale : [], []);
 }
 
 /** Takes all of kube-proxy's chains away; what leads to them must be gone. `existing`: the chains of each table. */
 export function removalText(existing: Readonly<Record<TableName, readonly string[]>>): string {
   const ours: ReadonlySet<string> = new Set([...Object.values(kube).filter((name) => name !== kube.localnet)]);
-  return tableNames
-    .map((name) =>
-      tableText(
-        name,
-        [],
-        existing[name].filter((chain) => ours.has(chain) || (name === "nat" && isServiceChain(chain))),
-        [],
-      ),
-    )
-    .join("");
+  const mine = (table: TableName) => (chain: string) => ours.has(chain) || (table === "nat" && isServiceChain(chain));
+  return joined(tableNames.map((name) => tableLines(name, [], existing[name].filter(mine(name)), [])));
 }
 
 /**
  * What leads from `have` to `want`, a partial sync (KEP-3453): the shared chains, which are short of rules per Service, and of the
  * Services' own those that are not the same object. Chains that are no more are emptied and deleted.
  */
-export function partialRestoreText(have: IptablesRules, want: IptablesRules): string {
-  return tableNames
-    .map((name) => {
-      const { changed, stale } = serviceChanges(have.tables[name], want.tables[name]);
-      return tableText(name, [...want.tables[name].shared, ...changed], stale, []);
-    })
-    .join("");
+export function* partialRestoreLines(have: IptablesRules, want: IptablesRules): Generator<string> {
+  for (const name of tableNames) {
+    const { changed, stale } = serviceChanges(have.tables[name], want.tables[name]);
+    yield* tableLines(name, [...want.tables[name].shared, ...changed], stale, []);
+  }
 }
+
+const joined = (tables: readonly Iterable<string>[]): string => tables.map((lines) => `${[...lines].join("\n")}\n`).join("");
 
 function serviceChanges(
   have: IptablesTable,
@@ -83,16 +76,14 @@ function jumpLines(rules: IptablesRules, table: TableName): readonly string[] {
   return rules.jumps.filter((jump) => jump.table === table).map(({ from, rule }) => `-A ${from} ${ruleText(rule)}`);
 }
 
-function tableText(name: TableName, chains: readonly Chain[], stale: readonly string[], jumps: readonly string[]): string {
-  const lines = [
-    `*${name}`,
-    ...[...chains.map((chain) => chain.name), ...stale].map((chain) => `:${chain} - [0:0]`),
-    ...jumps,
-    ...chains.flatMap(chainLines),
-    ...stale.map((chain) => `-X ${chain}`),
-    "COMMIT",
-  ];
-  return `${lines.join("\n")}\n`;
+function* tableLines(name: TableName, chains: readonly Chain[], stale: readonly string[], jumps: readonly string[]): Generator<string> {
+  yield `*${name}`;
+  for (const chain of chains) yield `:${chain.name} - [0:0]`;
+  for (const chain of stale) yield `:${chain} - [0:0]`;
+  yield* jumps;
+  for (const chain of chains) for (const rule of chain.rules) yield `-A ${chain.name} ${ruleText(rule)}`;
+  for (const chain of stale) yield `-X ${chain}`;
+  yield "COMMIT";
 }
 
 export function chainLines({ name, rules }: Chain): readonly string[] {
