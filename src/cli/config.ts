@@ -69,6 +69,7 @@ export const configFields: Readonly<Record<string, Field>> = {
     read: (value) => portRangeOption(text(value)),
   },
   "networking.nodeCIDRMaskSize": { flag: "nodeCidrMaskSize", what: "size of each node's part of the pods' IPv4 range", read: whole(8, 30) },
+  "networking.proxyMode": { flag: "proxyMode", what: "nftables or iptables (namespaces mode)", read: oneOf("nftables", "iptables") },
   maxPods: { flag: "maxPods", what: "pods of each node", read: whole(1, 60_000) },
   "networking.dnsDomain": { flag: "clusterDomain", what: "the zone of Service names", read: text },
   "networking.clusterDNS": { flag: "clusterDns", what: "address of the Service kube-dns", read: text },

@@ -134,6 +134,7 @@ interface UpFlags {
   readonly nodes: number;
   readonly nodeLabels: NodeLabels;
   readonly maxPods?: number;
+  readonly proxyMode?: "nftables" | "iptables";
   readonly nodeCidrMaskSize?: number;
 }
 
@@ -170,6 +171,9 @@ function addUp(program: Command, argv: readonly string[], terminal: Terminal, re
       )
         .default({}, "none")
         .argParser(checked(nodeLabelsOption)),
+    )
+    .addOption(
+      new Option("--proxy-mode <mode>", "what carries Services in namespaces mode (default: nftables)").choices(["nftables", "iptables"]),
     )
     .addOption(new Option("--max-pods <count>", "pods of each node (default: 110)").argParser(checked(maxPodsOption)))
     .addOption(

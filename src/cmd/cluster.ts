@@ -23,7 +23,7 @@ import { createClusterGateway, type ClusterGateway } from "./cluster-gateway.ts"
 import { startControlPlane, type ControlPlane } from "./control-plane.ts";
 import { removeFormerNodes } from "./former-nodes.ts";
 import { createNetwork } from "./network/index.ts";
-import type { AddressPlan, ClusterMode, ClusterNetwork, RunningNode } from "./network/network.ts";
+import type { AddressPlan, ClusterMode, ClusterNetwork, KernelProxyMode, RunningNode } from "./network/network.ts";
 import { outOfService } from "./out-of-service.ts";
 import { withRuntimeWarnings } from "./runtime-warnings.ts";
 
@@ -52,6 +52,8 @@ export interface ClusterOptions {
   readonly nodeCIDRMaskSize?: number;
   /** Of each node; default 110, as upstream's. */
   readonly maxPods?: number;
+  /** Of the nodes in namespaces mode; default nftables. */
+  readonly proxyMode?: KernelProxyMode;
   /** Default `sqlite`, in `paths.store`. */
   readonly storage?: "sqlite" | "memory";
   /** Default true: the API listens at once. Otherwise from the first call of `listen` on. */
@@ -206,6 +208,7 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
         client: control.clientOf(`system:node:${name}`, ["system:nodes"]),
         labels: options.nodeLabels?.[name] ?? {},
         ...(options.maxPods === undefined ? {} : { maxPods: options.maxPods }),
+        ...(options.proxyMode === undefined ? {} : { proxyMode: options.proxyMode }),
       }),
     );
   }

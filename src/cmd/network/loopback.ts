@@ -54,6 +54,11 @@ async function startNode(
 ): Promise<RunningNode> {
   const { plan, manager, wants, informers, clock, log, metrics, recorder } = context;
   const name = `node-${index}`;
+  if (context.proxyMode !== undefined) {
+    throw new FairleadError("FL_UNSUPPORTED", `--proxy-mode ${context.proxyMode}: in loopback mode Services are carried in user space`, {
+      hint: "fairlead doctor says what namespaces mode needs.",
+    });
+  }
   const proxy: Proxy | undefined = wants("proxy")
     ? createProxy({
         informers,

@@ -10,6 +10,7 @@ import type { ClusterPaths } from "../../cli/paths.ts";
 import { kubernetesVersion, version } from "../../cli/version.ts";
 import { defaultNodeCIDRs, type Namespaces, type NodeNetwork } from "../../host/namespaces/namespaces.ts";
 import { openConntrack } from "../../host/conntrack/conntrack.ts";
+import { openIptables, type Iptables } from "../../host/iptables/iptables.ts";
 import { createNamespaces } from "../../host/namespaces/create-namespaces.ts";
 import { adoptNetlink, NETLINK_NETFILTER } from "../../host/netlink/socket.ts";
 import { openNftables } from "../../host/nftables/nftables.ts";
@@ -18,7 +19,7 @@ import { createKubelet, type Kubelet } from "../../kubelet/kubelet.ts";
 import { ignoredFields } from "../../kubelet/runtime/process/namespaced/ignored-fields.ts";
 import { isMachineRoot } from "../../kubelet/runtime/process/namespaced/process-user.ts";
 import { createNamespacedRuntime } from "../../kubelet/runtime/process/namespaced-runtime.ts";
-import { FairleadError } from "../../lib/errors.ts";
+import { errorMessage, FairleadError } from "../../lib/errors.ts";
 import { cidrContains, joinHostPort, parseCidr, parseIp, type Cidr } from "../../lib/ip.ts";
 import type { Logger } from "../../lib/log.ts";
 import { connectTcp } from "../../net/connect.ts";
@@ -188,22 +189,37 @@ async function startNode(
 async function proxyOf({ name, network, podCIDRs: cidrs, libc, families }: NodePlace, context: NodeContext): Promise<Proxy> {
   const { informers, recorder, labels, plan, clock, log, metrics } = context;
   const socket = async () => adoptNetlink(libc, await network.netlink(NETLINK_NETFILTER));
+  const mode = context.proxyMode ?? "nftables";
+  const conntrack = openConntrack(await socket());
+  const connect = (target: { readonly host: string; readonly port: number }) => network.connect(target);
+  const carrier =
+    mode === "nftables"
+      ? { kernel: { nftables: openNftables(await socket()), conntrack, serviceCIDRs: plan.serviceCIDRs, families, connect } }
+      : { iptables: { iptables: await iptablesIn(network), conntrack, families, connect } };
   return createProxy({
     informers,
     node: { name, labels, addresses: network.addresses, nodePortAddresses: network.addresses, clusterCIDRs: cidrs },
-    mode: "nftables",
-    kernel: {
-      nftables: openNftables(await socket()),
-      conntrack: openConntrack(await socket()),
-      serviceCIDRs: plan.serviceCIDRs,
-      families,
-      connect: (target) => network.connect(target),
-    },
+    mode,
+    ...carrier,
     recorder: recorder("kube-proxy"),
     clock,
     log,
     metrics,
   });
+}
+
+/** Throws FL_UNSUPPORTED where the programs are missing or the kernel lacks what they need. */
+async function iptablesIn({ path }: NodeNetwork): Promise<Iptables> {
+  const iptables = openIptables({ enter: ["nsenter", `--net=${path}`] });
+  try {
+    await iptables.restore(4, "*nat\nCOMMIT\n");
+    return iptables;
+  } catch (cause) {
+    throw new FairleadError("FL_UNSUPPORTED", `--proxy-mode iptables: ${errorMessage(cause)}`, {
+      cause,
+      hint: "Install iptables and nsenter (util-linux), or leave --proxy-mode out: nftables needs no program.",
+    });
+  }
 }
 
 function kubeletOf({ name, network, podCIDRs: ranges, hostAddress }: NodePlace, context: NodeContext): Kubelet {

@@ -79,12 +79,17 @@ export interface SharedContext {
   readonly metrics: MetricsRegistry;
 }
 
+/** What carries Services in a network of the kernel's. */
+export type KernelProxyMode = "nftables" | "iptables";
+
 export interface NodeContext extends SharedContext {
   /** The kubelet's. */
   readonly client: Client;
   readonly labels: Readonly<Record<string, string>>;
   /** At most this many pods; default the kubelet's. */
   readonly maxPods?: number;
+  /** Default: the mode's own. */
+  readonly proxyMode?: KernelProxyMode;
 }
 
 export interface RunningNode {
