@@ -282,8 +282,18 @@ function parentOf(pid: number): number {
 /** The process itself and all below it. */
 function descendants(pid: number): number[] {
   if (!existsSync(`/proc/${pid}`)) return [];
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-    readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number),
+  const children = unlessGone(() => readdirSync(`/proc/${pid}/task`)).flatMap((thread) =>
+    unlessGone(() => readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number)),
   );
   return [pid, ...children.flatMap(descendants)];
+}
+
+/** Threads and processes end while one looks. */
+function unlessGone<T>(look: () => readonly T[]): readonly T[] {
+  try {
+    return look();
+  } catch (error) {
+    if (!["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    return [];
+  }
 }

@@ -96,7 +96,8 @@ test("whatever the pieces: the same data, and framed output that reads as the sa
         expect(read(text, false, inside)).toMatchObject({ data, rest, error: undefined });
         const framed = read(text, true, inside);
         expect(framed).toMatchObject({ rest, error: undefined });
-        expect(framed.data).not.toContain(";a\r\n");
+        // Extensions are dropped; what looks like one in the data stays.
+        if (!data.includes(";a")) expect(framed.data).not.toContain(";a\r\n");
         expect(read(`${framed.data}0\r\n\r\n`, false)).toMatchObject({ data, rest: "", error: undefined });
       },
     ),
