@@ -11,7 +11,7 @@ import { KubernetesObjectApi, KubeConfig, CoreV1Api, DiscoveryV1Api, type V1Pod,
 import type { ClusterReport } from "../../src/cli/report.ts";
 import { lineServer, podClient, type PodClient } from "../support/pod-client.ts";
 import type { Program } from "../support/program.ts";
-import { ways, type Way } from "../support/modes.ts";
+import { iptablesWay, ways, type Way } from "../support/modes.ts";
 
 const namespace = "lines";
 
@@ -383,7 +383,7 @@ async function untilRunning({ core }: Setting, name: string): Promise<void> {
   expect(ready).toBeDefined();
 }
 
-for (const way of ways) {
+for (const way of [...ways, iptablesWay]) {
   describe(way.name, () => {
     let setting: Setting;
     let opened: Program | undefined;
@@ -393,7 +393,7 @@ for (const way of ways) {
       opened = way.open();
       const files = join(opened.home, "lines.yaml");
       writeFileSync(files, manifests, { mode: 0o644 });
-      const nodes = way.mode === "namespaces" ? ["--nodes", "3"] : [];
+      const nodes = way.mode === "namespaces" ? ["--nodes", "3", ...(way.flags ?? [])] : [];
       const up = await opened.run(
         "up",
         "--detach",

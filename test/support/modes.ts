@@ -10,6 +10,8 @@ export interface Way {
   readonly mode: "namespaces" | "loopback";
   /** Why it cannot be tried here; undefined: it can. */
   readonly missing: string | undefined;
+  /** Further words for `up`. */
+  readonly flags?: readonly string[];
   /** The program as this way runs it, with a fresh home; remove it by `discard`. */
   open(): Program;
   discard(opened: Program): void;
@@ -106,3 +108,15 @@ export const ways: readonly Way[] = [
         () => hardened,
       ),
 ];
+
+/** The kernel's Services by kube-proxy's own rules. */
+export const iptablesWay: Way = {
+  ...way(
+    "root in namespaces, Services by iptables",
+    "namespaces",
+    isRoot && works("unshare", "-n", "iptables", "-t", "nat", "-S") ? undefined : "needs root and iptables: apt-get install iptables",
+    undefined,
+    () => [],
+  ),
+  flags: ["--proxy-mode", "iptables"],
+};

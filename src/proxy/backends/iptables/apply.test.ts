@@ -3,7 +3,7 @@ import type { EndpointSlice, Service } from "../../../api/types.ts";
 import { planService, type ServicePlan } from "../../../decide/proxy/index.ts";
 import { node } from "../../../decide/proxy/render/arbitrary.cases.ts";
 import { fakeIptables } from "../../../host/iptables/fake.ts";
-import { IptablesBackend } from "./apply.ts";
+import { healsPerFullSync, IptablesBackend } from "./apply.ts";
 import { cleanup } from "./cleanup.ts";
 
 function plan(name: string, n: number, endpoints: readonly number[]): ServicePlan {
@@ -83,6 +83,16 @@ test("what somebody flushed is set up again, once", async () => {
   const jump = ["-t", "nat", "-D", "PREROUTING", "-m", "comment", "--comment", "kubernetes service portals", "-j", "KUBE-SERVICES"];
   expect(await iptables.rule(4, jump)).toBe(true);
   expect(await backend.heal()).toBe(true);
+  expect(iptables.list(4, "nat")).toEqual(rules);
+});
+
+test("a single rule that somebody took comes back with the next full sync", async () => {
+  const { iptables, backend } = start();
+  await backend.apply("shop/a", plan("a", 1, [1]));
+  const rules = iptables.list(4, "nat");
+  await iptables.restore(4, "*nat\n:KUBE-MARK-MASQ - [0:0]\nCOMMIT\n");
+  expect(iptables.list(4, "nat")).not.toEqual(rules);
+  for (let i = 0; i < healsPerFullSync; i++) expect(await backend.heal()).toBe(false);
   expect(iptables.list(4, "nat")).toEqual(rules);
 });
 

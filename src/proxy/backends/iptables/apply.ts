@@ -40,12 +40,16 @@ interface FamilyState {
   have: IptablesRules | undefined;
 }
 
+/** The proxy looks every 10 s: this is an hour. */
+export const healsPerFullSync = 360;
+
 export class IptablesBackend implements Backend {
   readonly mode = "iptables";
   readonly #options: IptablesBackendOptions;
   readonly #families: readonly FamilyState[];
   readonly #plans = new Map<string, ServicePlan>();
   readonly #stale: StaleFlows | undefined;
+  #heals = 0;
 
   constructor(options: IptablesBackendOptions) {
     this.#options = options;
@@ -94,9 +98,18 @@ export class IptablesBackend implements Backend {
     return [...(await this.applyAll(changes.slice(0, half))), ...(await this.applyAll(changes.slice(half)))];
   }
 
-  /** Finds flushed tables by the canary (upstream pkg/util/iptables `Monitor`), and jumps that somebody took away; not single rules. */
+  /**
+   * Finds flushed tables by the canary (upstream pkg/util/iptables `Monitor`), and jumps that somebody took away. Single rules
+   * are written anew by a full sync once in a while, without a look (upstream `FullSyncPeriod`, an hour).
+   */
   async heal(): Promise<boolean> {
     if (this.#plans.size === 0) return false;
+    this.#heals += 1;
+    if (this.#heals % healsPerFullSync === 0) {
+      for (const state of this.#families) state.have = undefined;
+      await this.#sync();
+      return false;
+    }
     const gone: FamilyState[] = [];
     for (const state of this.#families) if (!(await this.#stands(state))) gone.push(state);
     for (const state of gone) state.have = undefined;
