@@ -81,6 +81,8 @@ describe("a StatefulSet", { timeout: 60_000 }, () => {
     await start({ replicas: 2, volumeClaimTemplates: [claim] });
     const claims = async () => (await cluster.list(persistentVolumeClaims)).map((each) => each.metadata.name).sort();
     await until(async () => (await claims()).join() === "data-web-0,data-web-1");
+    // A pod comes after its claim.
+    await until(async () => (await names()) === "web-0 web-1");
     expect((await cluster.get(pods, "web-1")).spec?.volumes?.[0]).toEqual({
       name: "data",
       persistentVolumeClaim: { claimName: "data-web-1" },

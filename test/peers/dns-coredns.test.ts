@@ -23,7 +23,13 @@ import { clusterManifests, createQuestions, createRandom } from "./dns-questions
 
 const binary = process.env["COREDNS"] ?? "coredns";
 const missing = spawnSync(binary, ["-version"]).error !== undefined;
-if (missing) console.log("skipped: there is no coredns here; name one with $COREDNS");
+/** Only where the peer is. */
+const compare = missing ? undefined : describe;
+
+if (missing) {
+  test("20,000 questions, and zones without a cluster: equal answers", (context) =>
+    context.skip("there is no coredns here; build one and name it with $COREDNS"));
+}
 
 const questions = Number(process.env["DNS_PEER_QUESTIONS"] ?? 20_000);
 const seed = Number(process.env["DNS_PEER_SEED"] ?? 1);
@@ -53,7 +59,7 @@ const differing: readonly (readonly [(name: string, type: number) => boolean, st
   ],
 ];
 
-describe.skipIf(missing)("the real CoreDNS and this one", { timeout: 600_000 }, () => {
+compare?.("the real CoreDNS and this one", { timeout: 600_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), "fairlead-peer-"));
   let cluster: TestCluster;
   let ours: DnsServer;
@@ -279,7 +285,7 @@ const staticTypes = [
   recordTypes.NAPTR,
 ];
 
-describe.skipIf(missing)("zones and plugins without a cluster", { timeout: 300_000 }, () => {
+compare?.("zones and plugins without a cluster", { timeout: 300_000 }, () => {
   test("questions of every type have equal answers", async () => {
     const folder = mkdtempSync(join(tmpdir(), "fairlead-peer-"));
     writeFileSync(join(folder, "db.example.org"), zoneFile);
