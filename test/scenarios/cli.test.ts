@@ -42,7 +42,7 @@ test("up --detach, status, explain, logs, down; the data and the ClusterIP survi
   expect(report.pods.filter(({ ready }) => !ready)).toEqual([]);
   expect(report.pods.filter(({ name }) => name.startsWith("webapp-"))).toHaveLength(3);
   expect(report.requests.filter(({ sent, succeeded }) => succeeded < sent)).toEqual([]);
-  expect(report.requests.some(({ sent, answers }) => sent === 9 && answers.length === 3)).toBe(true);
+  expect(report.requests.some(({ sent, answers }) => sent === 24 && answers.length === 3)).toBe(true);
   expect(report.names.filter(({ rcode }) => rcode !== "NOERROR")).toEqual([]);
 
   const status = JSON.parse((await fairlead("status", "--name", "shop", "-o", "json")).stdout) as ClusterReport;
