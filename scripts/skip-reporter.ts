@@ -22,9 +22,9 @@ export class SkipReporter implements Reporter {
     }
   }
 
-  /** A file that cannot be loaded has no test cases, and is a failure all the same. */
+  /** A file that cannot be loaded, or a group whose set-up fails, has no failed test, and is a failure all the same. */
   onTestModuleEnd(module: TestModule): void {
-    if (module.state() === "failed" && [...module.children.allTests()].length === 0) this.failed++;
+    if (module.state() === "failed" && [...module.children.allTests("failed")].length === 0) this.failed++;
   }
 
   summary(): string {
