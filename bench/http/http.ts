@@ -7,10 +7,10 @@
  */
 import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, connect, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openLocalAuthority } from "../../src/gateway/local-authority.ts";
+import { accepts, freePort } from "../../test/support/ports.ts";
 
 const [seconds = "4", rounds = "3"] = process.argv.slice(2);
 const directory = mkdtempSync(join(tmpdir(), "fairlead-bench-"));
@@ -19,25 +19,6 @@ const [proxyCore, loadCore] = ["0", "1"];
 
 function has(program: string): boolean {
   return spawnSync("which", [program], { stdio: "ignore" }).status === 0;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-async function accepts(port: number): Promise<void> {
-  for (;;) {
-    const open = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, "127.0.0.1", () => (socket.destroy(), resolve(true)));
-      socket.on("error", () => resolve(false));
-    });
-    if (open) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 function start(core: string, program: string, ...args: readonly string[]): ChildProcess {

@@ -13,13 +13,13 @@ import type { InformerFactory } from "../client/informer.ts";
 import { isReady, type Component, type Readiness } from "../component/component.ts";
 import { rcodeName, typeCode, typeName } from "../decide/dns/records.ts";
 import { defaultCorefile } from "../dns/default-corefile.ts";
+import type { SocketSource } from "../dns/server/listener.ts";
 import { createDnsServer, type DnsServer, type ReloadResult } from "../dns/server/server.ts";
 import { dataText } from "../dns/wire/text.ts";
 import type { Clock } from "../lib/clock.ts";
 import { FairleadError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
-import type { SocketSource } from "./network/network.ts";
 
 const namespace = "kube-system";
 

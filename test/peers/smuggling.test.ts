@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Opened, rawClient, startEngine, type TestEngine } from "../../src/gateway/testing.ts";
+import { accepts, freePort } from "../support/ports.ts";
 import { attacks } from "./smuggling-requests.ts";
 
 const patient = 120_000;
@@ -87,25 +88,6 @@ function available({ program }: Peer): boolean {
     });
   }
   return found();
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-async function accepts(port: number): Promise<void> {
-  for (;;) {
-    const outcome = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, "127.0.0.1", () => (socket.destroy(), resolve(true)));
-      socket.on("error", () => resolve(false));
-    });
-    if (outcome) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 describe.each(peers)("before $name", (peer) => {

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { KubernetesObjectApi, KubeConfig, CoreV1Api, DiscoveryV1Api, type V1Pod, type V1Service } from "@kubernetes/client-node";
 import type { ClusterReport } from "../../src/cli/report.ts";
 import { lineServer, podClient, type PodClient } from "../support/pod-client.ts";
+import { eventually } from "../support/eventually.ts";
 import type { Program } from "../support/program.ts";
 import { iptablesWay, ways, type Way } from "../support/modes.ts";
 
@@ -119,15 +120,6 @@ function fromHost(protocol: "tcp" | "udp", host: string, port: number): Promise<
       socket.on("close", () => resolve(text.trim()));
     });
   });
-}
-
-async function eventually<T>(look: () => Promise<T>, right: (value: T) => boolean, limitMs = 20_000): Promise<T> {
-  const end = performance.now() + limitMs;
-  for (;;) {
-    const value = await look();
-    if (right(value) || performance.now() > end) return value;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
 }
 
 const cases: readonly Case[] = [

@@ -7,6 +7,7 @@ import { request as httpsRequest } from "node:https";
 import { request as httpRequest } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
 import { missingForSeeds, startSeedCluster, type SeedCluster } from "./cluster.ts";
 
 const missing = missingForSeeds();
@@ -38,15 +39,6 @@ function step(name: string, run: () => Promise<void>): void {
 
 const client = (...command: readonly string[]) => cluster.inPod("app=centos", ...command);
 const lines = (text: string) => text.split("\n").filter(Boolean);
-
-async function eventually<T>(look: () => Promise<T>, right: (value: T) => boolean): Promise<T> {
-  const end = performance.now() + 30_000;
-  for (;;) {
-    const value = await look();
-    if (right(value) || performance.now() > end) return value;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
 
 const jsonpath = async (what: string, path: string) =>
   (await cluster.kubectl(["get", ...what.split(" "), "-o", `jsonpath=${path}`])).trim();

@@ -13,17 +13,12 @@ import type { Manager } from "../../component/manager.ts";
 import type { ApiServer } from "../../apiserver/server.ts";
 import type { IgnoredField } from "../../kubelet/runtime/runtime.ts";
 import type { Pod } from "../../api/types.ts";
+import type { SocketSource } from "../../dns/server/listener.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { MetricsRegistry } from "../../lib/metrics.ts";
 import type { ClusterPaths } from "../../cli/paths.ts";
 import type { ClusterDns } from "../cluster-dns.ts";
-
-/** Makes listening sockets inside a namespace; they arrive as descriptors. Rejects with the system's error. */
-export interface SocketSource {
-  tcp(host: string, port: number): Promise<{ readonly fd: number; readonly port: number }>;
-  udp(host: string, port: number): Promise<{ readonly fd: number; readonly port: number }>;
-}
 
 export type ClusterMode = "loopback" | "namespaces";
 
