@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FairleadError } from "../../lib/errors.ts";
-import { plan, render, tracePacket, type ProxyOptions, type TraceRequest } from "../proxy.ts";
+import { plan, render, tracePacket, type ProxyOptions, type TraceRequest } from "./proxy.ts";
 import { createTerminal } from "../terminal.ts";
 import { planOf } from "./plan-file.ts";
 

@@ -2,9 +2,9 @@
 import { accessSync, constants, existsSync, statfsSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
-import type { ToolAnswer } from "../host/tool.ts";
-import { errnoCode } from "../lib/errors.ts";
-import type { ClusterFile } from "./cluster-file.ts";
+import type { ToolAnswer } from "../../host/tool.ts";
+import { errnoCode } from "../../lib/errors.ts";
+import type { ClusterFile } from "../cluster-file.ts";
 
 /** One line of the report; of the same shape as the kernel's capabilities. */
 export interface Check {

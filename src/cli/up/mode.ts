@@ -1,10 +1,10 @@
 /** Which mode a cluster runs in, and getting this process into the namespaces that it needs. */
-import type { ClusterMode } from "../cmd/cluster.ts";
-import { quickMode } from "../host/capabilities/quick.ts";
-import { enterNamespaces } from "../host/launch/enter.ts";
-import { settleInside } from "../host/launch/inside.ts";
-import { FairleadError } from "../lib/errors.ts";
-import type { ModeChoice } from "./options.ts";
+import type { ClusterMode } from "../../cmd/cluster.ts";
+import { quickMode } from "../../host/capabilities/quick.ts";
+import { enterNamespaces } from "../../host/launch/enter.ts";
+import { settleInside } from "../../host/launch/inside.ts";
+import { FairleadError } from "../../lib/errors.ts";
+import type { ModeChoice } from "../options.ts";
 
 export interface TakenMode {
   readonly mode: ClusterMode;

@@ -2,21 +2,21 @@
  * `fairlead proxy plan|render|trace`: what the proxy of a node would do, without one. Reads files, any cluster's API, or a plan
  * made before; changes nothing and needs no privilege.
  */
-import { planServices, trace, type Packet, type PlanOptions, type ProxyPlan } from "../decide/proxy/index.ts";
-import { evaluateIptables } from "../decide/proxy/render/iptables/evaluate.ts";
-import { renderIptables } from "../decide/proxy/render/iptables/render.ts";
-import { restoreText } from "../decide/proxy/render/iptables/text.ts";
-import { traceIptables } from "../decide/proxy/render/iptables/trace.ts";
-import { renderNftables, traceNftables } from "../decide/proxy/render/nftables-trace.ts";
-import { rulesetText } from "../lib/nftables/text.ts";
-import { FairleadError } from "../lib/errors.ts";
-import { parseIp, type IpFamily } from "../lib/ip.ts";
-import type { Output } from "./options.ts";
-import { chooseNode } from "./proxy/choose-node.ts";
-import { readInput, type InputChoice } from "./proxy/input.ts";
-import { planText } from "./proxy/plan-text.ts";
-import { outcomesText, packetText, rulesTraceText, traceText } from "./proxy/trace-text.ts";
-import type { Terminal } from "./terminal.ts";
+import { planServices, trace, type Packet, type PlanOptions, type ProxyPlan } from "../../decide/proxy/index.ts";
+import { evaluateIptables } from "../../decide/proxy/render/iptables/evaluate.ts";
+import { renderIptables } from "../../decide/proxy/render/iptables/render.ts";
+import { restoreText } from "../../decide/proxy/render/iptables/text.ts";
+import { traceIptables } from "../../decide/proxy/render/iptables/trace.ts";
+import { renderNftables, traceNftables } from "../../decide/proxy/render/nftables-trace.ts";
+import { rulesetText } from "../../lib/nftables/text.ts";
+import { FairleadError } from "../../lib/errors.ts";
+import { parseIp, type IpFamily } from "../../lib/ip.ts";
+import type { Output } from "../options.ts";
+import { chooseNode } from "./choose-node.ts";
+import { readInput, type InputChoice } from "./input.ts";
+import { planText } from "./plan-text.ts";
+import { outcomesText, packetText, rulesTraceText, traceText } from "./trace-text.ts";
+import type { Terminal } from "../terminal.ts";
 
 export type RenderMode = "nftables" | "iptables";
 

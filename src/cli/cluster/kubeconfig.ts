@@ -1,7 +1,7 @@
 /** `fairlead kubeconfig`: prints the kubeconfig of a running cluster, or where it is. */
 import { readFileSync } from "node:fs";
-import { findCluster, type ClusterChoice } from "./connect.ts";
-import type { Terminal } from "./terminal.ts";
+import { findCluster, type ClusterChoice } from "../connect.ts";
+import type { Terminal } from "../terminal.ts";
 
 export interface KubeconfigOptions extends ClusterChoice {
   readonly path: boolean;

@@ -6,8 +6,8 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { isMap, isSeq, LineCounter, parseDocument, type Node, type YAMLMap } from "yaml";
-import { FairleadError, errorMessage } from "../lib/errors.ts";
-import { cidrOption, nodeLabelsOption, nodesOption, portRangeOption, type NodeLabels } from "./options.ts";
+import { FairleadError, errorMessage } from "../../lib/errors.ts";
+import { cidrOption, nodeLabelsOption, nodesOption, portRangeOption, type NodeLabels } from "../options.ts";
 
 /** A flag's name as commander has it → its value. */
 export type ConfigValues = Readonly<Record<string, unknown>>;

@@ -1,11 +1,11 @@
 /** `fairlead logs`: the output of a pod, or of every pod of a Deployment, each line with its pod's name. */
-import { pods, deployments, resourcePath } from "../api/resources.ts";
-import type { Pod } from "../api/types.ts";
-import { FairleadError, errorMessage } from "../lib/errors.ts";
-import { matchesLabels, selectorOf } from "../api/selectors.ts";
-import type { Client } from "../client/client.ts";
-import { connect, findCluster, type ClusterChoice } from "./connect.ts";
-import type { Terminal } from "./terminal.ts";
+import { pods, deployments, resourcePath } from "../../api/resources.ts";
+import type { Pod } from "../../api/types.ts";
+import { FairleadError, errorMessage } from "../../lib/errors.ts";
+import { matchesLabels, selectorOf } from "../../api/selectors.ts";
+import type { Client } from "../../client/client.ts";
+import { connect, findCluster, type ClusterChoice } from "../connect.ts";
+import type { Terminal } from "../terminal.ts";
 
 export interface LogsOptions extends ClusterChoice {
   /** `POD`, `pod/NAME` or `deployment/NAME` */

@@ -1,11 +1,11 @@
 /** `fairlead explain svc NAME`: why each pod is an endpoint of the Service, or why not. */
-import { explainService, type ServiceExplanation } from "../decide/explain/service.ts";
-import { FairleadError } from "../lib/errors.ts";
-import { read } from "./collect.ts";
-import { connect, findCluster, type ClusterChoice } from "./connect.ts";
-import type { Output } from "./options.ts";
+import { explainService, type ServiceExplanation } from "../../decide/explain/service.ts";
+import { FairleadError } from "../../lib/errors.ts";
+import { read } from "../collect.ts";
+import { connect, findCluster, type ClusterChoice } from "../connect.ts";
+import type { Output } from "../options.ts";
 import { explanationText } from "./explanation-text.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Terminal } from "../terminal.ts";
 
 export interface ExplainOptions extends ClusterChoice {
   readonly kind: string;

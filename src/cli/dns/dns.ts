@@ -1,6 +1,6 @@
 /** `fairlead dns`: the DNS server by itself, with CoreDNS's flags, and what looks at Corefiles and answers. */
-import { FairleadError } from "../lib/errors.ts";
-import type { Terminal } from "./terminal.ts";
+import { FairleadError } from "../../lib/errors.ts";
+import type { Terminal } from "../terminal.ts";
 
 export const dnsHelp = `Usage: fairlead dns [-conf FILE] [-dns.port PORT] [-pidfile FILE] [-quiet] [-plugins] [-version]
        fairlead dns check [FILE]
@@ -34,17 +34,17 @@ export async function dns(words: readonly string[], terminal: Terminal): Promise
   }
   switch (verb) {
     case "check":
-      return (await import("./dns/check.ts")).check(rest, terminal);
+      return (await import("./check.ts")).check(rest, terminal);
     case "plan":
-      return (await import("./dns/check.ts")).plan(rest, terminal);
+      return (await import("./check.ts")).plan(rest, terminal);
     case "query":
-      return (await import("./dns/query.ts")).query(rest, terminal);
+      return (await import("./query.ts")).query(rest, terminal);
     case "node-cache":
-      return (await import("./dns/node-cache.ts")).nodeCache(rest, terminal);
+      return (await import("./node-cache.ts")).nodeCache(rest, terminal);
     default:
       if (verb !== "" && !verb.startsWith("-")) {
         throw new FairleadError("FL_USAGE", `fairlead dns ${verb}: there is no such command`, { hint: "fairlead dns --help shows them." });
       }
-      return (await import("./dns/serve.ts")).serve(words, terminal);
+      return (await import("./serve.ts")).serve(words, terminal);
   }
 }

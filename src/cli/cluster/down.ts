@@ -1,11 +1,11 @@
 /** `fairlead down`: stops a cluster and waits until it is gone. */
 import { rmSync } from "node:fs";
-import { FairleadError } from "../lib/errors.ts";
-import { realClock, sleep } from "../lib/clock.ts";
-import { isRunning, runningClusters, type ClusterFile } from "./cluster-file.ts";
-import { findCluster, type ClusterChoice } from "./connect.ts";
-import { clusterRoot } from "./paths.ts";
-import type { Terminal } from "./terminal.ts";
+import { FairleadError } from "../../lib/errors.ts";
+import { realClock, sleep } from "../../lib/clock.ts";
+import { isRunning, runningClusters, type ClusterFile } from "../cluster-file.ts";
+import { findCluster, type ClusterChoice } from "../connect.ts";
+import { clusterRoot } from "../paths.ts";
+import type { Terminal } from "../terminal.ts";
 
 export interface DownOptions extends ClusterChoice {
   readonly all: boolean;

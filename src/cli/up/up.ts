@@ -2,12 +2,12 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createCluster, type Cluster, type ClusterOptions } from "../cmd/cluster.ts";
-import { rememberedNetwork } from "../cmd/network/remembered.ts";
-import { realClock, rfc3339 } from "../lib/clock.ts";
-import { FairleadError, errorMessage } from "../lib/errors.ts";
-import { createLogger, type LogLevel } from "../lib/log.ts";
-import { applyAll, problemText, readAll, type ApplyResult } from "./apply.ts";
+import { createCluster, type Cluster, type ClusterOptions } from "../../cmd/cluster.ts";
+import { rememberedNetwork } from "../../cmd/network/remembered.ts";
+import { realClock, rfc3339 } from "../../lib/clock.ts";
+import { FairleadError, errorMessage } from "../../lib/errors.ts";
+import { createLogger, type LogLevel } from "../../lib/log.ts";
+import { applyAll, problemText, readAll, type ApplyResult } from "../apply.ts";
 import { runChecks } from "./checks.ts";
 import {
   isRunning,
@@ -18,17 +18,17 @@ import {
   unregister,
   writeClusterFile,
   type ClusterFile,
-} from "./cluster-file.ts";
-import { read, reportOf } from "./collect.ts";
+} from "../cluster-file.ts";
+import { read, reportOf } from "../collect.ts";
 import { takeMode } from "./mode.ts";
-import { printChanges } from "./live.ts";
-import { servedResources, type ModeChoice, type NodeLabels, type Output } from "./options.ts";
-import { clusterPaths, clusterRoot, checkedName, type ClusterPaths } from "./paths.ts";
-import { reportText, type ClusterReport, type NameRow, type RequestRow } from "./report.ts";
-import { readSource, sourceFiles } from "./sources.ts";
-import type { Terminal } from "./terminal.ts";
-import { version } from "./version.ts";
-import { waitForRest, type Progress } from "./wait.ts";
+import { printChanges } from "../live.ts";
+import { servedResources, type ModeChoice, type NodeLabels, type Output } from "../options.ts";
+import { clusterPaths, clusterRoot, checkedName, type ClusterPaths } from "../paths.ts";
+import { reportText, type ClusterReport, type NameRow, type RequestRow } from "../report.ts";
+import { readSource, sourceFiles } from "../sources.ts";
+import type { Terminal } from "../terminal.ts";
+import { version } from "../version.ts";
+import { waitForRest, type Progress } from "../wait.ts";
 import { watchManifests } from "./watch.ts";
 
 export interface UpOptions extends Omit<ClusterOptions, "paths" | "clock" | "log" | "runtime" | "name" | "mode" | "nodes" | "nodeLabels"> {

@@ -1,12 +1,12 @@
 /** `up --watch`: applies manifests again when their files change, and deletes what was taken out of them. */
 import { watch } from "node:fs";
-import type { Cluster } from "../cmd/cluster.ts";
-import { errorMessage } from "../lib/errors.ts";
-import { isNotFound } from "../api/status.ts";
-import { applyAll, problemText, readAll, type Applied } from "./apply.ts";
-import { servedResources } from "./options.ts";
-import { readSource, sourceFiles, watchTargets } from "./sources.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Cluster } from "../../cmd/cluster.ts";
+import { errorMessage } from "../../lib/errors.ts";
+import { isNotFound } from "../../api/status.ts";
+import { applyAll, problemText, readAll, type Applied } from "../apply.ts";
+import { servedResources } from "../options.ts";
+import { readSource, sourceFiles, watchTargets } from "../sources.ts";
+import type { Terminal } from "../terminal.ts";
 
 export interface WatchManifestsOptions {
   readonly cluster: Cluster;

@@ -1,13 +1,13 @@
 /** `fairlead doctor`: what this machine lets clusters do, by trying it; what does without, and what to run to have more. */
-import type { CapabilityId, Mode } from "../host/capabilities/capability.ts";
-import { probeCapabilities, type Findings } from "../host/capabilities/probe.ts";
-import { askTool } from "../host/tool.ts";
-import { runningClusters } from "./cluster-file.ts";
-import { machineChecks, type Check } from "./doctor-checks.ts";
-import type { Output } from "./options.ts";
-import { dataHome } from "./paths.ts";
-import { table, type Paint, type Terminal } from "./terminal.ts";
-import { kubernetesVersion, version } from "./version.ts";
+import type { CapabilityId, Mode } from "../../host/capabilities/capability.ts";
+import { probeCapabilities, type Findings } from "../../host/capabilities/probe.ts";
+import { askTool } from "../../host/tool.ts";
+import { runningClusters } from "../cluster-file.ts";
+import { machineChecks, type Check } from "./checks.ts";
+import type { Output } from "../options.ts";
+import { dataHome } from "../paths.ts";
+import { table, type Paint, type Terminal } from "../terminal.ts";
+import { kubernetesVersion, version } from "../version.ts";
 
 /** Printed by `-o json` (docs/cli/doctor.md). */
 export interface DoctorReport {

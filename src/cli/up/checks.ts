@@ -1,12 +1,12 @@
 /** Tries the cluster: real requests from inside a pod through ClusterIPs, real DNS queries as a pod asks them. */
-import { objectKey } from "../api/object.ts";
-import type { NodeAgent } from "../api/node-agent.ts";
-import type { Pod, Service, ServicePort } from "../api/types.ts";
-import { probe, probeProgram, type DnsQuestion, type HttpAnswer, type ProbeResult } from "./pod-probe.ts";
-import { errorMessage } from "../lib/errors.ts";
-import { formatIp, joinHostPort, parseIp, reverseName } from "../lib/ip.ts";
-import { isHttp, isOfUser, isPodReady, readyEndpoints, type Reading } from "./collect.ts";
-import type { NameRow, RequestRow } from "./report.ts";
+import { objectKey } from "../../api/object.ts";
+import type { NodeAgent } from "../../api/node-agent.ts";
+import type { Pod, Service, ServicePort } from "../../api/types.ts";
+import { probe, probeProgram, type DnsQuestion, type HttpAnswer, type ProbeResult } from "../pod-probe.ts";
+import { errorMessage } from "../../lib/errors.ts";
+import { formatIp, joinHostPort, parseIp, reverseName } from "../../lib/ip.ts";
+import { isHttp, isOfUser, isPodReady, readyEndpoints, type Reading } from "../collect.ts";
+import type { NameRow, RequestRow } from "../report.ts";
 
 export interface CheckOptions {
   /** Of the node with this name. */

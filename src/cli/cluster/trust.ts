@@ -4,12 +4,12 @@
  */
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { FairleadError } from "../lib/errors.ts";
-import { findCluster, type ClusterChoice } from "./connect.ts";
-import type { Output } from "./options.ts";
-import { clusterPaths, clusterRoot } from "./paths.ts";
-import { shellWord } from "./report.ts";
-import type { Terminal } from "./terminal.ts";
+import { FairleadError } from "../../lib/errors.ts";
+import { findCluster, type ClusterChoice } from "../connect.ts";
+import type { Output } from "../options.ts";
+import { clusterPaths, clusterRoot } from "../paths.ts";
+import { shellWord } from "../report.ts";
+import type { Terminal } from "../terminal.ts";
 
 export interface TrustOptions extends ClusterChoice {
   readonly output: Output;

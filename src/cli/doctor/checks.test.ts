@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { ToolAnswer } from "../host/tool.ts";
-import { askTool } from "../host/tool.ts";
-import type { ClusterFile } from "./cluster-file.ts";
-import { machineChecks, type CheckSurroundings } from "./doctor-checks.ts";
+import type { ToolAnswer } from "../../host/tool.ts";
+import { askTool } from "../../host/tool.ts";
+import type { ClusterFile } from "../cluster-file.ts";
+import { machineChecks, type CheckSurroundings } from "./checks.ts";
 
 const kubectl = (gitVersion: string): ToolAnswer => ({ kind: "ok", output: JSON.stringify({ clientVersion: { gitVersion } }) });
 

@@ -1,6 +1,6 @@
 /** An explanation of a Service for people: the verdict first, then the path, then what to change. */
-import type { ServiceExplanation } from "../decide/explain/service.ts";
-import { table, type Paint } from "./terminal.ts";
+import type { ServiceExplanation } from "../../decide/explain/service.ts";
+import { table, type Paint } from "../terminal.ts";
 
 export function explanationText(explanation: ServiceExplanation, paint: Paint): string {
   const { namespace, name, type, clusterIPs, selector, ports, pods, endpoints, hints, consequences, events } = explanation;

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import type { Findings } from "../host/capabilities/probe.ts";
-import { capabilityIds } from "../host/capabilities/capability.ts";
+import type { Findings } from "../../host/capabilities/probe.ts";
+import { capabilityIds } from "../../host/capabilities/capability.ts";
 import { doctorReport, doctorText } from "./doctor.ts";
-import type { Check } from "./doctor-checks.ts";
-import { createTerminal } from "./terminal.ts";
+import type { Check } from "./checks.ts";
+import { createTerminal } from "../terminal.ts";
 
 const { paint } = createTerminal({
   out: { write: () => true, isTTY: false },

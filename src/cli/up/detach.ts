@@ -1,12 +1,12 @@
 /** `fairlead up --detach`: the cluster runs in the background; this process ends when the cluster is ready. */
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { startDaemon } from "../host/daemon.ts";
-import { FairleadError, errnoCode } from "../lib/errors.ts";
-import { clusterPaths, clusterRoot, dataHome } from "./paths.ts";
-import { reportText, type ClusterReport } from "./report.ts";
-import type { Terminal } from "./terminal.ts";
-import type { Output } from "./options.ts";
+import { startDaemon } from "../../host/daemon.ts";
+import { FairleadError, errnoCode } from "../../lib/errors.ts";
+import { clusterPaths, clusterRoot, dataHome } from "../paths.ts";
+import { reportText, type ClusterReport } from "../report.ts";
+import type { Terminal } from "../terminal.ts";
+import type { Output } from "../options.ts";
 
 export interface DetachOptions {
   readonly name: string;

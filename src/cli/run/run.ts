@@ -7,16 +7,16 @@ import { mkdtempSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pods } from "../api/resources.ts";
-import type { Pod } from "../api/types.ts";
-import { findInNamespaces, isInNamespaces, startJoined, type JoinedProcess, type Surroundings } from "../host/join.ts";
-import type { RunFile } from "../kubelet/runtime/process/run-file.ts";
-import { FairleadError } from "../lib/errors.ts";
-import type { ClusterFile } from "./cluster-file.ts";
-import { connect, findCluster, type ClusterChoice } from "./connect.ts";
+import { pods } from "../../api/resources.ts";
+import type { Pod } from "../../api/types.ts";
+import { findInNamespaces, isInNamespaces, startJoined, type JoinedProcess, type Surroundings } from "../../host/join.ts";
+import type { RunFile } from "../../kubelet/runtime/process/run-file.ts";
+import { FairleadError } from "../../lib/errors.ts";
+import type { ClusterFile } from "../cluster-file.ts";
+import { connect, findCluster, type ClusterChoice } from "../connect.ts";
 import { findProgram } from "./find-program.ts";
 import { holdOn, remove, runPod, started } from "./run-pod.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Terminal } from "../terminal.ts";
 
 export interface RunOptions extends ClusterChoice {
   readonly namespace: string;

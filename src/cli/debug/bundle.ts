@@ -5,18 +5,18 @@
 import { writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { stringify } from "yaml";
-import { kinds } from "../api/kinds/index.ts";
-import { objectKey, type KubeObject } from "../api/object.ts";
-import { pods, resourcePath, type Resource } from "../api/resources.ts";
-import type { Pod } from "../api/types.ts";
-import type { Client } from "../client/client.ts";
-import { errorMessage } from "../lib/errors.ts";
-import { read, reportOf } from "./collect.ts";
-import type { ClusterFile } from "./cluster-file.ts";
-import { connect, findCluster, type ClusterChoice } from "./connect.ts";
+import { kinds } from "../../api/kinds/index.ts";
+import { objectKey, type KubeObject } from "../../api/object.ts";
+import { pods, resourcePath, type Resource } from "../../api/resources.ts";
+import type { Pod } from "../../api/types.ts";
+import type { Client } from "../../client/client.ts";
+import { errorMessage } from "../../lib/errors.ts";
+import { read, reportOf } from "../collect.ts";
+import type { ClusterFile } from "../cluster-file.ts";
+import { connect, findCluster, type ClusterChoice } from "../connect.ts";
 import { tarOf, type TarEntry } from "./tar.ts";
-import type { Terminal } from "./terminal.ts";
-import { kubernetesVersion, version } from "./version.ts";
+import type { Terminal } from "../terminal.ts";
+import { kubernetesVersion, version } from "../version.ts";
 
 export interface BundleOptions extends ClusterChoice {
   /** Default: `fairlead-NAME-TIME.tar.gz` in the working directory. */

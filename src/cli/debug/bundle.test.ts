@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { withoutSecrets } from "./debug-bundle.ts";
+import { withoutSecrets } from "./bundle.ts";
 
 test("values of Secrets stay behind, their keys do not", () => {
   const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "db" }, type: "Opaque", data: { password: "aHVudGVyMg==" } };

@@ -55,7 +55,7 @@ test.each<[string, string, string]>([
 });
 
 test("docs/cli/config.md names every field and its flag", () => {
-  const documentation = readFileSync(join(import.meta.dirname, "../../docs/cli/config.md"), "utf8");
+  const documentation = readFileSync(join(import.meta.dirname, "../../../docs/cli/config.md"), "utf8");
   const flags = Object.entries(configFields).map(
     ([path, { flag, what }]) => `| \`${path}\` | \`--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}\` | ${what} |`,
   );

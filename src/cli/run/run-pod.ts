@@ -3,16 +3,16 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { connect as connectSocket, type Socket } from "node:net";
 import { dirname, join } from "node:path";
-import { events, pods } from "../api/resources.ts";
-import { isNotFound } from "../api/status.ts";
-import type { Pod } from "../api/types.ts";
-import type { Client } from "../client/client.ts";
-import { runLabel } from "../controllers/run-pods/reconcile.ts";
-import type { RunFile } from "../kubelet/runtime/process/run-file.ts";
-import { realClock, sleep } from "../lib/clock.ts";
-import { errnoCode, FairleadError } from "../lib/errors.ts";
-import type { ClusterFile } from "./cluster-file.ts";
-import { clusterPaths } from "./paths.ts";
+import { events, pods } from "../../api/resources.ts";
+import { isNotFound } from "../../api/status.ts";
+import type { Pod } from "../../api/types.ts";
+import type { Client } from "../../client/client.ts";
+import { runLabel } from "../../controllers/run-pods/reconcile.ts";
+import type { RunFile } from "../../kubelet/runtime/process/run-file.ts";
+import { realClock, sleep } from "../../lib/clock.ts";
+import { errnoCode, FairleadError } from "../../lib/errors.ts";
+import type { ClusterFile } from "../cluster-file.ts";
+import { clusterPaths } from "../paths.ts";
 
 export interface RunPodOptions {
   readonly namespace: string;

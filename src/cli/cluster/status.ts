@@ -1,15 +1,15 @@
 /** `fairlead status`: what a running cluster has, read through its API; with `--watch` as it changes. */
-import { createInformerFactory } from "../client/informer-factory.ts";
-import type { Client } from "../client/client.ts";
-import { realClock } from "../lib/clock.ts";
-import { silentLogger } from "../lib/log.ts";
-import { read, reportOf } from "./collect.ts";
-import { runningClusters, type ClusterFile } from "./cluster-file.ts";
-import { connect, findCluster, type ClusterChoice } from "./connect.ts";
-import { createScreen, followCluster, printChanges } from "./live.ts";
-import type { Output } from "./options.ts";
-import { reportText } from "./report.ts";
-import { table, type Terminal } from "./terminal.ts";
+import { createInformerFactory } from "../../client/informer-factory.ts";
+import type { Client } from "../../client/client.ts";
+import { realClock } from "../../lib/clock.ts";
+import { silentLogger } from "../../lib/log.ts";
+import { read, reportOf } from "../collect.ts";
+import { runningClusters, type ClusterFile } from "../cluster-file.ts";
+import { connect, findCluster, type ClusterChoice } from "../connect.ts";
+import { createScreen, followCluster, printChanges } from "../live.ts";
+import type { Output } from "../options.ts";
+import { reportText } from "../report.ts";
+import { table, type Terminal } from "../terminal.ts";
 
 export interface StatusOptions extends ClusterChoice {
   readonly all: boolean;

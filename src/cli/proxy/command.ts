@@ -1,0 +1,74 @@
+/** The words of `fairlead proxy`; the work is loaded when it is asked for. */
+import { Option, type Command } from "commander";
+import { checked, withCluster, withOutput, type Report } from "../flags.ts";
+import { cidrOption, listOption, type Output } from "../options.ts";
+import type { Terminal } from "../terminal.ts";
+
+interface ProxyFlags {
+  readonly name: string;
+  readonly dataDir?: string;
+  readonly filename?: readonly string[];
+  readonly kubeconfig?: string;
+  readonly node?: string;
+  readonly clusterCidr?: readonly string[];
+  readonly nodeportAddresses?: readonly string[];
+  readonly serviceClusterIpRange?: readonly string[];
+  readonly masqueradeAll: boolean;
+  readonly output: Output;
+}
+
+function withProxyInput(command: Command): Command {
+  return withOutput(withCluster(command))
+    .option("-f, --filename <path>", "Services, EndpointSlices and Nodes, or a plan in JSON; may be repeated", checked(listOption))
+    .option("--kubeconfig <file>", "any cluster's kubeconfig (read only), instead of a running Fairlead")
+    .option("--node <name>", "whose proxy (default: the client's node, else the first)")
+    .option("--cluster-cidr <cidr>", "where pods are (default: the node's own podCIDRs)", checked(cidrsOption("--cluster-cidr")))
+    .option(
+      "--nodeport-addresses <cidr>",
+      "where NodePorts are open (default: the node's addresses)",
+      checked(cidrsOption("--nodeport-addresses")),
+    )
+    .option(
+      "--service-cluster-ip-range <cidr>",
+      "addresses of Services (default: as ServiceCIDRs say)",
+      checked(cidrsOption("--service-cluster-ip-range")),
+    )
+    .option("--masquerade-all", "masquerade all traffic to cluster IPs", false);
+}
+
+function cidrsOption(flag: string): (value: string, previous?: readonly string[]) => readonly string[] {
+  return (value, previous) => listOption(cidrOption(flag)(value), previous);
+}
+
+export function addProxy(program: Command, terminal: Terminal, report: Report): void {
+  const proxy = program
+    .command("proxy")
+    .description("what a node's proxy does with packets: plan, render, trace; works on files and on any cluster");
+  const mode = (usual: string, choices: readonly string[]) => new Option("--mode <mode>", "whose rules").default(usual).choices(choices);
+  const given = ({ filename: files = [], ...flags }: ProxyFlags) => ({ ...flags, files });
+  withProxyInput(proxy.command("plan"))
+    .description("each Service's addresses, who answers there, and which endpoints are left out and why")
+    .action(async (flags: ProxyFlags) => report(await (await import("./proxy.ts")).plan(given(flags), terminal)));
+  withProxyInput(proxy.command("render"))
+    .description("the rules of a mode, for nft or iptables-restore")
+    .addOption(mode("nftables", ["nftables", "iptables"]))
+    .addOption(new Option("--ip-family <family>", "only IPv4 or IPv6 (mode iptables, to pipe into iptables-restore)").choices(["4", "6"]))
+    .action(async (flags: ProxyFlags & { readonly mode: "nftables" | "iptables"; readonly ipFamily?: "4" | "6" }) => {
+      const { render } = await import("./proxy.ts");
+      report(await render({ ...given(flags), mode: flags.mode, ipFamily: flags.ipFamily }, terminal));
+    });
+  withProxyInput(proxy.command("trace"))
+    .description("what becomes of a packet; exit code 1 when no endpoint gets it")
+    .requiredOption("--from <ip>", "the client's address")
+    .requiredOption("--to <ip:port>", "where it connects: 10.96.0.10:80, [fd00:10:96::a]:80")
+    .option("--protocol <protocol>", "tcp, udp or sctp", "tcp")
+    .addOption(mode("plan", ["plan", "nftables", "iptables"]))
+    .action(
+      async (flags: ProxyFlags & { readonly from: string; readonly to: string; readonly protocol: string; readonly mode: "plan" }) => {
+        const { tracePacket } = await import("./proxy.ts");
+        report(
+          await tracePacket({ ...given(flags), from: flags.from, to: flags.to, protocol: flags.protocol, mode: flags.mode }, terminal),
+        );
+      },
+    );
+}

@@ -1,0 +1,183 @@
+/** The words of `fairlead up`. */
+import { Option, type Command } from "commander";
+import { FairleadError } from "../../lib/errors.ts";
+import { checked, withCluster, withOutput, type Report } from "../flags.ts";
+import {
+  cidrOption,
+  durationOption,
+  listOption,
+  maskSizeOption,
+  maxPodsOption,
+  nodeLabelsOption,
+  nodesOption,
+  portRangeOption,
+  type ModeChoice,
+  type NodeLabels,
+  type Output,
+} from "../options.ts";
+import type { Terminal } from "../terminal.ts";
+
+interface UpFlags {
+  readonly name: string;
+  readonly dataDir?: string;
+  readonly filename?: readonly string[];
+  readonly watch: boolean;
+  readonly detach: boolean;
+  readonly ephemeral: boolean;
+  readonly output: Output;
+  readonly timeout: number;
+  readonly check: boolean;
+  readonly logLevel: "error" | "warn" | "info" | "debug";
+  readonly serviceClusterIpRange?: string;
+  readonly serviceNodePortRange: string;
+  readonly podNetworkCidr?: string;
+  readonly clusterDns?: string;
+  readonly clusterDomain: string;
+  readonly disable?: readonly string[];
+  readonly apiPort: number;
+  readonly reportFile?: string;
+  readonly config?: string;
+  readonly mode: ModeChoice;
+  readonly nodes: number;
+  readonly nodeLabels: NodeLabels;
+  readonly maxPods?: number;
+  readonly proxyMode?: "nftables" | "iptables";
+  readonly nodeCidrMaskSize?: number;
+}
+
+export function addUp(program: Command, argv: readonly string[], terminal: Terminal, report: Report): void {
+  const command = program
+    .command("up")
+    .description("start a cluster, apply manifests, and tell what is true of it")
+    .option("-f, --filename <path>", "manifests: a file, a directory, or - for standard input; may be repeated", checked(listOption))
+    .option("--config <file>", "a ClusterConfiguration (docs/cli/config.md); flags go before what it says")
+    .option("--watch", "apply the manifests again when their files change; what is taken out of them is deleted", false)
+    .option("-d, --detach", "run in the background; ends when the cluster is ready", false)
+    .option("--ephemeral", "keep nothing: data lives in a temporary directory and goes with the cluster", false)
+    .addOption(
+      new Option("--timeout <duration>", "how long to wait for pods before reporting")
+        .default(60_000, "60s")
+        .argParser(checked((value: string) => durationOption(value))),
+    )
+    .addOption(
+      new Option(
+        "--mode <mode>",
+        "namespaces: each node and pod has a network of its own; loopback: all share this machine's; auto: the best that works here",
+      )
+        .default("auto")
+        .choices(["auto", "namespaces", "loopback"])
+        .env("FAIRLEAD_MODE"),
+    )
+    .addOption(
+      new Option("--nodes <count>", "how many nodes, node-1 to node-N (namespaces mode)").default(1).argParser(checked(nodesOption)),
+    )
+    .addOption(
+      new Option(
+        "--node-labels <labels>",
+        "[NODE:]KEY=VALUE,… for one node, or for all; may be repeated (zones: node-1:topology.kubernetes.io/zone=a)",
+      )
+        .default({}, "none")
+        .argParser(checked(nodeLabelsOption)),
+    )
+    .addOption(
+      new Option("--proxy-mode <mode>", "what carries Services in namespaces mode (default: nftables)").choices(["nftables", "iptables"]),
+    )
+    .addOption(new Option("--max-pods <count>", "pods of each node (default: 110)").argParser(checked(maxPodsOption)))
+    .addOption(
+      new Option("--node-cidr-mask-size <bits>", "size of each node's part of the pods' IPv4 range (default: 24)").argParser(
+        checked(maskSizeOption),
+      ),
+    )
+    .option("--no-check", "do not send requests and DNS queries for the report")
+    .addOption(
+      new Option(
+        "--service-cluster-ip-range <cidr>",
+        "addresses of Services (default: 10.96.0.0/12,fd00:10:96::/112; a block of 127.0.0.0/8 in loopback mode)",
+      ).argParser(checked(cidrOption("--service-cluster-ip-range"))),
+    )
+    .addOption(
+      new Option("--service-node-port-range <range>", "ports of NodePort Services")
+        .default("30000-32767")
+        .argParser(checked(portRangeOption)),
+    )
+    .addOption(
+      new Option(
+        "--pod-network-cidr <cidr>",
+        "addresses of pods (default: 10.244.0.0/16,fd00:10:244::/56; a block of 127.0.0.0/8 in loopback mode)",
+      ).argParser(checked(cidrOption("--pod-network-cidr"))),
+    )
+    .option("--cluster-dns <ip>", "address of the Service kube-dns (default: the tenth of the Services' range)")
+    .option("--cluster-domain <domain>", "the zone of Service names", "cluster.local")
+    .addOption(
+      new Option("--api-port <port>", "port of the API server on 127.0.0.1; 0: any")
+        .default(6443)
+        .argParser(checked((value: string) => port(value))),
+    )
+    .option(
+      "--disable <part>",
+      "leave out a controller, or dns, proxy, forward-proxy, kubelet, gateway; may be repeated",
+      checked(listOption),
+    )
+    .addOption(new Option("--log-level <level>", "error, warn, info or debug").default("error").choices(["error", "warn", "info", "debug"]))
+    .addOption(new Option("--report-file <path>").hideHelp());
+  withOutput(withCluster(command))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  fairlead up -f k8s/ --watch                         apply a directory, and again whenever it changes
+  kustomize build . | fairlead up -f -                whatever writes manifests
+  fairlead up --nodes 3 --node-labels node-1:topology.kubernetes.io/zone=a --node-labels node-2:topology.kubernetes.io/zone=b
+  fairlead up --ephemeral --detach -o json            in CI: a report to read, nothing left after 'fairlead down'`,
+    )
+    .action(async (given: UpFlags) => {
+      const flags = given.config === undefined ? given : await withConfig(given, given.config, command);
+      const options = upOptions(flags);
+      if (flags.detach) {
+        const { detach } = await import("./detach.ts");
+        const rest = argv.filter((word) => word !== "--detach" && word !== "-d");
+        return report(await detach(rest, { ...options, timeout: flags.timeout + 15_000 }, terminal));
+      }
+      const { up } = await import("./up.ts");
+      report(await up(options, terminal));
+    });
+}
+
+/** What the file says, where neither the command line nor the environment has said it. */
+async function withConfig(flags: UpFlags, file: string, command: Command): Promise<UpFlags> {
+  const { readConfig } = await import("./config.ts");
+  const values = Object.entries(readConfig(file)).filter(([flag]) => [undefined, "default"].includes(command.getOptionValueSource(flag)));
+  return { ...flags, ...Object.fromEntries(values) };
+}
+
+function port(value: string): number {
+  if (/^\d{1,5}$/.test(value) && Number(value) <= 65535) return Number(value);
+  throw new FairleadError("FL_USAGE", `${JSON.stringify(value)} is no port`);
+}
+
+function upOptions(flags: UpFlags) {
+  const {
+    filename: files = [],
+    disable = [],
+    reportFile,
+    serviceClusterIpRange,
+    podNetworkCidr,
+    clusterDns,
+    dataDir,
+    detach: _,
+    config: __,
+    nodeCidrMaskSize,
+    ...rest
+  } = flags;
+  return {
+    ...rest,
+    files,
+    disable,
+    ...(dataDir === undefined ? {} : { dataDir }),
+    ...(serviceClusterIpRange === undefined ? {} : { serviceClusterIPRange: serviceClusterIpRange }),
+    ...(podNetworkCidr === undefined ? {} : { podNetworkCIDR: podNetworkCidr }),
+    ...(clusterDns === undefined ? {} : { clusterDNS: clusterDns }),
+    ...(reportFile === undefined ? {} : { reportFile }),
+    ...(nodeCidrMaskSize === undefined ? {} : { nodeCIDRMaskSize: nodeCidrMaskSize }),
+  };
+}
