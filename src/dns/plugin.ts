@@ -221,6 +221,7 @@ export interface ListenSettings {
   proxyProtocol?: ProxyProtocolSettings;
   /** Of a gRPC server; 0: no limit. */
   maxStreams?: number;
+  /** 0: no limit. */
   maxConnections?: number;
   /** Queries that come while so many are under way are not answered. */
   shedAbove?: number;

@@ -24,6 +24,7 @@ import { grpcServer } from "./plugins/grpc_server/setup.ts";
 import { header } from "./plugins/header/setup.ts";
 import { health } from "./plugins/health/setup.ts";
 import { hosts } from "./plugins/hosts/setup.ts";
+import { https } from "./plugins/https/setup.ts";
 import { k8sExternal } from "./plugins/k8s_external/setup.ts";
 import { kubernetes, type KubernetesSource } from "./plugins/kubernetes/setup.ts";
 import { loadbalance } from "./plugins/loadbalance/setup.ts";
@@ -62,6 +63,7 @@ export function pluginList(sources: PluginSources): readonly PluginEntry[] {
     cancel,
     proxyproto,
     grpcServer,
+    https,
     timeouts,
     multisocket,
     reload,
@@ -117,7 +119,6 @@ export const unsupportedDirectives: ReadonlyMap<string, string> = new Map([
   ["trace", "use log, prometheus and `fairlead dns query --explain`"],
   ["dnstap", "use log, or prometheus"],
   ["quic", "use tls:// (DNS over TLS) or https:// (DNS over HTTPS)"],
-  ["https", "the https:// transport needs no directive here; limits are in timeouts"],
   ["https3", "use https:// with HTTP/2"],
   ["geoip", "use view with incidr(client_ip(), …)"],
   ["nomad", "forward to the DNS server of Consul or Nomad"],

@@ -1,11 +1,13 @@
 /** What a Corefile may refer to outside itself: the environment and files. */
-import { globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 
 export interface CorefileSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Throws as `fs.readFileSync` does. */
   readFile(path: string): string;
+  /** When the file was last written, in ms since the epoch; undefined when that cannot be told. */
+  modified?(path: string): number | undefined;
   /** Paths, sorted. */
   glob(pattern: string): readonly string[];
 }
@@ -13,6 +15,7 @@ export interface CorefileSources {
 export const systemSources: CorefileSources = {
   env: process.env,
   readFile: (path) => readFileSync(path, "utf8"),
+  modified: (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs,
   glob: (pattern) => globSync(pattern).sort(),
 };
 

@@ -5,7 +5,7 @@
 import { createSecureServer, createServer, type Http2Server, type ServerHttp2Stream, type IncomingHttpHeaders } from "node:http2";
 import type { Server } from "node:net";
 import type { AnswerPacket, Listener, ListenerOptions } from "./listener.ts";
-import { ignore } from "./listener.ts";
+import { ignore, unlimited } from "./listener.ts";
 import { bound, clientOf } from "./tcp-listener.ts";
 import { tlsOptions } from "./tls-options.ts";
 import { readPacket, writePacket } from "../wire/grpc-packet.ts";
@@ -31,7 +31,7 @@ export function listenGrpc(options: ListenerOptions): Promise<Listener> {
   const connections = settings.maxConnections ?? 200;
   return bound(server as unknown as Server, {
     ...options,
-    settings: { ...settings, maxConnections: connections === 0 ? 65_535 : connections },
+    settings: { ...settings, maxConnections: connections === 0 ? unlimited : connections },
   });
 }
 

@@ -4,13 +4,14 @@ import type { Server } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { decode } from "../wire/decode.ts";
 import type { Answer } from "./answer.ts";
-import { ignore, type AnswerPacket, type Listener, type ListenerOptions } from "./listener.ts";
+import { ignore, unlimited, type AnswerPacket, type Listener, type ListenerOptions } from "./listener.ts";
 import { bound, clientOf, mayEnter } from "./tcp-listener.ts";
 import { tlsOptions } from "./tls-options.ts";
 
 const path = "/dns-query";
 const mediaType = "application/dns-message";
 const maxMessage = 65_535;
+const defaultConnections = 200;
 
 export function listenHttps(options: ListenerOptions): Promise<Listener> {
   const { settings, answer } = options;
@@ -23,7 +24,11 @@ export function listenHttps(options: ListenerOptions): Promise<Listener> {
   server.on("sessionError", ignore);
   server.on("tlsClientError", ignore);
   server.setTimeout(settings.idleMs ?? 30_000);
-  return bound(server as unknown as Server, options);
+  const connections = settings.maxConnections ?? defaultConnections;
+  return bound(server as unknown as Server, {
+    ...options,
+    settings: { ...settings, maxConnections: connections === 0 ? unlimited : connections },
+  });
 }
 
 async function serve(request: Http2ServerRequest, response: Http2ServerResponse, answer: AnswerPacket): Promise<void> {

@@ -37,6 +37,8 @@ export const defaultIdleMs = 10_000;
 /** For the next whole question of a client that has begun one. */
 export const defaultReadMs = 5000;
 export const maxConnections = 512;
+/** As many connections as one port of one address can have from one client. */
+export const unlimited = 65_535;
 
 export function refused({ host, port }: Pick<ListenerOptions, "host" | "port">, error: Error): FairleadError {
   const code = errnoCode(error);

@@ -50,7 +50,9 @@ export const etcd: PluginEntry = {
 function readProperty(reader: TokenReader, settings: Settings, block: BlockContext): void {
   const property = reader.value;
   switch (property) {
+    // Without meaning since SkyDNS; old Corefiles have them.
     case "stubzones":
+    case "debug":
     case "upstream":
       reader.args();
       return;

@@ -14,6 +14,8 @@ interface ZoneFileEntry {
   readonly path: string;
   readonly origins: readonly string[];
   readonly reloadMs: number;
+  /** Whether a newer file is a newer zone; else a newer serial is. */
+  readonly byTime: boolean;
 }
 
 export const file: PluginEntry = {
@@ -47,15 +49,19 @@ function readEntry(reader: TokenReader, block: BlockContext, fallthrough: Map<st
   if (name === undefined) throw reader.argumentError();
   const origins = zonesOrBlock(zones, block.zones);
   let reloadMs = defaultReloadMs;
+  let byTime = false;
   while (reader.nextInBlock()) {
     if (reader.value === "fallthrough") {
       const through = zonesOrBlock(reader.args(), ["."]);
       for (const origin of origins) fallthrough.set(origin, through);
     } else if (reader.value === "reload") reloadMs = readReload(reader);
-    else if (reader.value === "upstream") reader.args();
-    else throw reader.error(`unknown property '${reader.value}'; expected reload or fallthrough`);
+    else if (reader.value === "reload_by_mtime") {
+      reader.exactly(0);
+      byTime = true;
+    } else if (reader.value === "upstream") reader.args();
+    else throw reader.error(`unknown property '${reader.value}'; expected reload, reload_by_mtime or fallthrough`);
   }
-  return { path: blockPath(block, name), origins, reloadMs };
+  return { path: blockPath(block, name), origins, reloadMs, byTime };
 }
 
 /** 0: never. */
@@ -72,12 +78,13 @@ function loadOrThrow(reader: TokenReader, block: BlockContext, store: ZoneStore,
   if (reason !== undefined) throw reader.error(`zone ${origin}: ${reason}`);
 }
 
-/** Reads the files again at intervals; a zone is replaced when its serial differs. */
+/** Reads the files again at intervals; a zone is replaced when its serial differs, or when its file is newer. */
 class Reloader {
   readonly #entries: readonly ZoneFileEntry[];
   readonly #store: ZoneStore;
   readonly #block: BlockContext;
   readonly #timers = new Map<ZoneFileEntry, Timer>();
+  readonly #times = new Map<ZoneFileEntry, number>();
 
   constructor(entries: readonly ZoneFileEntry[], store: ZoneStore, block: BlockContext) {
     this.#entries = entries;
@@ -86,7 +93,11 @@ class Reloader {
   }
 
   start(): void {
-    for (const entry of this.#entries) if (entry.reloadMs > 0) this.#wait(entry);
+    for (const entry of this.#entries) {
+      const time = entry.byTime ? this.#timeOf(entry) : undefined;
+      if (time !== undefined) this.#times.set(entry, time);
+      if (entry.reloadMs > 0) this.#wait(entry);
+    }
   }
 
   stop(): void {
@@ -96,18 +107,29 @@ class Reloader {
 
   #wait(entry: ZoneFileEntry): void {
     const timer = this.#block.environment.clock.after(entry.reloadMs, () => {
-      for (const origin of entry.origins) this.#look(entry.path, origin);
+      this.#lookAll(entry);
       this.#wait(entry);
     });
     this.#timers.set(entry, timer);
   }
 
-  #look(path: string, origin: string): void {
+  #lookAll(entry: ZoneFileEntry): void {
+    const time = entry.byTime ? this.#timeOf(entry) : undefined;
+    if (entry.byTime && time === this.#times.get(entry)) return;
+    if (time !== undefined) this.#times.set(entry, time);
+    for (const origin of entry.origins) this.#look(entry.path, origin, entry.byTime);
+  }
+
+  #timeOf({ path }: ZoneFileEntry): number | undefined {
+    return this.#block.environment.sources.modified?.(path);
+  }
+
+  #look(path: string, origin: string, byTime: boolean): void {
     const { log, sources } = this.#block.environment;
     const loaded = loadZone(path, origin, sources);
     if (loaded.kind === "error") return log.error(`zone ${origin} is not read again; the one in use stays`, { reason: loaded.reason });
     const soa = loaded.records.find(({ data }) => data.kind === "soa")?.data;
-    if (soa?.kind === "soa" && soa.serial === this.#store.serial(origin)) return;
+    if (!byTime && soa?.kind === "soa" && soa.serial === this.#store.serial(origin)) return;
     const reason = this.#store.set(origin, loaded.records);
     if (reason === undefined) log.info(`zone ${origin} was read again`, { serial: this.#store.serial(origin) });
     else log.error(`zone ${origin} is not read again; the one in use stays`, { reason });
