@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ImageEntry } from "../kubelet/runtime/process/images.ts";
 import { standInImages } from "./stand-in-images.ts";
+import { upstreamTestImages } from "./upstream-test-images.ts";
 
 /** The Node that runs Fairlead serves as image `node`; shells and tools are the host's. */
 export function builtInImages(nodePath: string = process.execPath): readonly ImageEntry[] {
@@ -16,6 +17,7 @@ export function builtInImages(nodePath: string = process.execPath): readonly Ima
       path: node,
     },
     ...standInImages(dirname(nodePath)),
+    ...upstreamTestImages,
     { repositories: ["busybox", "alpine", "debian", "ubuntu"], entrypoint: [], cmd: ["sh"], env: {}, path: [] },
     {
       repositories: ["registry.k8s.io/pause"],
@@ -25,6 +27,7 @@ export function builtInImages(nodePath: string = process.execPath): readonly Ima
       path: node,
     },
     agnhost(node),
+    coreDns(node),
     // Holds a pod's network and names for 'fairlead run' to join. The number is the longest wait that every sleep takes.
     { repositories: ["fairlead.dev/run"], entrypoint: ["sleep", "2147483647"], cmd: [], env: {}, path: [] },
   ];
@@ -41,8 +44,34 @@ function agnhost(node: readonly string[], metaUrl: string = import.meta.url): Im
     entrypoint: ["/agnhost"],
     cmd: ["pause"],
     env: { AGNHOST_PROGRAM: program },
-    path: node,
-    needs: [dirname(program)],
+    // `nc` is the image's own: the node's may differ, or be missing.
+    path: [join(examples, "bin"), ...node],
+    needs: [dirname(program), join(examples, "bin"), ...(fromSource ? [join(here, "../lib")] : [])],
     files: { "/agnhost": join(examples, "agnhost") },
+  };
+}
+
+/**
+ * CoreDNS: `fairlead dns`, which reads the same Corefile and has the same flags, or the real program where `$COREDNS` says where it is.
+ * Its own modules lie beside this one, those that it installed somewhere above.
+ */
+export function coreDns(
+  node: readonly string[],
+  real: string | undefined = process.env["COREDNS"],
+  metaUrl: string = import.meta.url,
+): ImageEntry {
+  const repositories = ["coredns/coredns", "registry.k8s.io/coredns/coredns"];
+  if (real !== undefined && real !== "")
+    return { repositories, entrypoint: ["/coredns"], cmd: [], env: {}, path: [], files: { "/coredns": real } };
+  const here = dirname(fileURLToPath(metaUrl));
+  const root = join(here, metaUrl.endsWith(".ts") ? "../.." : "..");
+  return {
+    repositories,
+    entrypoint: ["node", join(here, metaUrl.endsWith(".ts") ? "fairlead.ts" : "fairlead.js"), "dns"],
+    cmd: [],
+    env: {},
+    path: node,
+    needs: [root],
+    note: "fairlead dns runs in the place of CoreDNS; $COREDNS names the real program",
   };
 }

@@ -10,6 +10,8 @@ import { missingTools } from "../support/tools.ts";
 
 export interface SeedCluster {
   readonly report: ClusterReport;
+  /** What runs the commands. */
+  readonly tool: string;
   /** Words split at blanks; quote by giving an array. Fails the test unless it succeeds. */
   kubectl(args: string | readonly string[], input?: string): Promise<string>;
   attempt(args: string | readonly string[], input?: string): Promise<Output>;
@@ -30,14 +32,22 @@ export function missingForSeeds(): string | undefined {
 const kubectl = (): Kubectl | undefined => findKubectls().at(-1);
 const way = () => ways.find(({ mode, missing }) => mode === "namespaces" && missing === undefined);
 
-export async function startSeedCluster(): Promise<SeedCluster> {
+/** Three nodes in namespaces, with the documents' ranges. */
+const asDocumented = [
+  ...["--mode", "namespaces", "--nodes", "3"],
+  ...["--service-cluster-ip-range", "169.169.0.0/16", "--cluster-dns", "169.169.0.100"],
+];
+
+/** `flags`: further ones of `up`; given `--mode`, the cluster is not as the documents have it. */
+export async function startSeedCluster(name = "seeds", flags: readonly string[] = []): Promise<SeedCluster> {
   const chosen = way();
   const tool = kubectl();
   if (chosen === undefined || tool === undefined) throw new Error("asked for although missing");
   const program: Program = chosen.open();
+  if (process.env["COREDNS"] !== undefined) program.env["COREDNS"] = process.env["COREDNS"];
   const up = await program.run(
-    ...["up", "--detach", "--name", "seeds", "--mode", "namespaces", "--nodes", "3", "--api-port", "0", "--no-check", "-o", "json"],
-    ...["--service-cluster-ip-range", "169.169.0.0/16", "--cluster-dns", "169.169.0.100"],
+    ...["up", "--detach", "--name", name, "--api-port", "0", "--no-check", "-o", "json"],
+    ...(flags.includes("--mode") ? flags : [...asDocumented, ...flags]),
   );
   if (up.code !== 0) throw new Error(`up failed: ${up.stderr}`);
   const report = JSON.parse(up.stdout) as ClusterReport;
@@ -54,6 +64,7 @@ export async function startSeedCluster(): Promise<SeedCluster> {
   };
   return {
     report,
+    tool: tool.path,
     attempt,
     kubectl: run,
     manifest: (name, values = {}) =>
@@ -66,7 +77,7 @@ export async function startSeedCluster(): Promise<SeedCluster> {
       return await run(["exec", pod, "--", ...command]);
     },
     async stop() {
-      await program.run("down", "--name", "seeds");
+      await program.run("down", "--name", name);
       chosen.discard(program);
     },
   };
