@@ -19,7 +19,7 @@ export function readFlags(words: readonly string[], defaults: Readonly<Record<st
     ]),
   );
   // `--http=false` is how Go switches one off.
-  const plain = words.filter((word) => !isSwitchedOff(word, defaults)).map((word) => word.replace(/=true$/, ""));
+  const plain = joinNegative(words.filter((word) => !isSwitchedOff(word, defaults)).map((word) => word.replace(/=true$/, "")));
   const { values, positionals } = parseArgs({ args: [...plain], options, allowPositionals: true });
   const value = (name: string) => (words.includes(`--${name}=false`) ? false : (values[name] ?? defaults[name]));
   return {
@@ -29,6 +29,14 @@ export function readFlags(words: readonly string[], defaults: Readonly<Record<st
     flag: (name) => value(name) === true,
     duration: (name) => parseDuration(String(value(name))),
   };
+}
+
+/** `--udp-port -1`: a value that begins with a dash belongs to the flag before it. */
+function joinNegative(words: readonly string[]): readonly string[] {
+  return words.flatMap((word, index) => {
+    if (/^-\d/.test(word) && words[index - 1]?.startsWith("--")) return [];
+    return /^--[^=]+$/.test(word) && /^-\d/.test(words[index + 1] ?? "") ? [`${word}=${words[index + 1]}`] : [word];
+  });
 }
 
 function isSwitchedOff(word: string, defaults: Readonly<Record<string, string | boolean>>): boolean {

@@ -2,6 +2,7 @@
 import { connectOnce } from "./connect.ts";
 import { grpcHealth } from "./grpc-health.ts";
 import { generateLogs } from "./logs-generator.ts";
+import { netcat } from "./nc.ts";
 import { netexec } from "./netexec.ts";
 import { porter } from "./porter.ts";
 import { dnsServerList, dnsSuffix, entrypoint, etcHosts } from "./print.ts";
@@ -19,6 +20,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
   "grpc-health-checking": grpcHealth,
   liveness,
   "logs-generator": generateLogs,
+  nc: netcat,
   netexec,
   pause,
   porter,

@@ -39,7 +39,9 @@ export function requestInfo({ method, path, query }: Pick<ApiRequest, "method" |
   const [group, version, ...segments] = root === "api" ? ["", ...afterRoot] : root === "apis" ? afterRoot : [];
   if (group === undefined || version === undefined || segments.length === 0) return other;
   const target = readTarget(segments);
-  const verb = verbOf(method, target.name !== undefined, isTrue(query.get("watch")));
+  // A proxied OPTIONS is its backend's to answer, and as safe as a GET (RFC 9110 9.2.1): who may do the one may do the other.
+  const asked = method === "OPTIONS" && target.subresource === "proxy" ? "GET" : method;
+  const verb = verbOf(asked, target.name !== undefined, isTrue(query.get("watch")));
   return verb === undefined ? other : { kind: "resource", verb, group, version, ...target };
 }
 

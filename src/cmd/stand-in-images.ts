@@ -85,7 +85,14 @@ export function standInImages(node: string): readonly ImageEntry[] {
       path: [node],
       note: note("this node has no image ikubernetes/demoapp"),
     },
-    { repositories: ["nginx"], entrypoint: program(welcome), cmd: [], env: {}, path: [node], note: note("this node has no image nginx") },
+    {
+      repositories: ["nginx", "registry.k8s.io/e2e-test-images/nginx"],
+      entrypoint: program(welcome),
+      cmd: [],
+      env: {},
+      path: [node],
+      note: note("this node has no image nginx"),
+    },
     shell(["centos", "rockylinux", "fedora", "ikubernetes/admin-box", "ikubernetes/myapp-tools"], ["bash"]),
   ];
 }

@@ -25,9 +25,12 @@ export interface ProxyOptions {
 export async function proxy(request: ApiRequest, info: ResourceRequest, options: ProxyOptions): Promise<ApiResponse> {
   const call = proxyCall(request, info, options);
   if (call.target !== "") return forward(call);
-  // Relative links of a page count from its last slash: the root of the backend must end in one.
   const query = rawTarget(request).split("?", 2)[1];
-  const location = `${call.base.prefix}/${query === undefined ? "" : `?${query}`}`;
+  const root = `/${query === undefined ? "" : `?${query}`}`;
+  // A client that is led elsewhere asks again by GET: what is more than reading goes on at once (apimachinery pkg/util/proxy).
+  if (request.method !== "GET" && request.method !== "HEAD") return forward({ ...call, target: root });
+  // Relative links of a page count from its last slash: the root of the backend must end in one.
+  const location = call.base.prefix + root;
   return { status: 301, headers: { location }, body: { kind: "empty" } };
 }
 
