@@ -7,15 +7,18 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { EndpointSlice, Service } from "../../api/types.ts";
 import { joinHostPort, parseIp } from "../../lib/ip.ts";
+import { ipvsDeviations } from "./diff/ipvs-answers.ts";
 import { renderIptables } from "./render/iptables/render.ts";
 import { traceIptables } from "./render/iptables/trace.ts";
+import { renderIpvs } from "./render/ipvs/render.ts";
+import { traceIpvs } from "./render/ipvs/trace.ts";
 import { renderNftables, traceNftables, type RulesTrace } from "./render/nftables-trace.ts";
 import { categorizeEndpoints } from "./categorize.ts";
-import { selectNodePortAddresses } from "./node.ts";
-import type { PlanEndpoint, PlanNode, PlanOptions, Protocol } from "./plan.ts";
+import { selectNodePortAddresses, sourceClassifier } from "./node.ts";
+import type { PlanEndpoint, PlanNode, PlanOptions, Protocol, ProxyPlan } from "./plan.ts";
 import { planServices } from "./services.ts";
 import { hintsCount } from "./service-info.ts";
-import { trace, type Trace } from "./trace.ts";
+import { trace, type Packet, type Trace } from "./trace.ts";
 
 const file = join(import.meta.dirname, "../../../../shared/cases/kubeproxy-cases.json");
 const present = existsSync(file);
@@ -163,6 +166,49 @@ function run(flowCase: FlowCase, mode: string): { passed: number; misses: string
   return { passed, misses };
 }
 
+/** What the plan's answer is called that ipvs mode gives in its own way; what it refuses that iptables mode lets pass. */
+function ipvsExcuses(plan: ProxyPlan, packet: Packet): readonly string[] {
+  const ip = parseIp(packet.from);
+  const source = ip === undefined ? "external" : sourceClassifier(plan.node)(ip, packet.from);
+  const ports = plan.services.flatMap((service) => (service.kind === "service" ? service.ports : []));
+  const codes = ports
+    .filter(({ protocol }) => protocol === packet.protocol)
+    .flatMap((port) =>
+      port.addresses
+        .filter(({ address, port: number }) => address === packet.to && number === packet.port)
+        .flatMap((address) => ipvsDeviations(port, address, { podsKnown: (plan.node.clusterCIDRs ?? []).length > 0 }))
+        .flatMap(({ code, clients }) => (clients.includes(source) ? [code] : [])),
+    );
+  const owned = ports.some(({ addresses }) => addresses.some(({ kind, address }) => kind !== "nodePort" && address === packet.to));
+  return codes.length === 0 && owned ? ["OtherPortRefused"] : codes;
+}
+
+function runIpvs(flowCase: FlowCase, misses: string[]): ReadonlyMap<string, number> {
+  const codes = new Map<string, number>();
+  const node = nodeOf(flowCase.config, "iptables");
+  const steps: readonly Step[] = [
+    flowCase,
+    ...(flowCase.then ?? []).map((step) => ({ services: flowCase.services, endpointSlices: [], ...step })),
+  ];
+  for (const step of steps) {
+    const options = optionsOf(flowCase.config);
+    const plan = planServices(step.services ?? flowCase.services, step.endpointSlices ?? [], node, options);
+    const masqueradeAll = options.masqueradeAll === true;
+    const state = renderIpvs(plan.services, { node, family: flowCase.config.ipFamily === "IPv6" ? 6 : 4, masqueradeAll });
+    for (const flow of step.flows ?? []) {
+      // Where the modes differ, iptables' is the answer of a kernel without nftables mode's guards.
+      if (!(flow.modes ?? flowCase.modes).includes("iptables")) continue;
+      const packet = { from: flow.sourceIP, to: flow.destIP, port: flow.destPort, protocol: flow.protocol };
+      const got = rulesAnswer(traceIpvs(state, node, packet));
+      const why = agrees(got, flow) ? ["equal"] : ipvsExcuses(plan, packet);
+      for (const code of why) codes.set(code, (codes.get(code) ?? 0) + 1);
+      if (why.length === 0)
+        misses.push(`${flowCase.id}: ${flow.name}: want "${flow.output}" masq=${flow.masq}, got "${got.output}" masq=${got.masq}`);
+    }
+  }
+  return codes;
+}
+
 function agrees(
   got: { readonly output: string; readonly masq: boolean },
   want: { readonly output: string; readonly masq: boolean },
@@ -178,6 +224,16 @@ describe.runIf(present)("kube-proxy's cases", () => {
     console.log(`decide/proxy: ${passed} of ${passed + misses.length} flows answered as kube-proxy does`);
     expect(misses).toEqual([]);
     expect(passed).toBeGreaterThan(400);
+  });
+
+  test("packet flows by ipvs mode, whose own answers are named", () => {
+    const codes = new Map<string, number>();
+    const misses: string[] = [];
+    for (const flowCase of cases?.flowCases ?? [])
+      for (const [code, count] of runIpvs(flowCase, misses)) codes.set(code, (codes.get(code) ?? 0) + count);
+    console.log(`decide/proxy: ipvs: ${[...codes].map(([code, count]) => `${code} ${count}`).join(", ")}`);
+    expect(misses).toEqual([]);
+    expect(codes.get("equal")).toBeGreaterThan(150);
   });
 
   test("categorizeEndpoints", () => {

@@ -13,6 +13,8 @@ export interface EvaluateOptions {
   readonly nodeAddresses: readonly string[];
   /** Lists of `recent` that hold the client, younger than any timeout. Default: none. */
   readonly remembered?: ReadonlySet<string>;
+  /** What the sets hold that rules ask for. Default: nothing. */
+  readonly sets?: (name: string, sides: readonly ("src" | "dst")[], packet: Pick<Flow, "from" | "to" | "port" | "protocol">) => boolean;
 }
 
 /** `share`: of all such packets; `chains`: those that did something with it, in order. */
@@ -26,7 +28,7 @@ export interface Destination {
   readonly port: number;
 }
 
-interface Flow {
+export interface Flow {
   readonly from: Ip;
   readonly to: Ip;
   readonly port: number;
@@ -34,13 +36,15 @@ interface Flow {
   readonly mark: number;
   readonly dnat?: Destination;
   readonly masquerade: boolean;
+  /** What IPVS took it for, once it did. */
+  readonly virtualServer?: Destination;
   /** The part of all such packets that comes by here. */
   readonly share: number;
   readonly chains: readonly string[];
 }
 
 /** Where a packet is after a chain: decided, sent back, or on its way. */
-interface Step {
+export interface Step {
   readonly end: "continue" | "return" | "accept" | "drop" | "reject";
   readonly flow: Flow;
 }
@@ -55,17 +59,19 @@ export function evaluateIptables(rules: IptablesRules, packet: Packet, options: 
   return new Evaluation(rules, options).run({ from, to, port: packet.port, protocol, mark: 0, masquerade: false, share: 1, chains: [] });
 }
 
-type Hook = readonly [TableName, BaseChain];
+export type Hook = readonly [TableName, BaseChain];
 
-class Evaluation {
+export class Evaluation {
   readonly #own: ReadonlySet<bigint>;
   readonly #remembered: ReadonlySet<string>;
+  readonly #sets: NonNullable<EvaluateOptions["sets"]>;
   readonly #jumps: IptablesRules["jumps"];
   readonly #chains: Readonly<Record<TableName, ReadonlyMap<string, Chain>>>;
 
-  constructor({ jumps, tables }: IptablesRules, { nodeAddresses, remembered = new Set() }: EvaluateOptions) {
+  constructor({ jumps, tables }: IptablesRules, { nodeAddresses, remembered = new Set(), sets = () => false }: EvaluateOptions) {
     this.#own = new Set(nodeAddresses.flatMap((text) => parseIp(text)?.value ?? []));
     this.#remembered = remembered;
+    this.#sets = sets;
     this.#jumps = jumps;
     const byName = (name: TableName) => new Map(chainsOf(tables[name]).map((chain) => [chain.name, chain]));
     this.#chains = { filter: byName("filter"), nat: byName("nat") };
@@ -73,7 +79,7 @@ class Evaluation {
 
   run(packet: Flow): readonly Outcome[] {
     const sent = this.#isLocal(packet.from);
-    return this.#hook(["nat", sent ? "OUTPUT" : "PREROUTING"], packet).flatMap(({ end, flow }): readonly Outcome[] => {
+    return this.hook(["nat", sent ? "OUTPUT" : "PREROUTING"], packet).flatMap(({ end, flow }): readonly Outcome[] => {
       if (end === "drop" || end === "reject") return [{ kind: end, share: flow.share, chains: flow.chains }];
       return this.#through([...this.#filterHooks(sent, flow), ["nat", "POSTROUTING"]], flow);
     });
@@ -100,14 +106,15 @@ class Evaluation {
       const { share, chains, masquerade, dnat } = flow;
       return [{ kind: "accept", share, chains, masquerade, ...(dnat === undefined ? {} : { dnat }) }];
     }
-    return this.#hook(hook, flow).flatMap((step) =>
+    return this.hook(hook, flow).flatMap((step) =>
       step.end === "drop" || step.end === "reject"
         ? [{ kind: step.end, share: step.flow.share, chains: step.flow.chains }]
         : this.#through(later, step.flow),
     );
   }
 
-  #hook([table, from]: Hook, flow: Flow): readonly Step[] {
+  /** One chain of the kernel's, with the chains of ours that it leads to. */
+  hook([table, from]: Hook, flow: Flow): readonly Step[] {
     const rules = this.#jumps.filter((jump) => jump.table === table && jump.from === from).map(({ rule }) => rule);
     return this.#rules(table, rules, flow, 0);
   }
@@ -196,13 +203,20 @@ class Evaluation {
       case "destinationPort":
         return flow.port === match.port;
       case "localAddress":
-        return this.#isLocal(match.side === "source" ? flow.from : flow.to);
+        return this.#isLocal(match.side === "source" ? flow.from : flow.to) !== (match.negated === true);
       case "mark":
         return ((flow.mark & match.bits) === match.bits) !== (match.negated === true);
       case "conntrack":
         return match.states.some((state) => state === "NEW" || (state === "DNAT" && flow.dnat !== undefined)) !== (match.negated === true);
       case "recentCheck":
         return this.#remembered.has(match.list);
+      case "set":
+        return this.#sets(match.name, match.sides, flow);
+      case "virtualServer":
+        return flow.protocol === match.protocol && flow.virtualServer?.port === match.port && flow.virtualServer.ip === match.address;
+      case "bridged":
+        // Pods are routed here; whether a packet crossed a bridge is not in the packet.
+        return match.negated === true;
       default:
         return match satisfies never;
     }

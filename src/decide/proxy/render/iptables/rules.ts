@@ -14,7 +14,7 @@ export type Match =
   | { readonly kind: "source" | "destination"; readonly cidr: string; readonly negated?: boolean }
   | { readonly kind: "destinationPort"; readonly port: number }
   /** Whether an address of the packet is one of the node's own, loopback among them. */
-  | { readonly kind: "localAddress"; readonly side: "source" | "destination" }
+  | { readonly kind: "localAddress"; readonly side: "source" | "destination"; readonly negated?: boolean }
   /** All bits of `bits` set in the packet's mark. */
   | { readonly kind: "mark"; readonly bits: number; readonly negated?: boolean }
   | { readonly kind: "conntrack"; readonly states: readonly ConntrackState[]; readonly negated?: boolean }
@@ -22,7 +22,13 @@ export type Match =
   /** Whether the client is in the list since less than `seconds`; `--reap` forgets those who are longer there. */
   | { readonly kind: "recentCheck"; readonly list: string; readonly seconds: number }
   /** Matches always, and puts the client into the list. */
-  | { readonly kind: "recentSet"; readonly list: string };
+  | { readonly kind: "recentSet"; readonly list: string }
+  /** Whether an ipset holds these parts of the packet: an address, or a port where the set has one at that place. */
+  | { readonly kind: "set"; readonly name: string; readonly sides: readonly ("src" | "dst")[] }
+  /** A packet that IPVS sends on, by the virtual server that it came for. */
+  | { readonly kind: "virtualServer"; readonly address: string; readonly protocol: TransportProtocol; readonly port: number }
+  /** Whether the packet came in by a port of a bridge. */
+  | { readonly kind: "bridged"; readonly negated?: boolean };
 
 export type TransportProtocol = "tcp" | "udp" | "sctp";
 export type ConntrackState = "INVALID" | "NEW" | "ESTABLISHED" | "RELATED" | "DNAT";

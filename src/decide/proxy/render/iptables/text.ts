@@ -116,7 +116,7 @@ function matchWords(match: Match): readonly string[] {
     case "destinationPort":
       return ["--dport", String(match.port)];
     case "localAddress":
-      return ["-m", "addrtype", match.side === "source" ? "--src-type" : "--dst-type", "LOCAL"];
+      return ["-m", "addrtype", ...not(match), match.side === "source" ? "--src-type" : "--dst-type", "LOCAL"];
     case "mark":
       return ["-m", "mark", ...not(match), "--mark", `${hex(match.bits)}/${hex(match.bits)}`];
     case "conntrack":
@@ -127,6 +127,12 @@ function matchWords(match: Match): readonly string[] {
       return ["-m", "recent", "--name", match.list, "--rcheck", "--seconds", String(match.seconds), "--reap"];
     case "recentSet":
       return ["-m", "recent", "--name", match.list, "--set"];
+    case "set":
+      return ["-m", "set", "--match-set", match.name, match.sides.join(",")];
+    case "virtualServer":
+      return ["-m", "ipvs", "--vaddr", match.address, "--vproto", match.protocol, "--vport", String(match.port)];
+    case "bridged":
+      return ["-m", "physdev", ...not(match), "--physdev-is-in"];
     default:
       return match satisfies never;
   }
