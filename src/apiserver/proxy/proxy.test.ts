@@ -133,6 +133,8 @@ describe("through a server", () => {
   test("a path without its slash, redirects and pages lead through the proxy", async () => {
     expect(await api.get(at)).toMatchObject({ status: 301, headers: { location: `${at}/` } });
     expect(await api.get(`${at}/moved`)).toMatchObject({ status: 302, headers: { location: `${at}/elsewhere` } });
+    // Led elsewhere, a client would ask by GET.
+    expect((await api.post(`${at}?a=b`, "text")).body).toBe("POST /?a=b");
     expect((await api.get(`${at}/page`)).body).toBe(`<a href="${at}/x">`);
   });
 
