@@ -1,5 +1,5 @@
 /** Between whoever took a request (HTTP/1.1 connection, HTTP/2 stream) and the exchange that has it answered. */
-import type { Socket } from "node:net";
+import type { StreamSocket } from "../../net/stream-socket.ts";
 import type { Field, LengthResult } from "../http1/fields.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 
@@ -64,7 +64,7 @@ export interface ClientSide {
   flush(): void;
   end(trailers: readonly Field[]): void;
   /** The endpoint changed protocols: its socket belongs to the client's side now. `early`: what came after the head. */
-  tunnel(head: ResponseHead, upstream: Socket, early: Buffer): void;
+  tunnel(head: ResponseHead, upstream: StreamSocket, early: Buffer): void;
   /** The answer broke off: the client must not take it for whole. After `end`: what still comes of the request is of no use. */
   abort(): void;
   /** The request's body may go on coming, after `write` of the exchange gave false. */

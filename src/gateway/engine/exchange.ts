@@ -117,7 +117,7 @@ export class HttpExchange implements Exchange, UpstreamUser {
   write(bytes: Buffer): boolean {
     if (this.#over) return true;
     if (this.#connection !== undefined) return this.#send(bytes);
-    this.#waiting.push(bytes);
+    this.#waiting.push(Buffer.from(bytes));
     return false;
   }
 
@@ -167,7 +167,7 @@ export class HttpExchange implements Exchange, UpstreamUser {
     for (;;) {
       const head = parseResponseHead(rest, this.#options.request.method);
       if (head.kind === "incomplete") {
-        this.#unparsed = rest;
+        this.#unparsed = Buffer.from(rest);
         return;
       }
       if (head.kind === "malformed") return this.#fail(502, "BadAnswer", `the endpoint's answer cannot be read: ${head.why}`);

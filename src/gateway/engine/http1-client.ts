@@ -6,7 +6,7 @@
  *
  * Bytes of the next request that come early (pipelining) wait, and the socket with them.
  */
-import type { Socket } from "node:net";
+import type { StreamSocket } from "../../net/stream-socket.ts";
 import { ChunkedReader, type ChunkResult } from "../http1/chunked.ts";
 import type { Field } from "../http1/fields.ts";
 import { parseRequestHead, type HeadLimits, type RequestHead } from "../http1/request-head.ts";
@@ -20,7 +20,7 @@ import type { Expiring, Sweeper } from "./sweeper.ts";
 import { openTunnel } from "./tunnel.ts";
 
 export interface Http1ClientOptions {
-  readonly socket: Socket;
+  readonly socket: StreamSocket;
   readonly info: Omit<ClientInfo, "httpVersion">;
   readonly limits: EngineLimits;
   readonly headLimits: HeadLimits;
@@ -32,7 +32,7 @@ export interface Http1ClientOptions {
   readonly refused: (status: number, why: string) => void;
   /** The connection is gone, or a tunnel whose end `tunnelClosed` tells. */
   readonly closed: () => void;
-  readonly tunnelOpened: (client: Socket, upstream: Socket) => () => void;
+  readonly tunnelOpened: (client: StreamSocket, upstream: StreamSocket) => () => void;
 }
 
 type State = "head" | "body" | "answer" | "closing" | "closed";
@@ -44,7 +44,7 @@ const lingerMs = 2000;
 export class Http1Client implements ClientSide, Expiring {
   deadline: number;
   readonly #options: Http1ClientOptions;
-  readonly #socket: Socket;
+  readonly #socket: StreamSocket;
   readonly #out: AnswerWriter;
   #state: State = "head";
   #unread: Buffer = emptyBytes;
@@ -104,6 +104,8 @@ export class Http1Client implements ClientSide, Expiring {
       if (this.#state === "body" || this.#unread.length === 0) return;
     } else this.#unread = this.#unread.length === 0 ? bytes : Buffer.concat([this.#unread, bytes]);
     this.#process();
+    // The bytes that came may be overwritten from here on.
+    if (this.#unread.length > 0 && this.#unread.buffer === bytes.buffer) this.#unread = Buffer.from(this.#unread);
   };
 
   /** Works on what has come until that needs more, or an answer. */
@@ -294,7 +296,7 @@ export class Http1Client implements ClientSide, Expiring {
     if (this.#unread.length > 0) this.#process();
   }
 
-  tunnel(head: ResponseHead, upstream: Socket, early: Buffer): void {
+  tunnel(head: ResponseHead, upstream: StreamSocket, early: Buffer): void {
     const socket = this.#socket;
     this.#state = "closed";
     this.#exchange = undefined;

@@ -1,5 +1,5 @@
 /** Writes answers onto an HTTP/1.1 connection with as few writes as can be: a head waits for the first piece of its body. */
-import type { Socket } from "node:net";
+import type { StreamSocket } from "../../net/stream-socket.ts";
 import type { Field } from "../http1/fields.ts";
 import type { AnswerHead } from "./client-side.ts";
 import { framingLine } from "./lines.ts";
@@ -8,12 +8,12 @@ import { framingLine } from "./lines.ts";
 const joinBelow = 16_384;
 
 export class AnswerWriter {
-  readonly #socket: Socket;
+  readonly #socket: StreamSocket;
   /** Latin-1 text that goes out with what comes next. */
   #held = "";
   #chunked = false;
 
-  constructor(socket: Socket) {
+  constructor(socket: StreamSocket) {
     this.#socket = socket;
   }
 

@@ -4,7 +4,8 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { BackendRef, Listener, Route, RouteTable } from "../../decide/routes/index.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { listenTcp, type TcpListener } from "../../net/listener.ts";
+import { listenTcp } from "../../net/listener.ts";
+import type { StreamSocket } from "../../net/stream-socket.ts";
 import { defaultHeadLimits } from "../http1/request-head.ts";
 import { redirect, refusal, type OwnAnswer } from "./answers.ts";
 import { Backends } from "./backends.ts";
@@ -40,8 +41,19 @@ export interface RequestRecord {
   readonly milliseconds: number;
 }
 
+/** Opens a port; what comes there is paused. */
+export type Listen = (
+  options: Pick<EngineListen, "host" | "port"> & { readonly onConnection: (socket: StreamSocket) => void },
+) => Promise<OpenListener | ListenFailure>;
+
+export interface OpenListener extends EngineListener {
+  close(): Promise<void>;
+}
+
 export interface NodeEngineOptions {
   readonly connect: Connect;
+  /** Default: by `node:net`. */
+  readonly listen?: Listen;
   readonly clock: Clock;
   readonly random: () => number;
   readonly limits?: Partial<EngineLimits>;
@@ -61,12 +73,12 @@ class NodeEngine implements Engine {
   readonly #pool: UpstreamPool;
   readonly #backends: Backends;
   readonly #certificates = new CertificateStore();
-  readonly #listeners: TcpListener[] = [];
+  readonly #listeners: OpenListener[] = [];
   readonly #secureServers: SecureServer[] = [];
   readonly #clients = new Set<Http1Client>();
   readonly #sessions = new Set<ServerHttp2Session>();
-  readonly #tunnels = new Set<readonly [Socket, Socket]>();
-  readonly #raw = new Set<Socket>();
+  readonly #tunnels = new Set<readonly [StreamSocket, StreamSocket]>();
+  readonly #raw = new Set<StreamSocket>();
   #table: ReadonlyMap<string, Listener> = new Map();
   readonly #context = {
     chooseBackend: (refs: readonly BackendRef[]) => this.#backends.chooseBackend(refs),
@@ -95,8 +107,8 @@ class NodeEngine implements Engine {
   }
 
   async listen({ name, protocol, host, port }: EngineListen): Promise<EngineListener | ListenFailure> {
-    let accept: (socket: Socket) => void = (socket) => void socket.destroy();
-    const listener = await listenTcp({ host, port, onConnection: (socket) => this.#admit(socket, accept) });
+    let accept: (socket: StreamSocket) => void = (socket) => void socket.destroy();
+    const listener = await (this.#options.listen ?? listenTcp)({ host, port, onConnection: (socket) => this.#admit(socket, accept) });
     if (listener.kind === "failed") return listener;
     this.#listeners.push(listener);
     if (protocol === "HTTPS") this.#context.securePort = listener.port;
@@ -104,7 +116,7 @@ class NodeEngine implements Engine {
     return { kind: "ok", host: listener.host, port: listener.port };
   }
 
-  #admit(socket: Socket, accept: (socket: Socket) => void): void {
+  #admit(socket: StreamSocket, accept: (socket: StreamSocket) => void): void {
     socket.on("error", noticedAtClose);
     if (this.#raw.size >= this.#limits.connections || this.#stopping) return void socket.destroy();
     this.#raw.add(socket);
@@ -112,11 +124,11 @@ class NodeEngine implements Engine {
     accept(socket);
   }
 
-  #plain(listener: string, port: number): (socket: Socket) => void {
+  #plain(listener: string, port: number): (socket: StreamSocket) => void {
     return (socket) => this.#http1(socket, { address: socket.remoteAddress ?? "", scheme: "http", listener, port });
   }
 
-  #secure(listener: string, port: number): (socket: Socket) => void {
+  #secure(listener: string, port: number): (socket: StreamSocket) => void {
     const infoOf = (socket: TLSSocket) => ({ address: socket.remoteAddress ?? "", scheme: "https", listener, port }) as const;
     const server = createSecureServer({
       certificates: this.#certificates,
@@ -126,7 +138,8 @@ class NodeEngine implements Engine {
       onStream: (arrived, socket) => this.#http2(arrived, infoOf(socket)),
     });
     this.#secureServers.push(server);
-    return server.accept;
+    // Whoever listens otherwise than by `node:net` opens no HTTPS here: `node:tls` takes nothing else.
+    return (socket) => server.accept(socket as Socket);
   }
 
   #follow(session: ServerHttp2Session): void {
@@ -137,7 +150,7 @@ class NodeEngine implements Engine {
     });
   }
 
-  #http1(socket: Socket, info: Omit<ClientInfo, "httpVersion">): void {
+  #http1(socket: StreamSocket, info: Omit<ClientInfo, "httpVersion">): void {
     const client = new Http1Client({
       socket,
       info,
@@ -167,7 +180,7 @@ class NodeEngine implements Engine {
     }).start();
   }
 
-  #tunnelOpened(pair: readonly [Socket, Socket]): () => void {
+  #tunnelOpened(pair: readonly [StreamSocket, StreamSocket]): () => void {
     this.#tunnels.add(pair);
     return () => this.#tunnels.delete(pair);
   }

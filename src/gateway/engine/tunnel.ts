@@ -3,10 +3,11 @@
  * other, an end passes on by itself so that the other direction goes on, a broken side breaks the other. No time limit: an idle
  * WebSocket is nobody's fault. Works for plain sockets and TLS.
  */
-import type { Socket } from "node:net";
 
 /** Takes both, paused; `closed` is called once when both are gone. */
-export function openTunnel(client: Socket, upstream: Socket, closed: () => void): void {
+import type { StreamSocket } from "../../net/stream-socket.ts";
+
+export function openTunnel(client: StreamSocket, upstream: StreamSocket, closed: () => void): void {
   let open = 2;
   const gone = () => {
     open -= 1;
@@ -22,7 +23,7 @@ export function openTunnel(client: Socket, upstream: Socket, closed: () => void)
   upstream.resume();
 }
 
-function forward(from: Socket, to: Socket, gone: () => void): void {
+function forward(from: StreamSocket, to: StreamSocket, gone: () => void): void {
   from.on("data", (bytes: Buffer) => {
     if (!to.write(bytes)) from.pause();
   });

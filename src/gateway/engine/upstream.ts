@@ -1,11 +1,11 @@
 /** Connections to endpoints, kept open between requests. One request at a time goes over each (HTTP/1.1 without pipelining). */
-import type { Socket } from "node:net";
 import { errnoCode } from "../../lib/errors.ts";
 import type { BackendEndpoint } from "../../decide/routes/index.ts";
+import type { StreamSocket } from "../../net/stream-socket.ts";
 import type { Expiring, Sweeper } from "./sweeper.ts";
 
 /** A connected socket, half-open allowed, not yet read. Rejects with the system's error. */
-export type Connect = (endpoint: BackendEndpoint, timeoutMs: number) => Promise<Socket>;
+export type Connect = (endpoint: BackendEndpoint, timeoutMs: number) => Promise<StreamSocket>;
 
 /** Who uses a connection now. */
 export interface UpstreamUser {
@@ -84,11 +84,11 @@ export class UpstreamConnection implements Expiring {
   reused = false;
   readonly endpoint: Endpoint;
   readonly #pool: UpstreamPool;
-  #socket: Socket | undefined;
+  #socket: StreamSocket | undefined;
   #user: UpstreamUser | undefined;
   #errno: string | undefined;
 
-  constructor(pool: UpstreamPool, endpoint: Endpoint, socket: Socket) {
+  constructor(pool: UpstreamPool, endpoint: Endpoint, socket: StreamSocket) {
     this.#pool = pool;
     this.endpoint = endpoint;
     this.#socket = socket;
@@ -143,8 +143,8 @@ export class UpstreamConnection implements Expiring {
   }
 
   /** Gives the socket away (an upgrade); nothing of it is left here. */
-  detach(): Socket {
-    const socket = this.#socket as Socket;
+  detach(): StreamSocket {
+    const socket = this.#socket as StreamSocket;
     socket.off("data", this.#onData);
     socket.off("end", this.#onEnd);
     socket.off("error", this.#onError);

@@ -13,7 +13,7 @@
  *   and only its owner closes it.
  *
  * Two kinds of failure: calls that set something up throw a SystemError; calls that move data or wait (`recv`, `send`,
- * `accept4`, `connect`, `epoll_wait`, `recvmmsg`, `sendmmsg`) return the result or a negative errno, as the kernel does,
+ * `accept4`, `connect`, `shutdown`, `epoll_wait`, `recvmmsg`, `sendmmsg`) return the result or a negative errno, as the kernel does,
  * because EAGAIN is their daily bread.
  */
 import { createRequire } from "node:module";
@@ -105,6 +105,9 @@ function bindLibc(koffi: Koffi) {
     setsockopt: lazily<[number, number, number, Uint8Array, number]>("int setsockopt(int, int, int, void*, uint32_t)"),
     recv: lazily<[number, Uint8Array, number, number]>("int64_t recv(int, void*, size_t, int)"),
     send: lazily<[number, Uint8Array, number, number]>("int64_t send(int, void*, size_t, int)"),
+    shutdown: lazily<[number, number]>("int shutdown(int, int)"),
+    read: lazily<[number, Uint8Array, number]>("int64_t read(int, void*, size_t)"),
+    write: lazily<[number, Uint8Array, number]>("int64_t write(int, void*, size_t)"),
     recvmmsg: lazily<[number, Uint8Array, number, number, null]>("int recvmmsg(int, void*, unsigned int, int, void*)"),
     sendmmsg: lazily<[number, Uint8Array, number, number]>("int sendmmsg(int, void*, unsigned int, int)"),
     pipe2: lazily<[Uint8Array, number]>("int pipe2(void*, int)"),
@@ -237,6 +240,8 @@ function bindLibc(koffi: Koffi) {
     },
     recv: (fd: number, into: Uint8Array, flags: number): number => outcome(() => native.recv(fd, into, into.byteLength, flags)),
     send: (fd: number, from: Uint8Array, flags: number): number => outcome(() => native.send(fd, from, from.byteLength, flags)),
+    /** 0, or a negative errno: a connection that is gone already has nothing to end. */
+    shutdown: (fd: number, how: number): number => outcome(() => native.shutdown(fd, how)),
     /** How many messages; `headers` holds `struct mmsghdr`s of 64 bytes, as `message-vector.ts` lays them out. */
     recvmmsg: (fd: number, headers: Uint8Array, count: number, flags: number): number =>
       outcome(() => native.recvmmsg(fd, atLeast(headers, count * 64), count, flags, null)),
@@ -250,6 +255,10 @@ function bindLibc(koffi: Koffi) {
       return pair(fds);
     },
     eventfd: (initial: number, flags: number): number => must(native.eventfd(initial, flags | c.O_CLOEXEC), "eventfd"),
+    /** Takes what was added to an eventfd since the last time; -EAGAIN where that is nothing and it does not block. */
+    takeEvent: (fd: number): number => outcome(() => native.read(fd, new Uint8Array(8), 8)),
+    /** Adds one to an eventfd. */
+    sendEvent: (fd: number): number => outcome(() => native.write(fd, Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0), 8)),
     /** For requests whose argument is a structure no larger than `argument`; the caller knows its request. */
     ioctl: (fd: number, request: number, argument: Uint8Array): void => void must(native.ioctl(fd, request, argument), "ioctl"),
 

@@ -1,0 +1,215 @@
+/**
+ * A connected TCP socket in an event loop. It knows what is possible (readable, writable) from edges and from short reads and
+ * writes; it reads only in the loop's turns, so that listeners are never called from within another's. Half-open connections are
+ * normal: each direction ends by itself, and the socket closes when both have.
+ */
+import { EventEmitter } from "node:events";
+import * as c from "../../host/syscalls/constants.ts";
+import { decodeSocketAddress } from "../../host/syscalls/socket-address.ts";
+import { SystemError } from "../../host/syscalls/system-error.ts";
+import type { EventLoop, Watcher } from "./event-loop.ts";
+import type { StreamSocket } from "../stream-socket.ts";
+
+/** A socket that always has more to read lets others have their turn after this many full buffers. */
+const readsAtOnce = 4;
+
+export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
+  readonly #loop: EventLoop;
+  readonly #fd: number;
+  #peer: Uint8Array | string | undefined;
+  #readable = false;
+  #flowing = false;
+  /** The peer's end is in the kernel, behind what is still to be read. */
+  #endSeen = false;
+  #reading = false;
+  #resumeDeferred = false;
+  #pending: Buffer[] = [];
+  #corked = false;
+  #ending = false;
+  #writeEnded = false;
+  #whenEnded: (() => void) | undefined;
+  readableEnded = false;
+  destroyed = false;
+
+  /** `fd`: connected, not blocking; closed with the socket. `peer`: its `sockaddr`. Nothing is read before `resume`. */
+  constructor(loop: EventLoop, fd: number, peer?: Uint8Array) {
+    super();
+    this.#loop = loop;
+    this.#fd = fd;
+    this.#peer = peer;
+    loop.watch(fd, this);
+  }
+
+  get remoteAddress(): string | undefined {
+    if (typeof this.#peer === "object") this.#peer = decodeSocketAddress(this.#peer)?.address.replace(/^::ffff:(?=\d+\.)/, "");
+    return this.#peer;
+  }
+
+  onEvents(events: number): void {
+    if ((events & c.EPOLLERR) !== 0) return this.#fail(this.#socketError());
+    if ((events & (c.EPOLLRDHUP | c.EPOLLHUP)) !== 0) this.#endSeen = true;
+    if ((events & c.EPOLLOUT) !== 0 && this.#pending.length > 0) this.#flush();
+    if ((events & (c.EPOLLIN | c.EPOLLRDHUP | c.EPOLLHUP)) === 0) return;
+    this.#readable = true;
+    if (this.#flowing) this.#read();
+  }
+
+  #socketError(): number {
+    const value = this.#loop.libc.getsockopt(this.#fd, c.SOL_SOCKET, c.SO_ERROR, new Uint8Array(4));
+    return new DataView(value.buffer).getInt32(0, true);
+  }
+
+  #read(): void {
+    if (this.#reading || this.destroyed) return;
+    this.#reading = true;
+    const { libc, readBuffer } = this.#loop;
+    for (let reads = 0; this.#flowing && this.#readable && !this.destroyed; reads++) {
+      if (reads === readsAtOnce) {
+        this.#readSoon();
+        break;
+      }
+      const got = libc.recv(this.#fd, readBuffer, 0);
+      if (got > 0) {
+        // A short read has emptied the kernel's buffer: the next bytes come with an edge of their own. Unless it was the end that cut it short.
+        if (got < readBuffer.length && !this.#endSeen) this.#readable = false;
+        this.emit("data", readBuffer.subarray(0, got));
+      } else if (got === 0) this.#end();
+      else if (got === -c.EAGAIN) this.#readable = false;
+      else {
+        this.#fail(-got);
+        break;
+      }
+    }
+    this.#reading = false;
+  }
+
+  #end(): void {
+    this.#readable = false;
+    this.readableEnded = true;
+    this.emit("end");
+    if (this.#writeEnded) this.destroy();
+  }
+
+  pause(): void {
+    this.#flowing = false;
+  }
+
+  resume(): void {
+    if (this.#flowing || this.readableEnded) return;
+    this.#flowing = true;
+    if (this.#readable) this.#readSoon();
+  }
+
+  #readSoon(): void {
+    if (this.#resumeDeferred) return;
+    this.#resumeDeferred = true;
+    this.#loop.defer(() => {
+      this.#resumeDeferred = false;
+      if (this.#flowing && this.#readable) this.#read();
+    });
+  }
+
+  write(data: Buffer | string, _encoding?: "latin1"): boolean {
+    if (this.destroyed || this.#ending) return true;
+    const bytes = typeof data === "string" ? this.#encoded(data) : data;
+    if (this.#pending.length > 0) {
+      this.#pending.push(Buffer.from(bytes));
+      return false;
+    }
+    const sent = this.#send(bytes);
+    if (sent === bytes.length) return true;
+    if (sent >= 0) this.#pending.push(Buffer.from(bytes.subarray(sent)));
+    return false;
+  }
+
+  #encoded(text: string): Buffer {
+    const { textBuffer } = this.#loop;
+    if (text.length > textBuffer.length) return Buffer.from(text, "latin1");
+    return textBuffer.subarray(0, textBuffer.write(text, 0, "latin1"));
+  }
+
+  /** How many bytes the kernel took; -1: the socket is broken, which was told. */
+  #send(bytes: Buffer): number {
+    if (bytes.length === 0) return 0;
+    const sent = this.#loop.libc.send(this.#fd, bytes, this.#corked ? c.MSG_NOSIGNAL | c.MSG_MORE : c.MSG_NOSIGNAL);
+    if (sent >= 0) return sent;
+    if (sent === -c.EAGAIN) return 0;
+    this.#fail(-sent);
+    return -1;
+  }
+
+  #flush(): void {
+    while (this.#pending.length > 0) {
+      const first = this.#pending[0] as Buffer;
+      const sent = this.#send(first);
+      if (sent < 0) return;
+      if (sent < first.length) {
+        this.#pending[0] = first.subarray(sent);
+        return;
+      }
+      this.#pending.shift();
+    }
+    if (this.#ending) this.#endWriting();
+    else this.emit("drain");
+  }
+
+  cork(): void {
+    this.#corked = true;
+  }
+
+  /** What the kernel still holds back for more to come goes out. */
+  uncork(): void {
+    this.#corked = false;
+    if (!this.destroyed) this.setNoDelay(true);
+  }
+
+  end(done?: () => void): void {
+    if (done !== undefined) this.#whenEnded = done;
+    if (this.#ending || this.destroyed) return;
+    this.#ending = true;
+    if (this.#pending.length === 0) this.#endWriting();
+  }
+
+  #endWriting(): void {
+    this.#writeEnded = true;
+    // Fails only when the connection is gone, which its own event tells.
+    this.#loop.libc.shutdown(this.#fd, c.SHUT_WR);
+    this.#whenEnded?.();
+    if (this.readableEnded) this.destroy();
+  }
+
+  #fail(errno: number): void {
+    if (this.destroyed) return;
+    this.#close();
+    process.nextTick(() => {
+      this.emit("error", new SystemError("read", errno === 0 ? c.ECONNRESET : errno));
+      this.emit("close");
+    });
+  }
+
+  destroy(): void {
+    if (this.destroyed) return;
+    this.#close();
+    process.nextTick(() => this.emit("close"));
+  }
+
+  #close(): void {
+    this.destroyed = true;
+    this.#flowing = false;
+    this.#readable = false;
+    this.#pending = [];
+    this.#loop.forget(this.#fd);
+    this.#loop.libc.close(this.#fd);
+  }
+
+  setNoDelay(on: boolean): void {
+    if (!this.destroyed) this.#loop.libc.setsockopt(this.#fd, c.IPPROTO_TCP, c.TCP_NODELAY, on ? 1 : 0);
+  }
+
+  setKeepAlive(on: boolean, afterMs: number): void {
+    if (this.destroyed) return;
+    const { libc } = this.#loop;
+    libc.setsockopt(this.#fd, c.SOL_SOCKET, c.SO_KEEPALIVE, on ? 1 : 0);
+    if (on) libc.setsockopt(this.#fd, c.IPPROTO_TCP, c.TCP_KEEPIDLE, Math.ceil(afterMs / 1000));
+  }
+}

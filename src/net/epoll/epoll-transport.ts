@@ -1,0 +1,128 @@
+/** Listening and connecting in an event loop. What cannot be bound is a value; a connection that cannot be had rejects with the errno. */
+import * as c from "../../host/syscalls/constants.ts";
+import { decodeSocketAddress, encodeSocketAddress } from "../../host/syscalls/socket-address.ts";
+import { SystemError } from "../../host/syscalls/system-error.ts";
+import type { BindFailure } from "../listener.ts";
+import { EpollSocket } from "./epoll-socket.ts";
+import type { EventLoop } from "./event-loop.ts";
+
+export interface EpollListenOptions {
+  /** An IP address. */
+  readonly host: string;
+  /** 0: the kernel chooses. */
+  readonly port: number;
+  /** A socket that is bound there already; it is adopted. */
+  readonly fd?: number;
+  /** Several listeners, of several threads, share the port. */
+  readonly shared?: boolean;
+  readonly backlog?: number;
+  /** Gets a paused socket. */
+  readonly onConnection: (socket: EpollSocket) => void;
+}
+
+export interface EpollListener {
+  readonly kind: "ok";
+  readonly host: string;
+  readonly port: number;
+  close(): void;
+}
+
+/** Others get their turn after this many connections. */
+const acceptsAtOnce = 64;
+
+export function listenEpoll(loop: EventLoop, options: EpollListenOptions): EpollListener | BindFailure {
+  const { host, port, backlog = 1024, onConnection } = options;
+  const { libc } = loop;
+  let fd = options.fd ?? -1;
+  try {
+    if (fd < 0) fd = bound(loop, options);
+    // What is accepted inherits it.
+    libc.setsockopt(fd, c.IPPROTO_TCP, c.TCP_NODELAY, 1);
+    libc.listen(fd, backlog);
+    const accept = () => acceptSome(loop, fd, onConnection);
+    loop.watch(fd, { onEvents: accept }, c.EPOLLIN);
+    const close = () => {
+      loop.forget(fd);
+      libc.close(fd);
+    };
+    return { kind: "ok", host, port: decodeSocketAddress(libc.getsockname(fd))?.port ?? port, close };
+  } catch (error) {
+    if (fd >= 0) libc.close(fd);
+    if (!(error instanceof SystemError)) throw error;
+    return { kind: "failed", code: error.code, message: `${error.message} ${host}:${port}` };
+  }
+}
+
+function bound({ libc }: EventLoop, { host, port, shared = false }: EpollListenOptions): number {
+  const family = host.includes(":") ? c.AF_INET6 : c.AF_INET;
+  const fd = libc.socket(family, c.SOCK_STREAM | c.SOCK_NONBLOCK, 0);
+  try {
+    libc.setsockopt(fd, c.SOL_SOCKET, c.SO_REUSEADDR, 1);
+    if (shared) libc.setsockopt(fd, c.SOL_SOCKET, c.SO_REUSEPORT, 1);
+    libc.bind(fd, encodeSocketAddress(host, port));
+    return fd;
+  } catch (error) {
+    libc.close(fd);
+    throw error;
+  }
+}
+
+function acceptSome(loop: EventLoop, listener: number, onConnection: (socket: EpollSocket) => void): void {
+  for (let count = 0; count < acceptsAtOnce; count++) {
+    const peer = new Uint8Array(28);
+    const fd = loop.libc.accept4(listener, peer, c.SOCK_NONBLOCK);
+    // Nobody waits, or no descriptor is left (EMFILE): level-triggered, so that it is tried again.
+    if (fd < 0) return;
+    onConnection(new EpollSocket(loop, fd, peer));
+  }
+}
+
+/** `ip`: an address. A paused socket. */
+export function connectEpoll(loop: EventLoop, ip: string, port: number, timeoutMs: number): Promise<EpollSocket> {
+  return new Promise((resolve, reject) => {
+    const { libc } = loop;
+    const address = encodeSocketAddress(ip, port);
+    const fd = libc.socket(ip.includes(":") ? c.AF_INET6 : c.AF_INET, c.SOCK_STREAM | c.SOCK_NONBLOCK, 0);
+    const fail = (errno: number) => {
+      libc.close(fd);
+      reject(new SystemError("connect", errno, `${ip}:${port}`));
+    };
+    libc.setsockopt(fd, c.IPPROTO_TCP, c.TCP_NODELAY, 1);
+    const result = libc.connect(fd, address);
+    if (result === 0) return resolve(new EpollSocket(loop, fd, address));
+    if (result !== -c.EINPROGRESS) return fail(-result);
+    const pending = new Connecting(loop, fd, (errno) => {
+      timer.cancel();
+      if (errno !== 0) return fail(errno);
+      resolve(new EpollSocket(loop, fd, address));
+    });
+    const timer = loop.clock.after(timeoutMs, () => pending.settle(c.ETIMEDOUT));
+  });
+}
+
+/** Watches a descriptor until it is connected or not; then takes it out of the loop again, open. */
+class Connecting {
+  readonly #loop: EventLoop;
+  readonly #fd: number;
+  readonly #settled: (errno: number) => void;
+  #over = false;
+
+  constructor(loop: EventLoop, fd: number, settled: (errno: number) => void) {
+    this.#loop = loop;
+    this.#fd = fd;
+    this.#settled = settled;
+    loop.watch(fd, this, c.EPOLLOUT);
+  }
+
+  onEvents(): void {
+    const value = this.#loop.libc.getsockopt(this.#fd, c.SOL_SOCKET, c.SO_ERROR, new Uint8Array(4));
+    this.settle(new DataView(value.buffer).getInt32(0, true));
+  }
+
+  settle(errno: number): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#loop.unwatch(this.#fd);
+    this.#settled(errno);
+  }
+}

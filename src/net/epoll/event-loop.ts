@@ -1,0 +1,141 @@
+/**
+ * An event loop on epoll(7) for a thread that does nothing but move bytes. Descriptors are watched edge-triggered and for
+ * everything from their first moment, so that no call ever changes what is watched: whoever watches remembers what is possible.
+ *
+ * It runs in turns of Node's own loop (`setImmediate`): promises settle and messages arrive between them. While there is nothing
+ * to do the thread waits in `epoll_wait`; Node's own timers and sockets of this thread then wait with it, which is why timers come from
+ * `clock` and other threads that post a message call `wake` behind it.
+ */
+import type { Clock, Timer } from "../../lib/clock.ts";
+import * as c from "../../host/syscalls/constants.ts";
+import type { Libc } from "../../host/syscalls/libc.ts";
+import { Timers } from "./timers.ts";
+
+/** Who is told what the kernel says of a descriptor: EPOLLIN, EPOLLOUT, … */
+export interface Watcher {
+  onEvents(events: number): void;
+}
+
+interface Watched {
+  readonly watcher: Watcher;
+  /** Tells the events of a descriptor from those of an earlier one with the same number. */
+  readonly generation: number;
+}
+
+const eventsAtOnce = 256;
+
+export class EventLoop {
+  readonly libc: Libc;
+  /** Its timers run in this loop's turns. */
+  readonly clock: Clock;
+  /** What sockets read into and write text from: used by one at a time, for the length of a call. */
+  readonly readBuffer = Buffer.allocUnsafeSlow(65_536);
+  readonly textBuffer = Buffer.allocUnsafeSlow(65_536);
+  readonly #epoll: number;
+  readonly #wake: number;
+  readonly #events: Uint8Array;
+  readonly #words: Int32Array;
+  readonly #timers = new Timers();
+  readonly #watched: (Watched | undefined)[] = [];
+  #deferred: (() => void)[] = [];
+  readonly #longestWaitMs: number;
+  #generation = 0;
+  #state: "new" | "running" | "stopped" = "new";
+
+  /** `longestWaitMs`: Node's own loop gets a turn this often even if nothing happens here. */
+  constructor(libc: Libc, { now, monotonic }: Pick<Clock, "now" | "monotonic">, longestWaitMs = 1000) {
+    this.libc = libc;
+    this.#longestWaitMs = longestWaitMs;
+    this.#epoll = libc.epollCreate();
+    this.#wake = libc.eventfd(0, c.O_NONBLOCK);
+    this.#events = new Uint8Array(new ArrayBuffer(libc.epollEvent.bytes * eventsAtOnce));
+    this.#words = new Int32Array(this.#events.buffer);
+    this.clock = { now, monotonic, after: (ms, run): Timer => this.#timers.add(monotonic() + ms, run) };
+    this.watch(this.#wake, { onEvents: () => void libc.takeEvent(this.#wake) }, c.EPOLLIN);
+  }
+
+  /** Number for `wake`, which any thread may use as long as this loop is not stopped. */
+  get wakeDescriptor(): number {
+    return this.#wake;
+  }
+
+  /** `events`: by default everything, each change once. */
+  watch(fd: number, watcher: Watcher, events: number = c.EPOLLIN | c.EPOLLOUT | c.EPOLLRDHUP | c.EPOLLET): void {
+    this.#generation = (this.#generation + 1) & 0x7fff_ffff;
+    const event = new Uint8Array(this.libc.epollEvent.bytes);
+    const view = new DataView(event.buffer);
+    view.setUint32(0, events, true);
+    view.setInt32(this.libc.epollEvent.dataOffset, fd, true);
+    view.setInt32(this.libc.epollEvent.dataOffset + 4, this.#generation, true);
+    this.libc.epollControl(this.#epoll, c.EPOLL_CTL_ADD, fd, event);
+    this.#watched[fd] = { watcher, generation: this.#generation };
+  }
+
+  /** Before the descriptor is closed, which takes it out of the kernel's set. */
+  forget(fd: number): void {
+    this.#watched[fd] = undefined;
+  }
+
+  /** The descriptor goes on without this loop. */
+  unwatch(fd: number): void {
+    this.forget(fd);
+    this.libc.epollControl(this.#epoll, c.EPOLL_CTL_DEL, fd, this.#events);
+  }
+
+  /** Runs it in the next turn, which then does not wait. */
+  defer(run: () => void): void {
+    this.#deferred.push(run);
+  }
+
+  start(): void {
+    if (this.#state !== "new") return;
+    this.#state = "running";
+    setImmediate(this.#turn);
+  }
+
+  /** After the turn under way. Descriptors that are still watched stay open: whoever opened them closes them. */
+  stop(): void {
+    if (this.#state === "stopped") return;
+    this.#state = "stopped";
+    this.libc.close(this.#epoll);
+    this.libc.close(this.#wake);
+  }
+
+  readonly #turn = () => {
+    if (this.#state !== "running") return;
+    this.#dispatch(this.libc.epollWait(this.#epoll, this.#events, this.#waitMs()));
+    this.#timers.run(this.clock.monotonic());
+    if (this.#deferred.length > 0) this.#runDeferred();
+    setImmediate(this.#turn);
+  };
+
+  #waitMs(): number {
+    if (this.#deferred.length > 0) return 0;
+    const { next } = this.#timers;
+    if (next === Number.POSITIVE_INFINITY) return this.#longestWaitMs;
+    return Math.max(0, Math.min(this.#longestWaitMs, Math.ceil(next - this.clock.monotonic())));
+  }
+
+  #dispatch(count: number): void {
+    const words = this.libc.epollEvent.bytes >> 2;
+    const data = this.libc.epollEvent.dataOffset >> 2;
+    for (let i = 0; i < count; i++) {
+      const at = i * words;
+      const watched = this.#watched[this.#words[at + data] as number];
+      // Gone, or replaced by another with its number, since the kernel wrote this.
+      if (watched === undefined || watched.generation !== this.#words[at + data + 1]) continue;
+      watched.watcher.onEvents(this.#words[at] as number);
+    }
+  }
+
+  #runDeferred(): void {
+    const now = this.#deferred;
+    this.#deferred = [];
+    for (const run of now) run();
+  }
+}
+
+/** From another thread: what waits in the loop with this descriptor takes a turn now. */
+export function wake(libc: Libc, descriptor: number): void {
+  libc.sendEvent(descriptor);
+}

@@ -1,0 +1,31 @@
+/**
+ * The part of `node:net`'s Socket that a proxy needs, so that one state machine runs on Node's sockets and on ours. Two rules
+ * that both keep for whoever uses it:
+ * - bytes given to a `data` listener may be overwritten after it returns: what is kept is copied;
+ * - bytes given to `write` are the caller's again when it returns.
+ */
+export interface StreamSocket {
+  readonly remoteAddress?: string | undefined;
+  readonly destroyed: boolean;
+  /** The peer has sent all it will, and all of it was given to `data` listeners. */
+  readonly readableEnded: boolean;
+  on(event: "data", listener: (bytes: Buffer) => void): unknown;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "end" | "drain" | "close", listener: () => void): unknown;
+  once(event: "close", listener: () => void): unknown;
+  off(event: "data", listener: (bytes: Buffer) => void): unknown;
+  off(event: "error", listener: (error: Error) => void): unknown;
+  off(event: "end" | "drain" | "close", listener: () => void): unknown;
+  /** False: the kernel has not taken all; more is better written after `drain`. */
+  write(bytes: Buffer): boolean;
+  write(text: string, encoding: "latin1"): boolean;
+  /** No more will be written; `done` when the kernel has all. Reading goes on. */
+  end(done?: () => void): unknown;
+  pause(): unknown;
+  resume(): unknown;
+  cork(): void;
+  uncork(): void;
+  destroy(): unknown;
+  setNoDelay(on: boolean): unknown;
+  setKeepAlive(on: boolean, afterMs: number): unknown;
+}
