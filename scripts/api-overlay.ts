@@ -6,6 +6,12 @@
 
 /** package → the types in it. The kinds that the API serves and everything that they are made of. */
 export const packages: Readonly<Record<string, string>> = {
+  "io.k8s.api.admissionregistration.v1":
+    "AdmissionregistrationServiceReference AdmissionregistrationWebhookClientConfig AuditAnnotation ExpressionWarning " +
+    "MatchCondition MatchResources MutatingWebhook MutatingWebhookConfiguration NamedRuleWithOperations ParamKind ParamRef " +
+    "RuleWithOperations TypeChecking ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding " +
+    "ValidatingAdmissionPolicyBindingSpec ValidatingAdmissionPolicySpec ValidatingAdmissionPolicyStatus ValidatingWebhook " +
+    "ValidatingWebhookConfiguration Validation Variable",
   "io.k8s.api.apps.v1":
     "ControllerRevision DaemonSet DaemonSetCondition DaemonSetSpec DaemonSetStatus DaemonSetUpdateStrategy " +
     "Deployment DeploymentCondition DeploymentSpec DeploymentStatus DeploymentStrategy ReplicaSet " +
@@ -128,6 +134,36 @@ export const quantities: readonly string[] = [
  * `map-granular` for maps and structs; `patch=strategy[:mergeKey]` for strategic merge patch.
  */
 export const markers: Readonly<Record<string, string>> = {
+  MatchResources: "atomic",
+  "MatchResources.excludeResourceRules": "atomic",
+  "MatchResources.resourceRules": "atomic",
+  "MutatingWebhook.admissionReviewVersions": "atomic",
+  "MutatingWebhook.matchConditions": "map=name patch=merge:name",
+  "MutatingWebhook.rules": "atomic",
+  "MutatingWebhookConfiguration.webhooks": "map=name patch=merge:name",
+  NamedRuleWithOperations: "atomic",
+  "NamedRuleWithOperations.apiGroups": "atomic",
+  "NamedRuleWithOperations.apiVersions": "atomic",
+  "NamedRuleWithOperations.operations": "atomic",
+  "NamedRuleWithOperations.resourceNames": "atomic",
+  "NamedRuleWithOperations.resources": "atomic",
+  ParamKind: "atomic",
+  ParamRef: "atomic",
+  "RuleWithOperations.apiGroups": "atomic",
+  "RuleWithOperations.apiVersions": "atomic",
+  "RuleWithOperations.operations": "atomic",
+  "RuleWithOperations.resources": "atomic",
+  "TypeChecking.expressionWarnings": "atomic",
+  "ValidatingAdmissionPolicyBindingSpec.validationActions": "set",
+  "ValidatingAdmissionPolicySpec.auditAnnotations": "atomic",
+  "ValidatingAdmissionPolicySpec.matchConditions": "map=name patch=merge:name",
+  "ValidatingAdmissionPolicySpec.validations": "atomic",
+  "ValidatingAdmissionPolicySpec.variables": "map=name patch=merge:name",
+  "ValidatingAdmissionPolicyStatus.conditions": "map=type",
+  "ValidatingWebhook.admissionReviewVersions": "atomic",
+  "ValidatingWebhook.matchConditions": "map=name patch=merge:name",
+  "ValidatingWebhook.rules": "atomic",
+  "ValidatingWebhookConfiguration.webhooks": "map=name patch=merge:name",
   "APIGroup.serverAddressByClientCIDRs": "atomic",
   "APIGroup.versions": "atomic",
   "APIGroupList.groups": "atomic",

@@ -7,6 +7,7 @@ import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Definition, FieldSchema } from "../src/api/schema/schema.ts";
+import { protobufFields } from "../src/apiserver/encode/protobuf-fields.ts";
 import { markers, packages, quantities } from "./api-overlay.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -27,7 +28,20 @@ const modelNames: Readonly<Record<string, string>> = {
   TokenRequest: "AuthenticationV1TokenRequest",
   ServiceReference: "ApiextensionsV1ServiceReference",
   WebhookClientConfig: "ApiextensionsV1WebhookClientConfig",
+  AdmissionregistrationServiceReference: "AdmissionregistrationV1ServiceReference",
+  AdmissionregistrationWebhookClientConfig: "AdmissionregistrationV1WebhookClientConfig",
 };
+
+/** Optional lists that Go writes even when they are empty: for an EndpointSlice, no ports and an empty list of ports were two things. */
+const keptWhenEmpty: readonly string[] = [
+  "ClusterRole.rules",
+  "ContainerImage.names",
+  "EndpointSlice.endpoints",
+  "EndpointSlice.ports",
+  "ProjectedVolumeSource.sources",
+  "Role.rules",
+  "TokenRequestSpec.audiences",
+];
 
 interface Attribute {
   readonly name: string;
@@ -77,10 +91,27 @@ for (const name of [...packageOf.keys()].sort()) {
     fields: Object.fromEntries(
       attributes.map((attribute) => {
         const path = `${name}.${attribute.baseName}`;
-        return [attribute.baseName, { ...fieldOf(attribute.type, attribute.format, quantityFields.has(path)), ...marked(path) }];
+        const field = { ...fieldOf(attribute.type, attribute.format, quantityFields.has(path)), ...marked(path) };
+        return [attribute.baseName, { ...field, ...(omitsEmpty(field, attribute.baseName, name, required) ? { omitEmpty: true } : {}) }];
       }),
     ),
   };
+}
+
+/** Go's `omitempty` on a field that is no pointer: of a number or text, as the table of protocol buffers marks it; of a list or map that is optional. */
+function omitsEmpty({ type }: FieldSchema, field: string, owner: string, required: readonly string[]): boolean {
+  if (keptWhenEmpty.includes(`${owner}.${field}`)) return false;
+  if (type === "list" || type === "map" || type === "bytes") return !required.includes(field);
+  return markOf(owner, field) === "~";
+}
+
+function markOf(owner: string, field: string): string | undefined {
+  for (const token of (protobufFields[owner] ?? "").split(" ")) {
+    const [, mark, name = ""] = /^\d+([=~>])(\w+)$/.exec(token) ?? [];
+    const found = mark === ">" ? markOf(name, field) : name === field ? mark : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function fieldOf(type: string, format: string, quantity: boolean): FieldSchema {

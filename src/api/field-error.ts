@@ -44,12 +44,18 @@ export const invalid = (field: string, value: unknown, detail: string): FieldErr
   message: detailed(`Invalid value: ${shown(value)}`, detail),
 });
 
-export const notSupported = (field: string, value: unknown, supported: readonly string[]): FieldError => ({
+/** `supported` is shown in the order of the alphabet, except where upstream has an order of its own. */
+export const notSupported = (
+  field: string,
+  value: unknown,
+  supported: readonly string[],
+  order: "sorted" | "as given" = "sorted",
+): FieldError => ({
   type: "FieldValueNotSupported",
   field,
   message: detailed(
     `Unsupported value: ${shown(value)}`,
-    supported.length === 0 ? "" : `supported values: ${[...supported].sort().map(shown).join(", ")}`,
+    supported.length === 0 ? "" : `supported values: ${(order === "sorted" ? [...supported].sort() : supported).map(shown).join(", ")}`,
   ),
 });
 

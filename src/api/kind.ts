@@ -61,6 +61,8 @@ export interface KindSpec<T extends KubeObject = KubeObject> {
   readonly scale?: { readonly replicas: string; readonly statusReplicas: string; readonly selector?: string | undefined };
   /** Absent: all. A kind that can only be created is a question to the server, and is not stored. */
   readonly verbs?: readonly ["create"];
+  /** A PUT of what is not there creates it. */
+  readonly createOnUpdate?: true;
   /** The rule of `metadata.name` (`names.ts`). */
   readonly nameRule: "dns1123Subdomain" | "dns1123Label" | "dns1035Label" | "pathSegment";
   /** Fills in what the user left out. Runs on every write, before validation, and on objects read from patches. */

@@ -12,11 +12,11 @@ describe("messages are those that clients know", () => {
   test.each<[string, readonly string[], readonly string[]]>([
     ["label", names.dns1123Label("Web"), [labelFault]],
     ["label with dots", names.dns1123Label("a.b"), ["must not contain dots"]],
-    ["long label", names.dns1123Label("a".repeat(64)), ["must be no more than 63 bytes"]],
+    ["long label", names.dns1123Label("a".repeat(64)), ["must be no more than 63 characters"]],
     [
       "port name",
       names.portName("web--server-of-mine-"),
-      ["must be no more than 15 bytes", "must not contain consecutive hyphens", "must not begin or end with a hyphen"],
+      ["must be no more than 15 characters", "must not contain consecutive hyphens", "must not begin or end with a hyphen"],
     ],
     ["port number", names.portNumber(0), ["must be between 1 and 65535, inclusive"]],
     ["empty prefix", names.qualifiedName("/a"), ["prefix part must be non-empty"]],
@@ -26,7 +26,7 @@ describe("messages are those that clients know", () => {
 
   test("a qualified name has at most one slash", () => {
     expect(names.qualifiedName("a/b/c")[0]).toMatch(
-      /^a qualified name must consist of .* with an optional DNS subdomain prefix and '\/' \(e\.g\. 'example\.com\/MyName'\)$/,
+      /^a valid label key must consist of .* with an optional DNS subdomain prefix and '\/' \(e\.g\. 'example\.com\/MyName'\)$/,
     );
   });
 });

@@ -8,7 +8,8 @@ export type TextRule = (text: string) => readonly string[];
 
 const bytes = (text: string): number => Buffer.byteLength(text);
 
-export const maxLengthError = (max: number): string => `must be no more than ${max} bytes`;
+/** Upstream has two texts for one rule: the older package says `characters`, the one of labels says `bytes`; both count bytes. */
+export const maxLengthError = (max: number, unit: "bytes" | "characters" = "characters"): string => `must be no more than ${max} ${unit}`;
 
 export const rangeError = (low: number, high: number): string => `must be between ${low} and ${high}, inclusive`;
 
@@ -25,14 +26,15 @@ interface PatternRule {
   readonly message: string;
   readonly examples: readonly string[];
   readonly max?: number;
+  readonly unit?: "bytes";
 }
 
-function patternRule({ pattern, message, examples, max }: PatternRule): TextRule {
+function patternRule({ pattern, message, examples, max, unit }: PatternRule): TextRule {
   const expression = whole(pattern);
   const fault = patternError(message, pattern, examples);
   return (text) => {
     const faults: string[] = [];
-    if (max !== undefined && bytes(text) > max) faults.push(maxLengthError(max));
+    if (max !== undefined && bytes(text) > max) faults.push(maxLengthError(max, unit));
     if (!expression.test(text)) faults.push(fault);
     return faults;
   };
@@ -57,14 +59,18 @@ export function dns1123Label(text: string): readonly string[] {
   return faults;
 }
 
-/** RFC 1123 subdomain, at most 253 bytes: the name of most objects. */
-export const dns1123Subdomain = patternRule({
+const subdomainRule: PatternRule = {
   pattern: subdomain1123,
   message:
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
   examples: ["example.com"],
   max: 253,
-});
+};
+
+/** RFC 1123 subdomain, at most 253 bytes: the name of most objects. */
+export const dns1123Subdomain = patternRule(subdomainRule);
+
+const labelKeyPrefix = patternRule({ ...subdomainRule, unit: "bytes" });
 
 const label1123Underscore = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?";
 
@@ -102,16 +108,16 @@ const nameFault = patternError(nameMessage, namePattern, ["MyName", "my.name", "
 /** `name` or `prefix.example.com/name`: label and annotation keys, finalizers, appProtocol, loadBalancerClass. */
 export function qualifiedName(text: string): readonly string[] {
   const parts = text.split("/");
-  if (parts.length > 2) return [`a qualified name ${nameFault} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
+  if (parts.length > 2) return [`a valid label key ${nameFault} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
   const faults: string[] = [];
   const name = parts.at(-1) as string;
   if (parts.length === 2) {
     const prefix = parts[0] as string;
     if (prefix === "") faults.push("prefix part must be non-empty");
-    else faults.push(...dns1123Subdomain(prefix).map((fault) => `prefix part ${fault}`));
+    else faults.push(...labelKeyPrefix(prefix).map((fault) => `prefix part ${fault}`));
   }
   if (name === "") faults.push("name part must be non-empty");
-  else if (bytes(name) > 63) faults.push(`name part ${maxLengthError(63)}`);
+  else if (bytes(name) > 63) faults.push(`name part ${maxLengthError(63, "bytes")}`);
   if (!nameExpression.test(name)) faults.push(`name part ${nameFault}`);
   return faults;
 }
@@ -122,6 +128,7 @@ export const labelValue = patternRule({
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
   examples: ["MyValue", "my_value", "12345"],
   max: 63,
+  unit: "bytes",
 });
 
 /** IANA service name (RFC 6335), lower case only: container port names and named target ports. */

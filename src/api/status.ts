@@ -40,8 +40,10 @@ function failure(code: number, reason: string, message: string, details?: Status
   });
 }
 
+const namePart = (name: string) => (name === "" ? {} : { name });
+
 function named(resource: Named, name: string): NonNullable<Status["details"]> {
-  return { name, ...(resource.group === "" ? {} : { group: resource.group }), kind: resource.plural };
+  return { ...namePart(name), ...(resource.group === "" ? {} : { group: resource.group }), kind: resource.plural };
 }
 
 export const notFoundError = (resource: Named, name: string): StatusError =>
@@ -91,7 +93,7 @@ export function invalidError(resource: Named & { readonly kind: string }, name: 
   const texts = [...new Set(errors.map(fieldErrorText))];
   const list = texts.length === 1 ? (texts[0] as string) : `[${texts.join(", ")}]`;
   return failure(422, "Invalid", `${resource.kind}${resource.group === "" ? "" : `.${resource.group}`} "${name}" is invalid: ${list}`, {
-    name,
+    ...namePart(name),
     ...(resource.group === "" ? {} : { group: resource.group }),
     kind: resource.kind,
     causes: errors.map(({ type, field, message }) => ({ reason: type, message, field })),

@@ -63,7 +63,7 @@ export class ResourceRouter {
     const review = reviewOf(info);
     if (review !== undefined) return answerReview(review, request, info, { authorizer, tokens: tokenReviewer });
     const registry = this.registry(info);
-    const call: VerbCall = { request, info, registry, clock, random };
+    const call: VerbCall = { request, info, registry, authorizer, clock, random };
     return info.subresource === undefined ? verb(call) : this.#subresource(call, info.subresource);
   }
 

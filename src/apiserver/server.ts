@@ -3,8 +3,6 @@
  * listener, with its certificates, comes only where it is asked for.
  */
 import { randomUUID } from "node:crypto";
-import { ServiceAllocator } from "../api/allocate/service.ts";
-import type { Draft, KubeObject } from "../api/object.ts";
 import { kinds as builtInKinds } from "../api/kinds/index.ts";
 import { reviewKinds } from "../api/kinds/reviews.ts";
 import type { KindSpec } from "../api/kind.ts";
@@ -14,7 +12,7 @@ import type { Service } from "../api/types.ts";
 import { isReady, type Component, type Readiness } from "../component/component.ts";
 import { realClock, type Clock } from "../lib/clock.ts";
 import { errorMessage, FairleadError } from "../lib/errors.ts";
-import { joinHostPort, parseCidr, type Cidr } from "../lib/ip.ts";
+import { joinHostPort } from "../lib/ip.ts";
 import { silentLogger, type Logger } from "../lib/log.ts";
 import { MetricsRegistry } from "../lib/metrics.ts";
 import type { Backend } from "../storage/backend.ts";
@@ -37,6 +35,7 @@ import type { Listener, RequestLimits } from "./http/listener.ts";
 import { Registry } from "./registry/registry.ts";
 import { ResourceRouter } from "./resource-router.ts";
 import { startCleanup } from "./custom-resource-cleanup.ts";
+import { ServicePools } from "./service-pools.ts";
 import { ServedKinds } from "./served-kinds.ts";
 import type { Store } from "./store.ts";
 import type { NodeAgentLookup } from "./subresources/pod-target.ts";
@@ -120,7 +119,7 @@ class Server implements ApiServer {
   readonly #random: () => number;
   readonly #metrics: MetricsRegistry;
   readonly #store: Store;
-  readonly #allocator: ServiceAllocator;
+  readonly #pools: ServicePools;
   readonly #served: ServedKinds;
   #cleanup: { close(): void } | undefined;
   #renewal: { cancel(): void } | undefined;
@@ -142,8 +141,13 @@ class Server implements ApiServer {
     this.#log = (options.log ?? silentLogger).child("apiserver");
     this.#random = options.random ?? Math.random;
     this.#metrics = options.metrics ?? new MetricsRegistry();
-    this.#allocator = allocatorOf(options, this.#random);
     this.#store = createStore({ backend: options.backend, clock: this.#clock, log: this.#log, metrics: this.#metrics });
+    this.#pools = new ServicePools({
+      store: this.#store,
+      clusterIPRanges: options.serviceClusterIPRanges,
+      nodePortRange: options.serviceNodePortRange ?? "30000-32767",
+      random: this.#random,
+    });
     const kinds = options.kinds ?? builtInKinds;
     this.#hasRoles = kinds.some(({ resource }) => groupResource(resource) === groupResource(clusterRoleBindings));
     const rbac = rbacAuthorizer(this.#store);
@@ -213,12 +217,12 @@ class Server implements ApiServer {
       uid: this.#options.uid ?? randomUUID,
       allowLoopbackEndpoints: this.#options.allowLoopbackEndpoints ?? false,
       admission,
-      ...(groupResource(kind.resource) === groupResource(services) ? { pools: servicePools(this.#allocator) } : {}),
+      ...(groupResource(kind.resource) === groupResource(services) ? { pools: this.#pools } : {}),
     });
   }
 
   get kubernetesClusterIP(): string {
-    return this.#allocator.kubernetesClusterIp;
+    return this.#pools.allocator.kubernetesClusterIp;
   }
 
   handle(request: ApiRequest): Promise<ApiResponse> {
@@ -242,7 +246,7 @@ class Server implements ApiServer {
   async #adoptServices(): Promise<void> {
     const { items } = await this.#store.resource(services).list();
     for (const item of items)
-      for (const problem of this.#allocator.adopt(item.object() as Service))
+      for (const problem of this.#pools.allocator.adopt(item.object() as Service))
         this.#log.warn("cannot take over what a Service holds", { problem });
   }
 
@@ -388,40 +392,3 @@ class Server implements ApiServer {
 const renewalInterval = 60 * 60 * 1000;
 const nowhere: Address = { host: "", port: 0 };
 const unspecified: readonly string[] = ["0.0.0.0", "::"];
-
-function servicePools(allocator: ServiceAllocator) {
-  return {
-    allocate: (object: Draft<KubeObject>, old: KubeObject | undefined) =>
-      allocator.allocate(object as Draft<Service>, old as Service | undefined),
-    release: (object: KubeObject) => allocator.release(object as Service),
-  };
-}
-
-function allocatorOf(
-  { serviceClusterIPRanges, serviceNodePortRange = "30000-32767" }: ApiServerOptions,
-  random: () => number,
-): ServiceAllocator {
-  const clusterIpRanges = serviceClusterIPRanges.map(clusterIpRange);
-  if (
-    clusterIpRanges.length === 0 ||
-    clusterIpRanges.length > 2 ||
-    (clusterIpRanges.length === 2 && clusterIpRanges[0]?.family === clusterIpRanges[1]?.family)
-  )
-    throw new FairleadError("FL_CONFIG", "service cluster IP ranges: one CIDR, or one of each family");
-  const match = /^(\d{1,5})-(\d{1,5})$/.exec(serviceNodePortRange);
-  const [first, last] = [Number(match?.[1]), Number(match?.[2])];
-  if (match === null || first < 1 || last > 65535 || first > last)
-    throw new FairleadError("FL_CONFIG", `service node port range ${JSON.stringify(serviceNodePortRange)} is not FIRST-LAST`, {
-      hint: "Such as 30000-32767.",
-    });
-  return new ServiceAllocator({ clusterIpRanges, nodePortRange: { first, last }, random });
-}
-
-function clusterIpRange(text: string): Cidr {
-  const cidr = parseCidr(text);
-  if (cidr === undefined)
-    throw new FairleadError("FL_CONFIG", `service cluster IP range ${JSON.stringify(text)} is not a CIDR`, {
-      hint: "Such as 10.96.0.0/16.",
-    });
-  return cidr;
-}

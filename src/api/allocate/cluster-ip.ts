@@ -23,18 +23,22 @@ export class ClusterIpAllocator {
   readonly family: IpFamily;
   readonly #cidr: Cidr;
   readonly #random: () => number;
-  /** Offsets from the second usable address on; the first, reserved one is kept apart. */
+  /** Offsets from the first address that is given unasked; a reserved one before it is kept apart. */
   readonly #pool: BandedPool;
+  /** Where the pool begins, counted from the network's address. */
+  readonly #first: 1 | 2;
   #reservedTaken = false;
 
-  /** `random` gives [0, 1). */
-  constructor(cidr: Cidr, random: () => number) {
+  /** `random` gives [0, 1). `reserveFirst`: the cluster's own range, whose first address is that of `default/kubernetes`. */
+  constructor(cidr: Cidr, random: () => number, { reserveFirst = true }: { readonly reserveFirst?: boolean } = {}) {
     this.family = cidr.family;
     this.#cidr = cidr;
     this.#random = random;
+    this.#first = reserveFirst ? 2 : 1;
+    const kept = this.#first - 1;
     const usable = usableAddresses(cidr);
     const band = staticBand(usable, { min: 16, max: 256, step: 16 });
-    this.#pool = new BandedPool(Math.max(usable - 1, 0), Math.max(band - 1, 0));
+    this.#pool = new BandedPool(Math.max(usable - kept, 0), Math.max(band - kept, 0));
   }
 
   /** `10.96.0.0/12` */
@@ -42,7 +46,7 @@ export class ClusterIpAllocator {
     return formatCidr(this.#cidr);
   }
 
-  /** The address of `default/kubernetes`. */
+  /** The network's first address; in the cluster's own range that of `default/kubernetes`. */
   get reserved(): string {
     return formatIp(cidrAddress(this.#cidr, 1));
   }
@@ -54,7 +58,7 @@ export class ClusterIpAllocator {
   /** Any address, in canonical text. */
   allocateAny(): Allocated<string> {
     const offset = this.#pool.takeAny(this.#random);
-    return offset === undefined ? { kind: "exhausted" } : { kind: "ok", value: formatIp(cidrAddress(this.#cidr, offset + 2)) };
+    return offset === undefined ? { kind: "exhausted" } : { kind: "ok", value: formatIp(cidrAddress(this.#cidr, offset + this.#first)) };
   }
 
   /** This very address. */
@@ -73,6 +77,11 @@ export class ClusterIpAllocator {
     return offset < 0 ? this.#reservedTaken : this.#pool.isTaken(offset);
   }
 
+  /** Whether the address is one that this range gives. */
+  has(address: string): boolean {
+    return this.#offset(address) !== undefined;
+  }
+
   /** Gives an address back; one outside the range (of an earlier configuration) is nobody's loss. */
   release(address: string): void {
     const offset = this.#offset(address);
@@ -85,8 +94,8 @@ export class ClusterIpAllocator {
   #offset(address: string): number | undefined {
     const ip: Ip | undefined = parseIpSloppy(address);
     if (ip === undefined || !cidrContains(this.#cidr, ip)) return undefined;
-    const offset = ip.value - this.#cidr.base - 2n;
-    return offset < -1n || offset >= BigInt(this.#pool.size) ? undefined : Number(offset);
+    const offset = ip.value - this.#cidr.base - BigInt(this.#first);
+    return offset < BigInt(1 - this.#first) || offset >= BigInt(this.#pool.size) ? undefined : Number(offset);
   }
 }
 

@@ -2,7 +2,7 @@
 import { invalid, type FieldError } from "../field-error.ts";
 import type { Allocation } from "../prepare.ts";
 import { familyOf, type IpFamilyName } from "../validation/service-traits.ts";
-import type { ClusterIpAllocator } from "./cluster-ip.ts";
+import type { FamilyRanges } from "./family-ranges.ts";
 import type { NodePortAllocator } from "./node-port.ts";
 
 /** The user asked for something that cannot be had. */
@@ -19,14 +19,14 @@ export class FieldFault extends Error {
 export class Exhausted extends Error {}
 
 export class Ledger {
-  readonly #families: ReadonlyMap<IpFamilyName, ClusterIpAllocator>;
+  readonly #families: ReadonlyMap<IpFamilyName, FamilyRanges>;
   readonly #nodePorts: NodePortAllocator;
   readonly #takenAddresses: string[] = [];
   readonly #freedAddresses: string[] = [];
   readonly #takenPorts = new Set<number>();
   readonly #freedPorts = new Set<number>();
 
-  constructor(families: ReadonlyMap<IpFamilyName, ClusterIpAllocator>, nodePorts: NodePortAllocator) {
+  constructor(families: ReadonlyMap<IpFamilyName, FamilyRanges>, nodePorts: NodePortAllocator) {
     this.#families = families;
     this.#nodePorts = nodePorts;
   }
@@ -47,9 +47,7 @@ export class Ledger {
       return address;
     }
     const reason =
-      allocated.kind === "outOfRange"
-        ? `the provided IP (${address}) is not in the valid range. The range of valid IPs is ${allocator?.range ?? ""}`
-        : "provided IP is already allocated";
+      allocated.kind === "outOfRange" ? "the provided network does not match the current range" : "provided IP is already allocated";
     throw new FieldFault([invalid("spec.clusterIPs", all, `failed to allocate IP ${address}: ${reason}`)]);
   }
 
@@ -84,9 +82,9 @@ export class Ledger {
     const problems: string[] = [];
     for (const address of addresses) {
       const family = familyOf(address);
-      const allocated = family === undefined ? undefined : this.#families.get(family)?.allocate(address);
-      if (allocated?.kind === "conflict") problems.push(`clusterIP ${address} is also held by another service`);
-      else if (allocated?.kind !== "ok") problems.push(`clusterIP ${address} is outside of the configured ranges`);
+      const ranges = family === undefined ? undefined : this.#families.get(family);
+      if (ranges === undefined) problems.push(`clusterIP ${address} is outside of the configured ranges`);
+      else if (!ranges.adopt(address)) problems.push(`clusterIP ${address} is also held by another service`);
     }
     for (const port of ports) {
       const fault = this.takePort(port);

@@ -56,8 +56,7 @@ describe("a new Service", () => {
       'spec.clusterIPs: Invalid value: ["10.96.0.10"]: failed to allocate IP 10.96.0.10: provided IP is already allocated',
     ]);
     expect(faults(write(allocator, { ports: [http], clusterIP: "10.97.0.10" }))).toEqual([
-      'spec.clusterIPs: Invalid value: ["10.97.0.10"]: failed to allocate IP 10.97.0.10: the provided IP (10.97.0.10) is not in the valid range. ' +
-        "The range of valid IPs is 10.96.0.0/24",
+      'spec.clusterIPs: Invalid value: ["10.97.0.10"]: failed to allocate IP 10.97.0.10: the provided network does not match the current range',
     ]);
   });
 

@@ -17,7 +17,7 @@ import {
   needsNodePort,
   type IpFamilyName,
 } from "../validation/service-traits.ts";
-import { ClusterIpAllocator } from "./cluster-ip.ts";
+import { FamilyRanges } from "./family-ranges.ts";
 import { Exhausted, FieldFault, Ledger } from "./ledger.ts";
 import { NodePortAllocator, type PortRange } from "./node-port.ts";
 import { keepsPreferredFamilies, settleFamilies, syncClusterIps, keepAllocated } from "./service-families.ts";
@@ -29,28 +29,40 @@ export interface ServiceAllocatorOptions {
   readonly nodePortRange: PortRange;
   /** [0, 1) */
   readonly random: () => number;
+  /** An address that somebody keeps by an IPAddress of his own making. Default: none is. */
+  readonly isKept?: (address: string) => boolean;
 }
+
+const familyName = (cidr: Cidr): IpFamilyName => (cidr.family === 4 ? "IPv4" : "IPv6");
 
 type Spec = Draft<ServiceSpec>;
 
 export class ServiceAllocator {
-  readonly #families = new Map<IpFamilyName, ClusterIpAllocator>();
+  readonly #families = new Map<IpFamilyName, FamilyRanges>();
   readonly #nodePorts: NodePortAllocator;
 
-  constructor({ clusterIpRanges, nodePortRange, random }: ServiceAllocatorOptions) {
-    for (const cidr of clusterIpRanges) this.#families.set(cidr.family === 4 ? "IPv4" : "IPv6", new ClusterIpAllocator(cidr, random));
+  constructor({ clusterIpRanges, nodePortRange, random, isKept = () => false }: ServiceAllocatorOptions) {
+    for (const own of clusterIpRanges) this.#families.set(familyName(own), new FamilyRanges({ own, random, isKept }));
     this.#nodePorts = new NodePortAllocator(nodePortRange, random);
   }
 
   /** The address of `default/kubernetes`: the first of the first range. */
   get kubernetesClusterIp(): string {
-    return ([...this.#families.values()][0] as ClusterIpAllocator).reserved;
+    return ([...this.#families.values()][0] as FamilyRanges).reserved;
   }
 
   /** What is left, for metrics: addresses of all ranges together (those that are given unasked), and ports. */
   get free(): { readonly addresses: number; readonly nodePorts: number } {
     const addresses = [...this.#families.values()].reduce((sum, allocator) => sum + allocator.free, 0);
     return { addresses, nodePorts: this.#nodePorts.free };
+  }
+
+  /** The ranges of the ServiceCIDRs: those that give addresses, and those that are on their way out. */
+  useRanges(open: readonly Cidr[], closed: readonly Cidr[]): void {
+    for (const [name, ranges] of this.#families) {
+      const own = (cidr: Cidr) => familyName(cidr) === name;
+      ranges.use(open.filter(own), closed.filter(own));
+    }
   }
 
   /**
@@ -133,7 +145,8 @@ export class ServiceAllocator {
 /** One address for each family of the Service: the one it names, or any. */
 function takeClusterIps(spec: Spec, ledger: Ledger): void {
   if (!needsClusterIp(spec) || spec.clusterIPs?.[0] === clusterIpNone) return;
-  const named = spec.clusterIPs ?? [];
+  // Upstream's marker for an address that is still to come; its errors show it.
+  const named = (spec.ipFamilies ?? []).map((_, index) => spec.clusterIPs?.[index] ?? "");
   const addresses = (spec.ipFamilies ?? []).map((family, index) => takeAddress(family as IpFamilyName, named[index], named, ledger));
   spec.clusterIPs = addresses;
   if (addresses[0] !== undefined) spec.clusterIP = addresses[0];

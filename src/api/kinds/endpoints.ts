@@ -26,6 +26,7 @@ export const endpointsKind = defineKind<Endpoints>({
   categories: [],
   subresources: [],
   nameRule: "dns1123Subdomain",
+  createOnUpdate: true,
   applyDefaults,
   validate: (object, old, context) => validateEndpoints(object, old, context),
   warnings: () => ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"],

@@ -60,6 +60,7 @@ export const eventKind = defineKind<Event>({
   categories: [],
   subresources: [],
   nameRule: "pathSegment",
+  createOnUpdate: true,
   applyDefaults: (event) => {
     event.involvedObject ??= {};
   },

@@ -12,6 +12,7 @@ export const leaseKind = defineKind<Lease>({
   categories: [],
   subresources: [],
   nameRule: "dns1123Subdomain",
+  createOnUpdate: true,
   validate: ({ spec }) => [
     ...validatePositive("spec.leaseDurationSeconds", spec?.leaseDurationSeconds),
     ...validateNonNegative("spec.leaseTransitions", spec?.leaseTransitions),

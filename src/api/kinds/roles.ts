@@ -15,6 +15,7 @@ export const roleKind = defineKind<Role>({
   categories: [],
   subresources: [],
   nameRule: "pathSegment",
+  createOnUpdate: true,
   validate: validateRole,
   columns: [nameColumn, createdColumn],
 });
@@ -27,6 +28,7 @@ export const clusterRoleKind = defineKind<ClusterRole>({
   categories: [],
   subresources: [],
   nameRule: "pathSegment",
+  createOnUpdate: true,
   validate: validateClusterRole,
   columns: [nameColumn, createdColumn],
 });

@@ -152,6 +152,7 @@ export const serviceKind = defineKind<Service>({
   subresources: ["status", "proxy"],
   // RFC 1123 since 1.36: a name may start with a digit (KEP-5311).
   nameRule: "dns1123Label",
+  createOnUpdate: true,
   applyDefaults,
   prepareForCreate: (service) => {
     service.status = { loadBalancer: {} };

@@ -36,6 +36,8 @@ export interface FieldSchema {
   readonly patchStrategy?: readonly ("merge" | "replace" | "retainKeys")[];
   /** Strategic merge patch: the field that tells items of a merged list apart. */
   readonly mergeKey?: string;
+  /** Go's `omitempty` on a field that is no pointer: an empty value is as good as none, and never stored. */
+  readonly omitEmpty?: true;
   /** Custom resources: what has another type is kept as it is, for validation to refuse. */
   readonly lenient?: true;
   /** Custom resources: null is a value. */

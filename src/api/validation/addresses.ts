@@ -55,7 +55,7 @@ export function ipWarnings(path: string, text: string): string[] {
   if (ip === undefined) return [];
   const canonical = formatIp(isMapped(ip) ? { family: 4, value: ip.value & 0xffffffffn } : ip);
   if (parseIp(text) === undefined || isMapped(ip)) {
-    return [`${path}: non-standard IP address "${text}" will be considered invalid in a future Kubernetes release: use "${canonical}"`];
+    return [`${path}: non-standard IP address "${text}" is invalid: use "${canonical}"`];
   }
   return canonical === text ? [] : [`${path}: IPv6 address "${text}" should be in RFC 5952 canonical format ("${canonical}")`];
 }
@@ -72,9 +72,7 @@ export function cidrWarnings(path: string, text: string): string[] {
     warnings.push(`${path}: CIDR value "${text}" is ambiguous in this context (should be "${canonical}" or "${single}"?)`);
   }
   if (parseCidr(text) === undefined || isMapped(sloppy.ip)) {
-    warnings.push(
-      `${path}: non-standard CIDR value "${text}" will be considered invalid in a future Kubernetes release: use "${canonical}"`,
-    );
+    warnings.push(`${path}: non-standard CIDR value "${text}" is invalid: use "${canonical}"`);
   }
   if (warnings.length === 0 && sloppy.ip.family === 6 && canonical !== text) {
     warnings.push(`${path}: IPv6 CIDR value "${text}" should be in RFC 5952 canonical format ("${canonical}")`);

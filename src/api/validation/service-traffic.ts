@@ -1,5 +1,5 @@
 /** How a Service's traffic is steered: affinity, policies, load balancer class, distribution. */
-import { forbidden, invalid, required, type FieldError } from "../field-error.ts";
+import { forbidden, invalid, notSupported, required, type FieldError } from "../field-error.ts";
 import { qualifiedName } from "../names.ts";
 import type { ServiceSpec } from "../types.ts";
 import { externallyAccessible, needsHealthCheckNodePort } from "./service-traits.ts";
@@ -9,7 +9,7 @@ import { validateEnum, validateOptionalEnum, validatePort, validateText } from "
 const maxAffinitySeconds = 86400;
 
 const policies: readonly string[] = ["Cluster", "Local"];
-const distributions: readonly string[] = ["PreferClose", "PreferSameNode", "PreferSameZone"];
+const distributions: readonly string[] = ["PreferClose", "PreferSameZone", "PreferSameNode"];
 
 export function validateSessionAffinity(spec: ServiceSpec): FieldError[] {
   const path = "spec.sessionAffinityConfig";
@@ -63,7 +63,9 @@ export function validateInternalTrafficPolicy(spec: ServiceSpec): FieldError[] {
 }
 
 export function validateTrafficDistribution(spec: ServiceSpec): FieldError[] {
-  return validateOptionalEnum("spec.trafficDistribution", spec.trafficDistribution, distributions);
+  const { trafficDistribution: wanted } = spec;
+  if (wanted === undefined || distributions.includes(wanted)) return [];
+  return [notSupported("spec.trafficDistribution", wanted, distributions, "as given")];
 }
 
 export function validateLoadBalancerClass(spec: ServiceSpec): FieldError[] {

@@ -71,7 +71,7 @@ describe("a Service by itself", () => {
     [
       "distribution",
       { trafficDistribution: "Nearby" },
-      ['spec.trafficDistribution: Unsupported value: "Nearby": supported values: "PreferClose", "PreferSameNode", "PreferSameZone"'],
+      ['spec.trafficDistribution: Unsupported value: "Nearby": supported values: "PreferClose", "PreferSameZone", "PreferSameNode"'],
     ],
     ["same node", { trafficDistribution: "PreferSameNode" }, []],
     [

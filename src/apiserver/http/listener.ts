@@ -7,7 +7,7 @@ import type { IncomingMessage } from "node:http";
 import { createServer, type AddressInfo, type ListenOptions, type Server } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
-import type { ApiHandler } from "../../api/request.ts";
+import type { ApiHandler, ApiRequest, UserInfo } from "../../api/request.ts";
 import { internalError, StatusError } from "../../api/status.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { errnoCode, errorMessage, FairleadError } from "../../lib/errors.ts";
@@ -18,10 +18,11 @@ import { authenticate, type TokenAuthenticator } from "../auth/authenticate.ts";
 import type { Address } from "../bootstrap.ts";
 import { failed } from "../handler.ts";
 import { acceptsGzip } from "./compress.ts";
+import { Departure } from "./departure.ts";
 import { InFlight } from "./in-flight.ts";
 import { defaultLimits, type RequestLimits } from "./limits.ts";
 import { peerCertificate } from "./peer.ts";
-import { readBytes, readHead, type HttpRequest } from "./read-request.ts";
+import { readBytes, readHead, type HttpRequest, type RequestHead } from "./read-request.ts";
 import { refuseUpgrade, statusText } from "./refuse.ts";
 import type { PodStreams } from "./upgrade.ts";
 import { lasts, writeResponse, type HttpResponse } from "./write-response.ts";
@@ -74,7 +75,7 @@ class Shell implements Listener {
   readonly #server: Http2SecureServer;
   readonly #inFlight: InFlight;
   /** Watches and logs under way: they would never end by themselves when the server stops. */
-  readonly #lasting = new Set<AbortController>();
+  readonly #lasting = new Set<Departure>();
   readonly #sessions = new Set<Http2Session>();
   /** Every connection, and of those that speak HTTP/1.1 the ones with a request under way. */
   readonly #sockets = new Set<TLSSocket>();
@@ -144,39 +145,38 @@ class Shell implements Listener {
   }
 
   async #serve(request: HttpRequest, response: HttpResponse): Promise<void> {
-    const abort = new AbortController();
+    const departure = new Departure();
     const { socket } = request;
     const isHttp1 = request.httpVersionMajor < 2;
     if (isHttp1) this.#busy.add(socket);
     response.once("close", () => {
-      abort.abort();
-      this.#lasting.delete(abort);
+      departure.end();
+      this.#lasting.delete(departure);
       this.#busy.delete(socket);
       if (isHttp1 && this.#stopping) socket.destroySoon();
     });
     response.on("error", (error: Error) => this.#options.log.debug("an answer was cut off", { error: errorMessage(error) }));
     try {
-      await this.#answer(request, response, abort);
+      await this.#answer(request, response, departure);
     } catch (error) {
       this.#fail(request, response, error);
     }
   }
 
-  async #answer(request: HttpRequest, response: HttpResponse, abort: AbortController): Promise<void> {
-    const { signal } = abort;
+  async #answer(request: HttpRequest, response: HttpResponse, departure: Departure): Promise<void> {
     const { handler, tokens, clock } = this.#options;
     const head = readHead(request);
     const user = await authenticate({ certificate: peerCertificate(request), authorization: head.headers["authorization"] }, tokens);
     const leave = this.#inFlight.enter(head);
     try {
       const body = await readBytes(request, this.#limits, clock);
-      const answer = await handler.handle({ ...head, user, signal, ...(body === undefined ? {} : { body }) });
+      const answer = await handler.handle(apiRequest(head, user, body, departure));
       if (lasts(answer.body)) {
         leave();
-        this.#lasting.add(abort);
-        if (this.#stopping) abort.abort();
+        this.#lasting.add(departure);
+        if (this.#stopping) departure.end();
       }
-      await writeResponse(response, answer, signal, acceptsGzip(head.headers["accept-encoding"]));
+      await writeResponse(response, answer, departure, acceptsGzip(head.headers["accept-encoding"]));
     } finally {
       leave();
     }
@@ -193,8 +193,7 @@ class Shell implements Listener {
     const answer = failed(error instanceof StatusError ? error : internalError("a fault of the server; its log says more"));
     // The rest of a body that nobody reads must not be taken for the next request.
     if (request.httpVersionMajor < 2) response.setHeader("connection", "close");
-    const never = new AbortController().signal;
-    writeResponse(response, answer, never).catch((cause: unknown) =>
+    writeResponse(response, answer, new Departure()).catch((cause: unknown) =>
       this.#options.log.debug("a refusal was cut off", { error: errorMessage(cause) }),
     );
     request.resume();
@@ -241,7 +240,7 @@ class Shell implements Listener {
     if (this.#stopping) return;
     this.#stopping = true;
     const closed = Promise.all([this.#server, ...this.#doors].map(ended));
-    for (const abort of this.#lasting) abort.abort();
+    for (const departure of this.#lasting) departure.end();
     for (const session of this.#sessions) session.close();
     for (const socket of this.#sockets) if (socket.alpnProtocol !== "h2" && !this.#busy.has(socket)) socket.destroy();
     const timer = this.#options.clock.after(this.#limits.stopGrace, () => this.#cut());
@@ -253,6 +252,18 @@ class Shell implements Listener {
     for (const session of this.#sessions) session.destroy();
     for (const socket of this.#sockets) socket.destroy();
   }
+}
+
+/** Its signal is made for who asks. */
+function apiRequest(head: RequestHead, user: UserInfo, body: Buffer | undefined, departure: Departure): ApiRequest {
+  return {
+    ...head,
+    user,
+    get signal() {
+      return departure.signal;
+    },
+    ...(body === undefined ? {} : { body }),
+  };
 }
 
 function listening(server: Server | Http2SecureServer, options: ListenOptions | { readonly fd: number }, where: string): Promise<void> {

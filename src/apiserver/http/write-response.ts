@@ -3,6 +3,7 @@ import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
 import { compressed, compressedPieces } from "./compress.ts";
+import type { Departure } from "./departure.ts";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ApiBody, ApiResponse, WatchStream } from "../../api/request.ts";
 
@@ -12,7 +13,7 @@ export type HttpResponse = ServerResponse | Http2ServerResponse;
 export async function writeResponse(
   http: HttpResponse,
   { status, headers, body }: ApiResponse,
-  signal: AbortSignal,
+  departure: Departure,
   gzip = false,
 ): Promise<void> {
   if (http.destroyed) return release(body);
@@ -26,12 +27,12 @@ export async function writeResponse(
       return whole(http, body.bytes, gzip);
     case "object": {
       const encoded = body.encoded?.() ?? Buffer.from(JSON.stringify(body.object));
-      return encoded instanceof Uint8Array ? whole(http, encoded, gzip) : long(http, encoded, signal, gzip);
+      return encoded instanceof Uint8Array ? whole(http, encoded, gzip) : long(http, encoded, departure, gzip);
     }
     case "chunks":
-      return pieces(http, body.chunks, signal);
+      return pieces(http, body.chunks, departure);
     case "watch":
-      return events(http, body.stream, signal);
+      return events(http, body.stream, departure);
     default:
       return body satisfies never;
   }
@@ -54,11 +55,11 @@ async function whole(http: HttpResponse, bytes: Uint8Array, gzip: boolean): Prom
   http.end(short ?? bytes);
 }
 
-async function long(http: HttpResponse, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal, gzip: boolean): Promise<void> {
-  if (!gzip) return pieces(http, chunks, signal);
+async function long(http: HttpResponse, chunks: AsyncIterable<Uint8Array>, departure: Departure, gzip: boolean): Promise<void> {
+  if (!gzip) return pieces(http, chunks, departure);
   const short = await compressedPieces(chunks);
   if (short.gzip) markGzip(http);
-  return pieces(http, short.chunks, signal);
+  return pieces(http, short.chunks, departure);
 }
 
 function markGzip(http: HttpResponse): void {
@@ -66,11 +67,11 @@ function markGzip(http: HttpResponse): void {
   http.setHeader("vary", "accept-encoding");
 }
 
-async function pieces(http: HttpResponse, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+async function pieces(http: HttpResponse, chunks: AsyncIterable<Uint8Array>, departure: Departure): Promise<void> {
   flush(http);
   for await (const chunk of chunks) {
-    if (signal.aborted || http.destroyed) break;
-    if (!write(http, chunk)) await drained(http, signal);
+    if (departure.gone || http.destroyed) break;
+    if (!write(http, chunk)) await drained(http, departure);
     // Others get their turn between the pieces of a long list.
     else await nextTurn();
   }
@@ -79,12 +80,12 @@ async function pieces(http: HttpResponse, chunks: AsyncIterable<Uint8Array>, sig
 
 const newline = Buffer.from("\n");
 
-async function events(http: HttpResponse, stream: WatchStream, signal: AbortSignal): Promise<void> {
+async function events(http: HttpResponse, stream: WatchStream, departure: Departure): Promise<void> {
   flush(http);
   for await (const event of stream) {
-    if (signal.aborted || http.destroyed) break;
+    if (departure.gone || http.destroyed) break;
     const line = event.bytes();
-    if (!write(http, Buffer.concat([line, newline], line.length + 1))) await drained(http, signal);
+    if (!write(http, Buffer.concat([line, newline], line.length + 1))) await drained(http, departure);
   }
   if (!http.destroyed) http.end();
 }
@@ -100,10 +101,10 @@ function write(http: HttpResponse, chunk: Uint8Array): boolean {
   return (http as ServerResponse).write(chunk);
 }
 
-async function drained(http: HttpResponse, signal: AbortSignal): Promise<void> {
+async function drained(http: HttpResponse, departure: Departure): Promise<void> {
   try {
-    await once(http as ServerResponse, "drain", { signal });
+    await once(http as ServerResponse, "drain", { signal: departure.signal });
   } catch (error) {
-    if (!signal.aborted && !http.destroyed) throw error;
+    if (!departure.gone && !http.destroyed) throw error;
   }
 }

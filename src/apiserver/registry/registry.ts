@@ -5,6 +5,7 @@
  */
 import type { KindContext, KindSpec } from "../../api/kind.ts";
 import { keyOf, type Draft, type KubeObject } from "../../api/object.ts";
+import { omitEmpty } from "../../api/omit-empty.ts";
 import { prepare, prepareStatus, type Allocation, type AllocationOutcome, type Prepared } from "../../api/prepare.ts";
 import type { UserInfo } from "../../api/request.ts";
 import { alreadyExistsError, badRequestError, conflictError, invalidError, modifiedError, notFoundError } from "../../api/status.ts";
@@ -113,6 +114,7 @@ export class Registry {
   async #createOnce(namespace: string | undefined, change: Change, context: WriteContext): Promise<Written | undefined> {
     const { object } = change;
     const { metadata } = object;
+    this.#omitEmpty(object);
     if (namespace !== undefined) metadata.namespace = namespace;
     metadata.uid = this.#options.uid();
     metadata.creationTimestamp = rfc3339(this.#options.clock.now());
@@ -164,6 +166,7 @@ export class Registry {
     const old = current.object();
     const subresource = scope === "main" ? undefined : scope === "status" ? "status" : scope.subresource;
     const { namespace, name = "" } = old.metadata;
+    this.#omitEmpty(changed.object);
     this.#admit({ operation: "UPDATE", object: changed.object, old, subresource, namespace, name }, context);
     this.#track(changed, old, subresource, context);
     const prepared = this.#preparedUpdate(changed.object, old, scope, context);
@@ -194,6 +197,10 @@ export class Registry {
     if (prepared.errors.length > 0) throw invalidError(resource, prepared.object.metadata.name ?? "", prepared.errors);
     prepared.warnings.forEach(context.warn);
     return prepared;
+  }
+
+  #omitEmpty(object: Draft<KubeObject>): void {
+    if (this.kind.custom !== true) omitEmpty(object, this.kind.definition);
   }
 
   /** Settles who owns what, before the server adds anything of its own. */

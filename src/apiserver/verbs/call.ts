@@ -1,6 +1,7 @@
 /** What a verb is given: the request, what it is about, and the registry of its kind. */
 import type { Clock } from "../../lib/clock.ts";
 import type { ApiRequest } from "../../api/request.ts";
+import { authorize, type Authorizer } from "../auth/authorizer.ts";
 import { includeObject, type View } from "../encode/respond.ts";
 import { representation } from "../encode/accept.ts";
 import type { ResourceRequest } from "../request-info.ts";
@@ -10,6 +11,7 @@ export interface VerbCall {
   readonly request: ApiRequest;
   readonly info: ResourceRequest;
   readonly registry: Registry;
+  readonly authorizer: Authorizer;
   readonly clock: Clock;
   /** [0, 1) */
   readonly random: () => number;
@@ -22,6 +24,11 @@ export function viewOf({ request, registry, clock }: VerbCall): View {
     now: clock.now(),
     includeObject: includeObject(request.query),
   };
+}
+
+/** An update or apply that creates what is not there asks for the right to create as well. Throws 403. */
+export function authorizeCreate({ authorizer, request, info }: VerbCall): void {
+  authorize(authorizer, request.user, { ...info, verb: "create" });
 }
 
 export const userAgentOf = ({ request }: VerbCall): string => request.headers["user-agent"] ?? "";

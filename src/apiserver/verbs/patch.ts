@@ -9,7 +9,7 @@ import { mediaType, readJson, readYaml } from "../encode/body.ts";
 import { respondObject } from "../encode/respond.ts";
 import { writeQuery, type WriteQuery } from "../query.ts";
 import type { Change, Registry, UpdateScope, WriteContext, Written } from "../registry/registry.ts";
-import { nameOf, userAgentOf, viewOf, Warnings, type VerbCall } from "./call.ts";
+import { authorizeCreate, nameOf, userAgentOf, viewOf, Warnings, type VerbCall } from "./call.ts";
 import { decoded, writeContext } from "./create.ts";
 import { checkName } from "./update.ts";
 
@@ -102,7 +102,7 @@ async function applyTo(
     if (result.conflicts.length > 0) throw applyConflictError(registry.kind.resource, name, result.conflicts);
     return { object: draft(result.object), applied: true };
   };
-  return createOrUpdate(registry, info.namespace, name, scope, change, context);
+  return createOrUpdate(call, scope, change, context);
 }
 
 /** Of what is applied, the part that this (sub)resource has. */
@@ -116,18 +116,19 @@ function ownPart(object: Draft<KubeObject>, registry: Registry, scope: UpdateSco
 }
 
 async function createOrUpdate(
-  registry: Registry,
-  namespace: string | undefined,
-  name: string,
+  call: VerbCall,
   scope: UpdateScope,
   change: (live: KubeObject | undefined) => Change,
   context: WriteContext,
 ): Promise<Applied> {
+  const { registry, info } = call;
+  const [namespace, name] = [info.namespace, nameOf(call)];
   try {
     return { status: 200, written: await registry.update(namespace, name, scope, change, context) };
   } catch (error) {
     if (scope !== "main" || !isNotFound(error)) throw error;
   }
+  authorizeCreate(call);
   try {
     return { status: 201, written: await registry.create(namespace, change(undefined), context) };
   } catch (error) {

@@ -1,11 +1,11 @@
 import type { Draft, KubeObject } from "../../api/object.ts";
 import type { ApiResponse } from "../../api/request.ts";
-import { badRequestError } from "../../api/status.ts";
+import { badRequestError, isAlreadyExists, isNotFound } from "../../api/status.ts";
 import { readBody } from "../encode/body.ts";
 import { respondObject } from "../encode/respond.ts";
 import { writeQuery } from "../query.ts";
-import type { UpdateScope } from "../registry/registry.ts";
-import { nameOf, userAgentOf, viewOf, Warnings, type VerbCall } from "./call.ts";
+import type { Change, UpdateScope, WriteContext } from "../registry/registry.ts";
+import { authorizeCreate, nameOf, userAgentOf, viewOf, Warnings, type VerbCall } from "./call.ts";
 import { checkNamespace, decoded, writeContext } from "./create.ts";
 
 /** PUT of an object, or of its status. Without a resourceVersion the last writer wins. */
@@ -18,9 +18,29 @@ export async function update(call: VerbCall, scope: UpdateScope = "main"): Promi
   const object = decoded(registry, await readBody(request, registry.kind.resource.kind), options, warnings);
   checkName(object, name, info.namespace);
   const context = writeContext(call, options, warnings);
-  const written = await registry.update(info.namespace, name, scope, () => ({ object: structuredClone(object) }), context);
-  const response = await respondObject(200, written, view);
+  const change = () => ({ object: structuredClone(object) });
+  const { status, written } = await changed(call, scope, change, context);
+  const response = await respondObject(status, written, view);
   return { ...response, headers: { ...response.headers, ...warnings.headers() } };
+}
+
+/** Of kinds that upstream lets be created by PUT, what is not there is created (`AllowCreateOnUpdate`). */
+async function changed(call: VerbCall, scope: UpdateScope, change: () => Change, context: WriteContext) {
+  const { info, registry } = call;
+  const name = nameOf(call);
+  try {
+    return { status: 200, written: await registry.update(info.namespace, name, scope, change, context) };
+  } catch (error) {
+    if (registry.kind.createOnUpdate !== true || scope !== "main" || !isNotFound(error)) throw error;
+  }
+  authorizeCreate(call);
+  try {
+    return { status: 201, written: await registry.create(info.namespace, change(), context) };
+  } catch (error) {
+    // Somebody created it in between.
+    if (!isAlreadyExists(error)) throw error;
+    return { status: 200, written: await registry.update(info.namespace, name, scope, change, context) };
+  }
 }
 
 /** The body must be of the object that the path names. Fills in the namespace. */
