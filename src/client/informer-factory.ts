@@ -6,19 +6,26 @@ import { silentLogger, type Logger } from "../lib/log.ts";
 import type { Client } from "./client.ts";
 import { InformerImpl } from "./informer-impl.ts";
 import type { Informer, InformerFactory } from "./informer.ts";
-import { Reflector } from "./reflector.ts";
+import { Reflector, type Selectors } from "./reflector.ts";
 
 export interface InformerFactoryOptions {
   readonly clock: Clock;
   readonly log?: Logger;
   /** Only objects of this namespace; resources without namespaces are seen whole. */
   readonly namespace?: string;
+  /** Only what is selected is seen; by the resource's plural. Default: everything. */
+  readonly selectors?: Readonly<Record<string, Selectors>>;
   /** In [0, 1). Default: Math.random. */
   readonly random?: () => number;
   /** Objects a page of the first list. Default 500, as client-go. */
   readonly pageSize?: number;
   /** Gets the first state as events of the watch where the server can (KEP-3157). Default: list, then watch. */
   readonly watchList?: boolean;
+  /**
+   * What is kept and told of each object in its place (client-go's SetTransform): less of it, where memory counts. Names and
+   * `resourceVersion` must stay. Default: all of it.
+   */
+  readonly transform?: <T extends KubeObject>(object: T, resource: Resource<T>) => T;
 }
 
 export function createInformerFactory(client: Client, options: InformerFactoryOptions): InformerFactory {
@@ -53,7 +60,7 @@ class Factory implements InformerFactory {
   }
 
   #make(resource: Resource): Member {
-    const { clock, random = Math.random, pageSize = 500, watchList = false } = this.#options;
+    const { clock, random = Math.random, pageSize = 500, watchList = false, transform, selectors = {} } = this.#options;
     const log = (this.#options.log ?? silentLogger).child("reflector");
     const informer = new InformerImpl(resource, log);
     const namespace = resource.namespaced ? this.#options.namespace : undefined;
@@ -61,12 +68,14 @@ class Factory implements InformerFactory {
       client: this.#client,
       resource,
       namespace,
+      selectors: selectors[resource.plural],
       store: informer,
       clock,
       log,
       random,
       pageSize,
       watchList,
+      ...(transform === undefined ? {} : { transform: (object: KubeObject) => transform(object, resource) }),
     });
     return { informer, reflector };
   }

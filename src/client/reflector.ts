@@ -12,6 +12,9 @@ import type { Logger } from "../lib/log.ts";
 import { BackOff } from "./back-off.ts";
 import type { Client, ListOptions } from "./client.ts";
 
+/** Only what they select is copied. */
+export type Selectors = Pick<ListOptions, "labelSelector" | "fieldSelector">;
+
 /** Where the copy is kept. */
 export interface ReflectorStore<T extends KubeObject> {
   /** Everything there is; what is missing is gone. */
@@ -26,6 +29,7 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly client: Client;
   readonly resource: Resource<T>;
   readonly namespace?: string | undefined;
+  readonly selectors?: Selectors | undefined;
   readonly store: ReflectorStore<T>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -35,6 +39,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly pageSize: number;
   /** The first state comes as events of the watch (KEP-3157): one request, and no list in memory on the server. */
   readonly watchList: boolean;
+  /** Called once for each object that comes, before the next page is read. */
+  readonly transform?: (object: T) => T;
 }
 
 /** A watch is asked to end after 5 to 10 minutes, so that connections spread over the servers again. */
@@ -46,6 +52,7 @@ export class Reflector<T extends KubeObject> {
   readonly #options: ReflectorOptions<T>;
   readonly #stopped = new AbortController();
   readonly #backOff: BackOff;
+  readonly #transform: (object: T) => T;
   /** The newest revision seen; "" before the first list. */
   #revision = "";
   #watchList: boolean;
@@ -54,6 +61,7 @@ export class Reflector<T extends KubeObject> {
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
     this.#watchList = options.watchList;
+    this.#transform = options.transform ?? ((object) => object);
     this.#backOff = new BackOff({ random: options.random });
   }
 
@@ -103,13 +111,13 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #list(): Promise<void> {
-    const { client, resource, namespace, pageSize, store } = this.#options;
+    const { client, resource, namespace, pageSize, store, selectors } = this.#options;
     const items: T[] = [];
-    const common = { namespace, limit: pageSize, signal: this.#stopped.signal };
+    const common = { namespace, ...selectors, limit: pageSize, signal: this.#stopped.signal };
     let page: ListOptions = common;
     for (;;) {
       const { items: some, metadata } = await client.list(resource, page);
-      items.push(...some);
+      for (const item of some) items.push(this.#transform(item));
       if (metadata.continue === undefined || metadata.continue === "") {
         if (this.#stopped.signal.aborted) return;
         store.replace(items);
@@ -122,13 +130,14 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #watch(): Promise<void> {
-    const { client, resource, namespace, clock, random } = this.#options;
+    const { client, resource, namespace, clock, random, selectors } = this.#options;
     const begun = clock.monotonic();
     const initial: T[] | undefined = this.#revision === "" ? [] : undefined;
     let events = 0;
     let first = initial;
     const stream = client.watch(resource, {
       namespace,
+      ...selectors,
       ...(this.#revision === "" ? { sendInitialEvents: true } : { resourceVersion: this.#revision }),
       allowWatchBookmarks: true,
       timeoutSeconds: Math.round(watchSeconds.least + random() * watchSeconds.spread),
@@ -138,7 +147,7 @@ export class Reflector<T extends KubeObject> {
       if (this.#stopped.signal.aborted) return;
       events += 1;
       if (first === undefined) this.#take(type, object);
-      else if (type !== "BOOKMARK") first.push(object);
+      else if (type !== "BOOKMARK") first.push(this.#transform(object));
       else if (endsInitialEvents(object)) {
         this.#options.store.replace(first);
         first = undefined;
@@ -151,8 +160,8 @@ export class Reflector<T extends KubeObject> {
   }
 
   #take(type: string, object: T): void {
-    if (type === "DELETED") this.#options.store.remove(object);
-    else if (type !== "BOOKMARK") this.#options.store.put(object);
+    if (type === "DELETED") this.#options.store.remove(this.#transform(object));
+    else if (type !== "BOOKMARK") this.#options.store.put(this.#transform(object));
   }
 }
 

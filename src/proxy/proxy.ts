@@ -3,6 +3,7 @@
  * A change is live a timer turn after it was seen; a Service that cannot be planned or applied never holds up another.
  */
 import { endpointSlices, services } from "../api/resources.ts";
+import { objectKey } from "../api/object.ts";
 import type { EndpointSlice, Service } from "../api/types.ts";
 import type { EventRecorder } from "../client/event-recorder.ts";
 import type { InformerFactory } from "../client/informer.ts";
@@ -16,6 +17,8 @@ import type { AddressProblem, Applied, Backend, DialResult, DialTarget, ServiceC
 import { createBackend, type BackendMode } from "./backends/index.ts";
 import type { IptablesKernelOptions } from "./backends/iptables/apply.ts";
 import type { KernelOptions } from "./backends/nftables/apply.ts";
+import type { ProxyHealth } from "./health/proxy-health.ts";
+import type { ServiceHealthServers } from "./health/service-health.ts";
 import { proxyMetrics, type ProxyMetrics } from "./metrics.ts";
 import { Problems } from "./problems.ts";
 import { BoundedFrequencyRunner } from "./runner.ts";
@@ -43,6 +46,12 @@ export interface ProxyOptions {
   readonly iptables?: IptablesKernelOptions;
   /** Least time between two syncs (`--iptables-min-sync-period` and its like). Default 0. */
   readonly minSyncPeriodMs?: number;
+  /** How often it is looked whether what was set up still stands (`--iptables-sync-period` and its like). Default 10 s. */
+  readonly syncPeriodMs?: number;
+  /** Is told of every change and every sync. */
+  readonly health?: ProxyHealth;
+  /** Behind `healthCheckNodePort`; the proxy stops them. Absent: nobody answers there. */
+  readonly serviceHealth?: ServiceHealthServers;
 }
 
 export interface ProxyStatus {
@@ -62,6 +71,8 @@ export interface Proxy extends Component {
   plan(): ProxyPlan;
   /** Connects to a virtual address by the plan, whether or not the address is open. */
   dial(target: DialTarget): Promise<DialResult>;
+  /** The node has another address, or is in another zone: everything is planned again. */
+  setNode(node: PlanNode): void;
   /** Resolves when every change seen so far is live. */
   settled(): Promise<void>;
 }
@@ -72,8 +83,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 
 /** A sync gives way to other work after this long (the control thread never works longer at a stretch). */
 const sliceMs = 4;
-/** How often it is looked after what was set up. */
-const healMs = 10_000;
+const usualSyncPeriodMs = 10_000;
 /** A Service that fails to apply is tried again after this, doubling up to the second. */
 const retry = { firstMs: 1000, maxMs: 30_000 };
 
@@ -90,6 +100,7 @@ class MetaProxier implements Proxy {
   readonly #failures = new Map<string, number>();
   readonly #waiters = new Set<() => void>();
   readonly #stopping = new AbortController();
+  #node: PlanNode;
   #unsubscribe: (() => void)[] = [];
   #synced = false;
   #syncing = false;
@@ -101,8 +112,9 @@ class MetaProxier implements Proxy {
     const { clock, metrics, node, recorder } = options;
     const log = options.log.child("proxy");
     this.#options = { ...options, log };
-    this.#planner = options.planner ?? ((service, slices) => planService(service, slices, node, options.plan));
-    this.#metrics = proxyMetrics(metrics, () => this.#plans.values());
+    this.#node = node;
+    this.#planner = options.planner ?? ((service, slices) => planService(service, slices, this.#node, options.plan));
+    this.#metrics = proxyMetrics(metrics, () => this.#plans.values(), options.kernel?.families ?? options.iptables?.families);
     this.#tracker = new ServiceTracker(() => this.#request());
     this.#runner = new BoundedFrequencyRunner({ run: () => this.#sync(), clock, minIntervalMs: options.minSyncPeriodMs ?? 0 });
     this.#problems = new Problems({ clock, log, recorder, again: (key) => this.#tracker.mark(key) });
@@ -149,6 +161,7 @@ class MetaProxier implements Proxy {
     this.#problems.stop();
     this.#healTimer?.cancel();
     await this.#runner.stop();
+    await this.#options.serviceHealth?.stop();
     await this.#backend.stop();
     this.#wake();
   }
@@ -173,7 +186,14 @@ class MetaProxier implements Proxy {
 
   plan(): ProxyPlan {
     const sorted = [...this.#plans.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
-    return { kind: "plan", node: this.#options.node, services: sorted.map(([, plan]) => plan) };
+    return { kind: "plan", node: this.#node, services: sorted.map(([, plan]) => plan) };
+  }
+
+  setNode(node: PlanNode): void {
+    if (sameNode(this.#node, node)) return;
+    this.#node = node;
+    this.#backend.setNode?.(node);
+    for (const service of this.#tracker.services()) this.#tracker.mark(objectKey(service));
   }
 
   dial(target: DialTarget): Promise<DialResult> {
@@ -193,7 +213,7 @@ class MetaProxier implements Proxy {
   }
 
   #healLater(): void {
-    this.#healTimer = this.#options.clock.after(healMs, () => {
+    this.#healTimer = this.#options.clock.after(this.#options.syncPeriodMs ?? usualSyncPeriodMs, () => {
       this.#healDue = true;
       this.#runner.request();
       this.#healLater();
@@ -213,6 +233,7 @@ class MetaProxier implements Proxy {
 
   #request(): void {
     this.#metrics.lastQueued.set(this.#options.clock.now() / 1000);
+    this.#options.health?.queued();
     if (this.#synced) this.#runner.request();
   }
 
@@ -224,10 +245,11 @@ class MetaProxier implements Proxy {
     const changes = this.#tracker.take();
     let pause = started + sliceMs;
     let planned: ServiceChange[] = [];
+    let applied = changes.length === 0;
     for (const [i, { key }] of changes.entries()) {
       planned.push(...this.#plan(key));
       if (clock.monotonic() < pause && i < changes.length - 1) continue;
-      await this.#apply(planned);
+      applied = (await this.#apply(planned)) || applied;
       planned = [];
       if (clock.monotonic() < pause) continue;
       await sleep(clock, 0);
@@ -236,6 +258,8 @@ class MetaProxier implements Proxy {
     for (const key of this.#backend.takeReleased()) this.#tracker.mark(key);
     // A look at what stands is no sync, unless it is the first.
     if (changes.length > 0 || !this.#firstSyncDone) this.#observe(changes, started);
+    // Where nothing at all goes in the rules are behind, and whoever asks for the proxy's health should know.
+    if (applied) this.#options.health?.updated();
     this.#syncing = false;
     this.#firstSyncDone = true;
     this.#wake();
@@ -256,8 +280,13 @@ class MetaProxier implements Proxy {
     }
   }
 
-  async #apply(changes: readonly ServiceChange[]): Promise<void> {
-    if (this.#stopping.signal.aborted || changes.length === 0) return;
+  /** Whether any of them went in. */
+  async #apply(changes: readonly ServiceChange[]): Promise<boolean> {
+    if (this.#stopping.signal.aborted || changes.length === 0) return false;
+    let any = false;
+    for (const { key, plan } of changes) {
+      this.#options.serviceHealth?.set(key, plan?.kind === "service" ? plan.healthCheck : undefined, this.#tracker.service(key));
+    }
     for (const result of await applyAll(this.#backend, changes)) {
       if (result.kind === "failed") {
         this.#failed(result.key, result.error);
@@ -265,7 +294,9 @@ class MetaProxier implements Proxy {
       }
       this.#problems.set(result.key, result.problems, this.#tracker.service(result.key));
       this.#failures.delete(result.key);
+      any = true;
     }
+    return any;
   }
 
   #failed(key: string, error: unknown): void {
@@ -300,6 +331,10 @@ class MetaProxier implements Proxy {
     for (const waiter of this.#waiters) waiter();
     this.#waiters.clear();
   }
+}
+
+function sameNode(a: PlanNode, b: PlanNode): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 async function applyAll(backend: Backend, changes: readonly ServiceChange[]): Promise<readonly Applied[]> {

@@ -43,7 +43,15 @@ function cidrsOption(flag: string): (value: string, previous?: readonly string[]
 export function addProxy(program: Command, terminal: Terminal, report: Report): void {
   const proxy = program
     .command("proxy")
-    .description("what a node's proxy does with packets: plan, render, trace; works on files and on any cluster");
+    .description("a node's proxy by itself, with kube-proxy's flags; plan, render, trace: what it does with packets");
+  // Flags are kube-proxy's, which commander cannot read: all words go on as they are.
+  proxy
+    .command("serve", { isDefault: true })
+    .description("make a node's rules from any cluster's Services, in kube-proxy's place (serve --help: its flags)")
+    .argument("[words...]")
+    .allowUnknownOption()
+    .helpOption(false)
+    .action(async (words: readonly string[]) => report(await (await import("./serve.ts")).serve(words, terminal)));
   const mode = (usual: string, choices: readonly string[]) => new Option("--mode <mode>", "whose rules").default(usual).choices(choices);
   const given = ({ filename: files = [], ...flags }: ProxyFlags) => ({ ...flags, files });
   withProxyInput(proxy.command("plan"))

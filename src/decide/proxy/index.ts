@@ -12,6 +12,7 @@ export {
   type PlannedService,
   type PlanNode,
   type PlanOptions,
+  type PodInterface,
   type PortPlan,
   type Protocol,
   type ProxyPlan,

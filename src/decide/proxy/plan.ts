@@ -18,6 +18,13 @@ export interface PlanNode {
   readonly nodePortAddresses: readonly string[];
   /** Where pods are (`--cluster-cidr`); empty: it cannot be told whether a client is a pod. */
   readonly clusterCIDRs?: readonly string[];
+  /** Pods are whoever comes by this interface, or by those whose names begin so (`--detect-local-mode`). */
+  readonly podInterface?: PodInterface;
+}
+
+export interface PodInterface {
+  readonly name: string;
+  readonly prefix: boolean;
 }
 
 export interface PlanOptions {
@@ -29,6 +36,8 @@ export interface PlanOptions {
   readonly terminatingEndpoints?: boolean;
   /** False: as before the graduation of KEP-1860, `ipMode: Proxy` does not keep an ingress address out. */
   readonly loadBalancerIPMode?: boolean;
+  /** False: `spec.externalIPs` are not served (feature gate AllowServiceExternalIPs). */
+  readonly externalIPs?: boolean;
 }
 
 export interface PlanEndpoint {

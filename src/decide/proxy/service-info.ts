@@ -52,7 +52,7 @@ export function addressesOf(
   );
   return [
     ...clusterIPs(spec).flatMap((text) => rawAddress("clusterIP", text, port.port)),
-    ...(spec?.externalIPs ?? []).flatMap((text) => rawAddress("externalIP", text, port.port)),
+    ...(options.externalIPs === false ? [] : (spec?.externalIPs ?? [])).flatMap((text) => rawAddress("externalIP", text, port.port)),
     ...ingress.flatMap(({ ip = "" }) => rawAddress("loadBalancer", ip, port.port)).map((raw) => restrict(raw, spec, nodeAddresses)),
     ...(nodePort === 0 ? [] : nodePortAddresses.flatMap((text) => rawAddress("nodePort", text, nodePort))),
   ];

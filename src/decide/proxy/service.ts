@@ -79,7 +79,7 @@ function planAddress(
   options: PlanOptions,
 ): VirtualAddress {
   const sets = endpoints.find(({ family }) => family === raw.family) ?? { family: raw.family, cluster: [], local: [], hasAny: false };
-  const podsKnown = (node.clusterCIDRs ?? []).length > 0;
+  const podsKnown = node.podInterface !== undefined || (node.clusterCIDRs ?? []).some((cidr) => cidr.includes(":") === (raw.family === 6));
   const verdicts =
     raw.kind === "clusterIP" ? internalVerdicts(sets, policies, podsKnown, options) : externalVerdicts(sets, policies, podsKnown);
   return { ...raw, verdicts };
@@ -124,8 +124,10 @@ function healthCheck(
   const { spec } = service;
   const port = spec?.healthCheckNodePort ?? 0;
   if (spec?.type !== "LoadBalancer" || spec.externalTrafficPolicy !== "Local" || port === 0) return {};
-  const addresses = new Set(
-    ports.flatMap(({ endpoints }) => endpoints.flatMap(({ local }) => local.filter(({ ready }) => ready).map(({ ip }) => ip))),
-  );
-  return { healthCheck: { port, localEndpoints: addresses.size } };
+  // A pod has an address of each family and is one endpoint.
+  const counts = ([4, 6] as const).map((family) => {
+    const here = ports.flatMap(({ endpoints }) => endpoints.filter((set) => set.family === family).flatMap(({ local }) => local));
+    return new Set(here.filter(({ ready }) => ready).map(({ ip }) => ip)).size;
+  });
+  return { healthCheck: { port, localEndpoints: Math.max(...counts) } };
 }

@@ -1,25 +1,5 @@
-/** Durations as Go writes them: `30s`, `1h15m`, `0.5s`, `300ms`. */
-const units: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  "\u00B5s": 1e-3,
-  "\u03BCs": 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
-const part = /(\d+\.?\d*|\.\d+)(ns|us|\u00B5s|\u03BCs|ms|s|m|h)/g;
-
-/** Milliseconds; undefined when the text is no duration. `0` needs no unit; any may be negative. */
-export function parseDuration(text: string): number | undefined {
-  const [, sign = "", body = ""] = /^([+-]?)(.*)$/s.exec(text) ?? [];
-  if (body === "0") return 0;
-  const parts = [...body.matchAll(part)];
-  if (parts.length === 0 || parts.map(([whole]) => whole).join("") !== body) return undefined;
-  const ms = parts.reduce((sum, [, count = "0", unit = "s"]) => sum + Number(count) * (units[unit] ?? 0), 0);
-  return sign === "-" ? -ms : ms;
-}
+/** Durations in a Corefile. */
+export { parseGoDuration as parseDuration } from "../../lib/go-duration.ts";
 
 /** `1m30s`, `500ms`: for messages. */
 export function formatDuration(ms: number): string {

@@ -3,7 +3,7 @@
  * The proxy calls `apply` for one Service at a time, never twice at once for the same, and owns the backend's life.
  */
 import type { Socket } from "node:net";
-import type { Protocol, ServicePlan } from "../../decide/proxy/index.ts";
+import type { PlanNode, Protocol, ServicePlan } from "../../decide/proxy/index.ts";
 import type { ProxyReason } from "../../decide/proxy/reasons.ts";
 
 /** A virtual address that the backend does not serve, and what a person can do. */
@@ -66,6 +66,8 @@ export interface Backend {
   applyAll?(changes: readonly ServiceChange[]): Promise<readonly Applied[]>;
   /** Looks whether what was set up still stands; sets it up again, and says true, where it is gone. Never during an `apply`. */
   heal?(): Promise<boolean>;
+  /** The node has changed: counts from the next `apply` on, which follows for every Service. */
+  setNode?(node: PlanNode): void;
   /** A connection to a virtual address from inside this process, by the same plan. */
   dial(target: DialTarget): Promise<DialResult>;
   /** Services whose address another one held and has given up since the last call: `apply` them again. */

@@ -23,7 +23,10 @@ export interface IptablesKernelOptions {
   readonly conntrack?: Conntrack;
   /** Those that the kernel has. Default: both. */
   readonly families?: readonly IpFamily[];
-  readonly rules?: Pick<IptablesOptions, "nodePortsEverywhere" | "masqueradeBit" | "randomFully" | "conntrackTcpLiberal">;
+  readonly rules?: Pick<
+    IptablesOptions,
+    "nodePortsEverywhere" | "localhostNodePorts" | "masqueradeBit" | "randomFully" | "conntrackTcpLiberal"
+  >;
   /** Connects from inside the namespace, where the rules are. Absent: `dial` is refused. */
   readonly connect?: (target: { readonly host: string; readonly port: number }) => Promise<Socket>;
   readonly log?: Logger;

@@ -1,0 +1,86 @@
+/** Opens what a mode needs of the machine; where it cannot be had, the next best mode, saying so. */
+import { openIptables } from "../../host/iptables/iptables.ts";
+import { errorMessage, FairleadError } from "../../lib/errors.ts";
+import type { IpFamily } from "../../lib/ip.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { BackendMode } from "../backends/index.ts";
+import { cleanup as cleanupIptables } from "../backends/iptables/cleanup.ts";
+import type { ProxySettings } from "../configuration/settings.ts";
+import type { ProxyOptions } from "../proxy.ts";
+import { iptablesKernel, kernelFamilies, nftablesKernel } from "./kernel.ts";
+
+export interface Carrier {
+  readonly mode: BackendMode;
+  readonly families: readonly IpFamily[];
+  readonly options: Pick<ProxyOptions, "kernel" | "iptables">;
+  /** For the log and, by `reason`, an Event of the node. */
+  readonly warnings: readonly { readonly reason: string; readonly message: string }[];
+  /** Takes away what a kube-proxy that runs no more has left in other modes. */
+  removeLeftovers(): Promise<void>;
+}
+
+export interface CarrierOptions {
+  readonly settings: ProxySettings;
+  readonly serviceCIDRs: readonly string[];
+  readonly strictMode: boolean;
+  readonly log: Logger;
+}
+
+/** Throws FL_UNSUPPORTED where nothing can be had, or with `strictMode` not the very mode. */
+export async function openCarrier(options: CarrierOptions): Promise<Carrier> {
+  const { settings, strictMode } = options;
+  const warnings: { reason: string; message: string }[] = [];
+  let why: unknown;
+  for (const mode of strictMode ? [settings.mode] : standIns[settings.mode]) {
+    try {
+      return { ...(await openers[mode](options)), warnings };
+    } catch (error) {
+      why ??= error;
+      warnings.push({ reason: "ProxyModeNotAvailable", message: `${errorMessage(error)}; trying the next mode` });
+    }
+  }
+  throw why instanceof Error ? why : new FairleadError("FL_UNSUPPORTED", `mode ${settings.mode} cannot be had here`);
+}
+
+/** What comes closest first: same addresses, same semantics; user space only where it is asked for, as it needs other addresses. */
+const standIns: Readonly<Record<ProxySettings["mode"], readonly ProxySettings["mode"][]>> = {
+  iptables: ["iptables", "nftables"],
+  nftables: ["nftables"],
+  ipvs: ["ipvs", "iptables", "nftables"],
+  userspace: ["userspace"],
+};
+
+type Opener = (options: CarrierOptions) => Promise<Omit<Carrier, "warnings">>;
+
+const openers: Readonly<Record<ProxySettings["mode"], Opener>> = {
+  async iptables({ settings, log }) {
+    const iptables = await iptablesKernel(settings, kernelFamilies(), log);
+    const families = iptables.families ?? kernelFamilies();
+    return { mode: "iptables", families, options: { iptables }, removeLeftovers: async () => undefined };
+  },
+  async nftables({ serviceCIDRs, log }) {
+    const families = kernelFamilies();
+    const kernel = nftablesKernel(serviceCIDRs, families, log);
+    return { mode: "nftables", families, options: { kernel }, removeLeftovers: () => removeIptables(families, log) };
+  },
+  async ipvs() {
+    throw new FairleadError("FL_UNSUPPORTED", "mode ipvs: this kernel has no IPVS");
+  },
+  async userspace() {
+    return { mode: "userspace", families: [4, 6], options: {}, removeLeftovers: async () => undefined };
+  },
+};
+
+/** Only where there is something: the chains of another proxy, in tables that only its programs can read. */
+async function removeIptables(families: readonly IpFamily[], log: Logger): Promise<void> {
+  const iptables = openIptables();
+  for (const family of families) {
+    try {
+      if (!(await iptables.rule(family, ["-t", "nat", "-S", "KUBE-SERVICES"]))) continue;
+      await cleanupIptables(iptables, [family]);
+      log.warn("rules that a proxy in mode iptables has left were taken away", { family });
+    } catch {
+      return;
+    }
+  }
+}

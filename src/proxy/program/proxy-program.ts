@@ -1,0 +1,245 @@
+/**
+ * kube-proxy's place taken: one node's proxy against any cluster, in the network where this program runs. The stages are those of
+ * upstream's cmd/kube-proxy/app/server.go.
+ */
+import { availableParallelism } from "node:os";
+import { nodes, serviceCidrs } from "../../api/resources.ts";
+import type { Node, ServiceCIDR } from "../../api/types.ts";
+import { createEventRecorder } from "../../client/event-recorder-impl.ts";
+import type { Client } from "../../client/client.ts";
+import { createInformerFactory } from "../../client/informer-factory.ts";
+import type { Informer } from "../../client/informer.ts";
+import type { Component, Readiness } from "../../component/component.ts";
+import type { Clock, Timer } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { MetricsRegistry } from "../../lib/metrics.ts";
+import type { ProxySettings } from "../configuration/settings.ts";
+import { ProxyHealth } from "../health/proxy-health.ts";
+import { ServiceHealthServers } from "../health/service-health.ts";
+import { createProxy, type Proxy } from "../proxy.ts";
+import { openCarrier } from "./carrier.ts";
+import { applySettings, localAddresses, setOomScore } from "./kernel.ts";
+import { takeOwnership, type Ownership } from "./owner.ts";
+import { isEligible, planNodeOf } from "./plan-node.ts";
+import { healthz, keepServing, metricsPages } from "./servers.ts";
+import { kernelSettings } from "./sysctls.ts";
+
+export interface ProxyProgramOptions {
+  readonly settings: ProxySettings;
+  readonly nodeName: string;
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: MetricsRegistry;
+  /** As a KubeProxyConfiguration, for `/configz`. */
+  readonly configuration: object;
+  /** Ends where the mode cannot be had here, instead of taking the next best. */
+  readonly strictMode: boolean;
+}
+
+export interface ProxyProgram extends Component {
+  readonly proxy: Proxy;
+}
+
+/** How long a start waits for this node's Node object before it goes on without (upstream: 30 s). */
+const nodeWaitMs = 30_000;
+/** Interfaces come and go; who looks has it cheap. */
+const addressesMs = 10_000;
+
+export async function startProxyProgram(options: ProxyProgramOptions): Promise<ProxyProgram> {
+  const program = new Program(options);
+  try {
+    await program.start();
+    return program;
+  } catch (error) {
+    await program.stop();
+    throw error;
+  }
+}
+
+class Program implements ProxyProgram {
+  readonly name = "proxy";
+  readonly #options: ProxyProgramOptions;
+  readonly #stopping = new AbortController();
+  readonly #closing: (() => Promise<void> | void)[] = [];
+  #proxy: Proxy | undefined;
+  #node: Node | undefined;
+
+  constructor(options: ProxyProgramOptions) {
+    this.#options = options;
+  }
+
+  get proxy(): Proxy {
+    if (this.#proxy === undefined) throw new Error("the proxy has not been started");
+    return this.#proxy;
+  }
+
+  async start(): Promise<void> {
+    const { settings, nodeName, client, clock, log, metrics } = this.#options;
+    // 1. The rules of this network are one proxy's.
+    const ownership: Ownership = await takeOwnership(settings.mode);
+    this.#closing.push(() => ownership.release());
+    setOomScore(settings.oomScoreAdj, log);
+    applySettings(kernelSettings(settings, availableParallelism()), log);
+
+    // 2. What is watched: of Services and slices those that concern a proxy, of nodes this one.
+    const informers = createInformerFactory(client, { clock, log, selectors: selectorsOf(nodeName) });
+    this.#closing.push(() => informers.stop());
+    const recorder = createEventRecorder(client, "kube-proxy", { clock, log, host: nodeName });
+    const nodeInformer = informers.informer(nodes);
+    const ranges = informers.informer(serviceCidrs);
+    this.#closing.push(
+      nodeInformer.addHandlers({
+        added: (node) => this.#nodeChanged(node),
+        updated: (node) => this.#nodeChanged(node),
+        deleted: () => this.#nodeChanged(undefined),
+      }),
+    );
+    informers.start();
+    await this.#untilNode(() => nodeInformer.waitForSync(this.#stopping.signal));
+
+    // 3. The carrier of packets: a mode, or what stands in for it.
+    const serviceCIDRs = settings.mode === "nftables" ? await rangesOf(ranges, this.#stopping.signal) : [];
+    const carrier = await openCarrier({ settings, serviceCIDRs, strictMode: this.#options.strictMode, log });
+    for (const warning of carrier.warnings) {
+      log.warn(warning.message);
+      recorder.event(nodeReference(nodeName), "Warning", warning.reason, warning.message);
+    }
+
+    // 4. The proxy, and those who ask after its health.
+    const health = new ProxyHealth({ clock, timeoutMs: 2 * settings.syncPeriodMs, families: carrier.families });
+    const serviceHealth = new ServiceHealthServers({
+      places: async (port) => healthPlaces(settings, this.#planNode().nodePortAddresses, carrier.families).map((host) => ({ host, port })),
+      healthy: () => health.healthy,
+      nodeName,
+      recorder,
+      log,
+    });
+    const proxy = createProxy({
+      informers,
+      node: this.#planNode(),
+      clock,
+      log,
+      metrics,
+      recorder,
+      mode: carrier.mode,
+      plan: { masqueradeAll: settings.masqueradeAll, externalIPs: settings.gates["AllowServiceExternalIPs"] !== false },
+      ...carrier.options,
+      minSyncPeriodMs: settings.minSyncPeriodMs,
+      syncPeriodMs: settings.syncPeriodMs,
+      health,
+      serviceHealth,
+    });
+    this.#proxy = proxy;
+    this.#closing.push(() => proxy.stop());
+    await this.#serve(health, carrier.mode, (reason, message) => recorder.event(nodeReference(nodeName), "Warning", reason, message));
+    await proxy.start();
+    recorder.event(nodeReference(nodeName), "Normal", "Starting", "");
+
+    // 5. What another proxy has left goes when ours stands.
+    void proxy.settled().then(async () => void (this.#stopping.signal.aborted || (await carrier.removeLeftovers())));
+    this.#followAddresses();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error("the proxy is stopping"));
+    for (const close of this.#closing.splice(0).reverse()) await close();
+  }
+
+  ready(): Readiness {
+    return this.#proxy?.ready() ?? { ready: false, reason: "it is starting" };
+  }
+
+  #planNode() {
+    return planNodeOf({ name: this.#options.nodeName, node: this.#node, localAddresses: localAddresses() }, this.#options.settings);
+  }
+
+  #nodeChanged(node: Node | undefined): void {
+    this.#node = node;
+    this.#proxy?.setNode(this.#planNode());
+  }
+
+  /** A node that registers later than its proxy starts is waited for: its addresses and zone are wanted. */
+  async #untilNode(synced: () => Promise<void>): Promise<void> {
+    const { clock, log, nodeName } = this.#options;
+    await synced();
+    const until = clock.monotonic() + nodeWaitMs;
+    while (this.#node === undefined && clock.monotonic() < until && !this.#stopping.signal.aborted)
+      await pause(clock, 250, this.#stopping.signal);
+    if (this.#node === undefined)
+      log.error(`there is no Node ${nodeName}: its addresses, zone and pods are not known`, { hint: "--hostname-override" });
+  }
+
+  async #serve(health: ProxyHealth, mode: string, failed: (reason: string, message: string) => void): Promise<void> {
+    const { settings, clock, log, metrics, configuration } = this.#options;
+    const common = { clock, log, signal: this.#stopping.signal, hardFail: settings.bindAddressHardFail };
+    const pages = [
+      {
+        name: "healthz",
+        place: settings.healthz,
+        answering: healthz({ health, eligible: () => isEligible(this.#node), metrics }),
+        reason: "FailedToStartProxierHealthcheck",
+      },
+      {
+        name: "metrics",
+        place: settings.metrics,
+        answering: metricsPages({ metrics, mode, configuration }),
+        reason: "FailedToStartMetricServer",
+      },
+    ];
+    for (const { name, place, answering, reason } of pages) {
+      if (place === undefined) continue;
+      this.#closing.push(await keepServing({ ...common, name, place, answering, failed: (message) => failed(reason, message) }));
+    }
+  }
+
+  #followAddresses(): void {
+    const { clock } = this.#options;
+    let timer: Timer;
+    const look = () => {
+      timer = clock.after(addressesMs, () => {
+        this.#proxy?.setNode(this.#planNode());
+        look();
+      });
+    };
+    look();
+    this.#closing.push(() => timer.cancel());
+  }
+}
+
+/** As kube-proxy's: the API server need not send what a proxy leaves alone. */
+function selectorsOf(nodeName: string) {
+  return {
+    services: { labelSelector: "!service.kubernetes.io/service-proxy-name", fieldSelector: "spec.clusterIP!=None" },
+    endpointslices: { labelSelector: "!service.kubernetes.io/headless" },
+    nodes: { fieldSelector: `metadata.name=${nodeName}` },
+  };
+}
+
+/** An Event about a node goes by its name: kube-proxy does not know its uid either. */
+const nodeReference = (name: string) => ({ apiVersion: "v1", kind: "Node", metadata: { name, uid: name } });
+
+/** Mode nftables guards the Services' ranges; a cluster that does not say them (before 1.33) has them unguarded, as upstream. */
+const rangesMs = 5000;
+
+async function rangesOf(informer: Informer<ServiceCIDR>, stopping: AbortSignal): Promise<readonly string[]> {
+  try {
+    await informer.waitForSync(AbortSignal.any([stopping, AbortSignal.timeout(rangesMs)]));
+  } catch {
+    return [];
+  }
+  return informer.lister.list().flatMap(({ spec }) => spec?.cidrs ?? []);
+}
+
+/** Upstream opens a health check on the addresses of --nodeport-addresses, or on all. */
+function healthPlaces(settings: ProxySettings, addresses: readonly string[], families: readonly number[]): readonly string[] {
+  if (settings.nodePortAddresses.length > 0) return addresses;
+  return families.map((family) => (family === 4 ? "0.0.0.0" : "::"));
+}
+
+function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = clock.after(ms, resolve);
+    signal.addEventListener("abort", () => (timer.cancel(), resolve()), { once: true });
+  });
+}
