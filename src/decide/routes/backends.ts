@@ -1,7 +1,7 @@
 /** From a backend of a route to the addresses behind it: the Service's port, then the endpoints, past any proxy. */
 import type { Endpoint, EndpointSlice, Service, ServicePort } from "../../api/types.ts";
 import type { RouteReason } from "./reasons.ts";
-import type { BackendPort, BackendRef } from "./route-table.ts";
+import type { BackendPort, BackendProtocol, BackendRef } from "./route-table.ts";
 
 export interface BackendEndpoint {
   readonly ip: string;
@@ -9,52 +9,90 @@ export interface BackendEndpoint {
   readonly zone?: string;
 }
 
+/** How endpoints are spoken to over TLS (BackendTLSPolicy). */
+export interface UpstreamTls {
+  /** SNI; also the name in the certificate unless `names` has some. */
+  readonly serverName: string;
+  /** Any of these in the certificate is enough (`subjectAltNames`). */
+  readonly names: readonly { readonly kind: "dns" | "uri"; readonly value: string }[];
+  /** PEM; undefined: the authorities of the system. */
+  readonly ca: string | undefined;
+  /** Nobody checks who answers (ingress-nginx's `backend-protocol: HTTPS`). */
+  readonly unverified?: true;
+}
+
 export type Backend =
-  | { readonly kind: "endpoints"; readonly endpoints: readonly BackendEndpoint[] }
+  | {
+      readonly kind: "endpoints";
+      readonly endpoints: readonly BackendEndpoint[];
+      /** Absent: HTTP/1.1. */
+      readonly speaks?: BackendProtocol;
+      /** Absent: plain. */
+      readonly tls?: UpstreamTls;
+    }
   | { readonly kind: "unusable"; readonly reason: BackendReason; readonly message: string };
 
 export type BackendReason = Extract<
   RouteReason,
-  "ServiceNotFound" | "ServicePortNotFound" | "ExternalName" | "PortProtocol" | "AppProtocol" | "NoEndpoints"
+  "ServiceNotFound" | "ServicePortNotFound" | "ExternalName" | "PortProtocol" | "AppProtocol" | "BackendTLS" | "NoEndpoints"
 >;
 
 type Unusable = Extract<Backend, { kind: "unusable" }>;
 
-export function resolveBackend(ref: BackendRef, service: Service | undefined, slices: readonly EndpointSlice[]): Backend {
-  const port = servicePort(ref, service);
+/** `tls`: how to speak to it, if somebody says so (a BackendTLSPolicy, an annotation). */
+export function resolveBackend(
+  ref: BackendRef,
+  service: Service | undefined,
+  slices: readonly EndpointSlice[],
+  tls?: UpstreamTls,
+): Backend {
+  const port = servicePort(ref, service, tls !== undefined);
   if ("kind" in port) return port;
   const endpoints = endpointsOf(port, ofOneFamily(service as Service, slices));
-  if (endpoints.length > 0) return { kind: "endpoints", endpoints };
+  if (endpoints.length > 0)
+    return {
+      kind: "endpoints",
+      endpoints,
+      ...(speaksHttp2(port) ? { speaks: "h2c" as const } : {}),
+      ...(tls === undefined ? {} : { tls }),
+    };
   return unusable("NoEndpoints", `Service ${ref.namespace}/${ref.name} has no ready endpoint for port ${portText(ref.port)}`);
 }
 
-/** What can be said without looking at endpoints. */
-export function servicePort(ref: BackendRef, service: Service | undefined): ServicePort | Unusable {
+/** What can be said without looking at endpoints. `secured`: somebody says how to speak TLS to it. */
+export function servicePort(ref: BackendRef, service: Service | undefined, secured = false): ServicePort | Unusable {
   const name = `Service ${ref.namespace}/${ref.name}`;
   if (service === undefined) return unusable("ServiceNotFound", `${name} does not exist`);
   if (service.spec?.type === "ExternalName") return unusable("ExternalName", `${name} is of type ExternalName, which is not followed`);
   const ports = service.spec?.ports ?? [];
-  const port = ports.find((each) => matchesPort(ref.port, each));
+  const protocol = ref.transport ?? "TCP";
+  const port =
+    ports.find((each) => matchesPort(ref.port, each) && (each.protocol ?? "TCP") === protocol) ??
+    ports.find((each) => matchesPort(ref.port, each));
   if (port === undefined) {
     return unusable(
       "ServicePortNotFound",
       `${name} has no port ${portText(ref.port)}; it has ${ports.map(describePort).join(", ") || "none"}`,
     );
   }
-  if ((port.protocol ?? "TCP") !== "TCP")
-    return unusable("PortProtocol", `${name} port ${portText(ref.port)} is ${port.protocol}, not TCP`);
-  if (!spoken(port.appProtocol)) {
+  if ((port.protocol ?? "TCP") !== protocol)
+    return unusable("PortProtocol", `${name} port ${portText(ref.port)} is ${port.protocol ?? "TCP"}, not ${protocol}`);
+  if (!secured && asksForTls(port)) {
     return unusable(
       "AppProtocol",
-      `${name} port ${portText(ref.port)} wants appProtocol ${JSON.stringify(port.appProtocol)}, which is not spoken`,
+      `${name} port ${portText(ref.port)} wants appProtocol ${JSON.stringify(port.appProtocol)}, and nothing says whom to trust (a BackendTLSPolicy would)`,
     );
   }
   return port;
 }
 
 /** KEP-3726 (`kubernetes.io/…`) and the older names. WebSockets need no say: every backend may upgrade. */
-function spoken(appProtocol: string | undefined): boolean {
-  return !["kubernetes.io/h2c", "kubernetes.io/wss", "https", "grpc", "h2c"].includes(appProtocol?.toLowerCase() ?? "");
+function asksForTls({ appProtocol }: ServicePort): boolean {
+  return ["https", "kubernetes.io/wss"].includes(appProtocol?.toLowerCase() ?? "");
+}
+
+function speaksHttp2({ appProtocol }: ServicePort): boolean {
+  return ["kubernetes.io/h2c", "h2c", "grpc"].includes(appProtocol?.toLowerCase() ?? "");
 }
 
 function matchesPort(wanted: BackendPort, port: ServicePort): boolean {

@@ -2,13 +2,15 @@
  * Why a request goes where it goes: every route that could have taken it, in order, with what spoke against it. Reads the
  * table itself, not the index that `match` uses, so that each can be checked against the other.
  */
-import { compareHosts, hostMatches } from "./host.ts";
-import { conditionsHold, type RouteRequest } from "./match.ts";
+import { compareHosts, hostMatches, suffixMatches } from "./host.ts";
+import { conditionsHold, pathPattern, sectionOf, valueHolds, type RouteRequest } from "./match.ts";
 import { hasPrefix } from "./path.ts";
 import type { Listener, PathMatch, Route, ValueMatch, VirtualHost } from "./route-table.ts";
 
 export type RejectionReason =
   | "HostMismatch"
+  /** The host belongs to another listener of the Gateway, which is more specific. */
+  | "OtherListener"
   | "PathMismatch"
   | "MethodMismatch"
   | "HeaderMismatch"
@@ -31,18 +33,44 @@ export interface RouteExplanation {
 }
 
 export function explain(listener: Listener, request: RouteRequest): RouteExplanation {
-  const hosts = listener.virtualHosts.toSorted((a, b) => compareHosts(a.host, b.host));
-  const judged = [...pass(hosts, false), ...pass(hosts, true)].map(({ host, route }) => ({
-    host,
-    route,
-    against: fault(host, route, request),
-  }));
+  const judged =
+    listener.sections === undefined ? judgeHosts(listener.virtualHosts, request, hostMatches) : judgeSections(listener, request);
   const winner = judged.find(({ against }) => against === undefined);
   const candidates = judged.map(({ host, route, against }): Candidate => {
     if (route === winner?.route) return { host, route };
     return { host, route, rejected: against ?? { reason: "Outranked", detail: `${winner?.route.id} goes first` } };
   });
   return { chosen: candidates.find(({ rejected }) => rejected === undefined), candidates };
+}
+
+interface Judged {
+  readonly host: string;
+  readonly route: Route;
+  readonly against: Rejection | undefined;
+}
+
+type TakesHost = (pattern: string, host: string) => boolean;
+
+function judgeHosts(virtualHosts: readonly VirtualHost[], request: RouteRequest, takes: TakesHost): readonly Judged[] {
+  const hosts = virtualHosts.toSorted((a, b) => compareHosts(a.host, b.host));
+  return [...pass(hosts, false), ...pass(hosts, true)].map(({ host, route }) => ({
+    host,
+    route,
+    against: fault(host, route, request, takes),
+  }));
+}
+
+function judgeSections(listener: Listener, request: RouteRequest): readonly Judged[] {
+  const own = sectionOf(listener, request.host);
+  return (listener.sections ?? [])
+    .toSorted((a, b) => Number(b === own) - Number(a === own))
+    .flatMap((section) => {
+      const judged = judgeHosts(section.virtualHosts, request, suffixMatches);
+      if (section === own) return judged;
+      const detail =
+        own === undefined ? `${request.host} is not for listener ${section.name}` : `${request.host} belongs to listener ${own.name}`;
+      return judged.map((each) => ({ ...each, against: { reason: "OtherListener" as const, detail } }));
+    });
 }
 
 function pass(hosts: readonly VirtualHost[], defaults: boolean): readonly { host: string; route: Route }[] {
@@ -53,8 +81,8 @@ function pass(hosts: readonly VirtualHost[], defaults: boolean): readonly { host
 
 type Rejection = NonNullable<Candidate["rejected"]>;
 
-function fault(host: string, route: Route, request: RouteRequest): Rejection | undefined {
-  if (!hostMatches(host, request.host)) return { reason: "HostMismatch", detail: `${request.host} is not ${host}` };
+function fault(host: string, route: Route, request: RouteRequest, takesHost: TakesHost): Rejection | undefined {
+  if (!takesHost(host, request.host)) return { reason: "HostMismatch", detail: `${request.host} is not ${host}` };
   const { path, method, headers = [], query = [] } = route.match;
   if (!takesPath(path, request.path)) return { reason: "PathMismatch", detail: `${request.path} is not ${pathText(path)}` };
   if (conditionsHold(route, request)) return undefined;
@@ -69,6 +97,8 @@ function takesPath(match: PathMatch, path: string): boolean {
   switch (match.kind) {
     case "exact":
       return match.value === path;
+    case "regex":
+      return pathPattern(match)?.test(path) === true;
     case "prefix":
       return hasPrefix(path, match.value);
     case "default":
@@ -77,14 +107,23 @@ function takesPath(match: PathMatch, path: string): boolean {
 }
 
 function pathText(match: PathMatch): string {
-  return match.kind === "default" ? "any path" : match.kind === "exact" ? `exactly ${match.value}` : `${match.value} or below it`;
+  switch (match.kind) {
+    case "default":
+      return "any path";
+    case "exact":
+      return `exactly ${match.value}`;
+    case "regex":
+      return `of the pattern ${match.value}`;
+    case "prefix":
+      return `${match.value} or below it`;
+  }
 }
 
 function differing(wanted: readonly ValueMatch[], actual: (name: string) => string | undefined): ValueMatch | undefined {
-  return wanted.find(({ name, value }) => actual(name) !== value);
+  return wanted.find((each) => !valueHolds(each, actual(each.name)));
 }
 
-function valueText(what: string, { name, value }: ValueMatch, actual: string | undefined): string {
+function valueText(what: string, { name, value, regex }: ValueMatch, actual: string | undefined): string {
   const is = actual === undefined ? "is not there" : `is ${JSON.stringify(actual)}`;
-  return `${what} ${name} ${is}, ${JSON.stringify(value)} is wanted`;
+  return `${what} ${name} ${is}, ${regex === undefined ? "" : "the pattern "}${JSON.stringify(value)} is wanted`;
 }

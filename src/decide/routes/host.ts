@@ -29,6 +29,30 @@ export function wildcardOf(host: string): string | undefined {
   return dot <= 0 ? undefined : `*${host.slice(dot)}`;
 }
 
+/** A pattern of the Gateway API, whose wildcard stands for any number of labels (HTTPRoute `hostnames`). */
+export function suffixMatches(pattern: string, host: string): boolean {
+  return (
+    pattern === "*" || pattern === host || (pattern.startsWith("*.") && host.length > pattern.length - 1 && host.endsWith(pattern.slice(1)))
+  );
+}
+
+/** `a.b.c` → `*.b.c`, `*.c`, `*`: the patterns that could take a host, the most specific first, itself left out. */
+export function* suffixPatterns(host: string): Generator<string> {
+  for (let dot = host.indexOf("."); dot >= 0; dot = host.indexOf(".", dot + 1)) if (dot > 0) yield `*${host.slice(dot)}`;
+  yield "*";
+}
+
+/** The hosts that both patterns take, as a pattern; undefined: none. */
+export function intersectPatterns(a: string, b: string): string | undefined {
+  if (patternTakes(a, b)) return b;
+  return patternTakes(b, a) ? a : undefined;
+}
+
+function patternTakes(wide: string, narrow: string): boolean {
+  if (wide === "*" || wide === narrow) return true;
+  return wide.startsWith("*.") && (narrow.startsWith("*.") ? narrow.endsWith(wide.slice(1)) : suffixMatches(wide, narrow));
+}
+
 export function hostMatches(pattern: string, host: string): boolean {
   return pattern === "*" || pattern === host || pattern === wildcardOf(host);
 }

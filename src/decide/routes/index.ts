@@ -1,7 +1,7 @@
 /** The decisions of the gateway: which rule takes a request, what is behind it, and why not another. Pure; see each file. */
-export { portText, resolveBackend, type Backend, type BackendEndpoint, type BackendReason } from "./backends.ts";
+export { portText, resolveBackend, type Backend, type BackendEndpoint, type BackendReason, type UpstreamTls } from "./backends.ts";
 export { explain, type Candidate, type RejectionReason, type RouteExplanation } from "./explain.ts";
-export { hostMatches, hostPattern, requestHost, wildcardOf } from "./host.ts";
+export { hostMatches, hostPattern, requestHost, suffixMatches, suffixPatterns, wildcardOf } from "./host.ts";
 export {
   classVerdict,
   defaultClassAnnotation,
@@ -11,7 +11,7 @@ export {
   type ClassVerdict,
 } from "./ingress-class.ts";
 export { translateIngress, type HostRoute, type Translation } from "./ingress.ts";
-export { match, type MatchResult, type RouteRequest } from "./match.ts";
+export { match, pathPattern, sectionOf, type MatchResult, type RouteRequest } from "./match.ts";
 export { compareText, mergeCertificates, mergeHost, type DatedCertificate, type MergedHost } from "./merge.ts";
 export { hasPrefix, normalizePath, type PathResult } from "./path.ts";
 export {
@@ -27,13 +27,21 @@ export {
 export { routeReasons, type RouteProblem, type RouteReason, type SourceRef } from "./reasons.ts";
 export {
   backendKey,
+  type BackendProtocol,
   type BackendRef,
   type CertificateRef,
+  type CorsPolicy,
   type Filter,
   type HeaderChange,
   type Listener,
+  type ListenerSection,
   type PathRewrite,
+  type RetryPolicy,
   type Route,
   type RouteTable,
+  type SessionPersistence,
+  type StreamListener,
+  type StreamRoute,
+  type StreamSection,
   type VirtualHost,
 } from "./route-table.ts";

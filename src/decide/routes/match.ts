@@ -3,8 +3,9 @@
  * default backends come after every rule. What it costs depends on the length of the request's path, not on the number of
  * rules: hosts are in a map, paths in a tree of elements, both made once for each table and host.
  */
-import { wildcardOf } from "./host.ts";
-import type { Listener, Route, ValueMatch, VirtualHost } from "./route-table.ts";
+import { suffixPatterns, wildcardOf } from "./host.ts";
+import { leadingPattern, wholePattern } from "./pattern.ts";
+import type { Listener, ListenerSection, Route, ValueMatch, VirtualHost } from "./route-table.ts";
 
 /** What of a request decides about its route. */
 export interface RouteRequest {
@@ -25,6 +26,7 @@ export type MatchResult =
   | { readonly kind: "none"; readonly hostKnown: boolean };
 
 export function match(listener: Listener, request: RouteRequest): MatchResult {
+  if (listener.sections !== undefined) return matchSections(listener, request);
   const hosts = hostsOf(listener);
   const wildcard = wildcardOf(request.host);
   const exact = hosts.get(request.host);
@@ -40,6 +42,42 @@ export function match(listener: Listener, request: RouteRequest): MatchResult {
   );
 }
 
+/** The listener that a host belongs to; undefined: no listener takes it. */
+export function sectionOf({ sections = [] }: Listener, host: string): ListenerSection | undefined {
+  if (sections.length <= 1) return sections[0] === undefined || takesHost(sections[0], host) ? sections[0] : undefined;
+  return mostSpecific(sectionsOf(sections), host);
+}
+
+function takesHost(section: ListenerSection, host: string): boolean {
+  return section.host === "*" || mostSpecific(new Map([[section.host, section]]), host) !== undefined;
+}
+
+function mostSpecific<T>(byPattern: ReadonlyMap<string, T>, host: string): T | undefined {
+  const exact = byPattern.get(host);
+  if (exact !== undefined) return exact;
+  for (const pattern of suffixPatterns(host)) {
+    const found = byPattern.get(pattern);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** "Proxies MUST prioritize" by the characters of the host, then of the path (HTTPRoute `rules.matches`): every host is asked in turn. */
+function matchSections(listener: Listener, request: RouteRequest): MatchResult {
+  const section = sectionOf(listener, request.host);
+  if (section === undefined) return { kind: "none", hostKnown: false };
+  const hosts = hostsOf(section);
+  let found = find(hosts.get(request.host), request, byRule);
+  let known = hosts.has(request.host);
+  if (found !== undefined) return found;
+  for (const pattern of suffixPatterns(request.host)) {
+    found = find(hosts.get(pattern), request, byRule);
+    if (found !== undefined) return found;
+    known ||= hosts.has(pattern);
+  }
+  return { kind: "none", hostKnown: known };
+}
+
 type Search = (index: PathIndex, request: RouteRequest) => Route | undefined;
 
 function find(host: VirtualHost | undefined, request: RouteRequest, search: Search): MatchResult | undefined {
@@ -48,7 +86,10 @@ function find(host: VirtualHost | undefined, request: RouteRequest, search: Sear
   return route === undefined ? undefined : { kind: "route", host: host.host, route };
 }
 
-const byRule: Search = (index, request) => first(index.exact.get(request.path), request) ?? longest(index.root, request, 0);
+const byRule: Search = (index, request) =>
+  first(index.exact.get(request.path), request) ??
+  (index.patterns.length === 0 ? undefined : firstPattern(index.patterns, request)) ??
+  longest(index.root, request, 0);
 const byDefault: Search = (index, request) => first(index.defaults, request);
 
 /** An element of paths: what follows it, and the prefixes that end with it. */
@@ -59,6 +100,8 @@ interface PathNode {
 
 interface PathIndex {
   readonly exact: ReadonlyMap<string, readonly Route[]>;
+  /** Asked one by one: a pattern says nothing about where it may be looked up. */
+  readonly patterns: readonly { readonly pattern: RegExp; readonly route: Route }[];
   readonly root: PathNode;
   readonly defaults: readonly Route[];
 }
@@ -82,6 +125,17 @@ function first(routes: readonly Route[] | undefined, request: RouteRequest): Rou
   return undefined;
 }
 
+function firstPattern(patterns: PathIndex["patterns"], request: RouteRequest): Route | undefined {
+  for (const { pattern, route } of patterns) if (pattern.test(request.path) && conditionsHold(route, request)) return route;
+  return undefined;
+}
+
+/** Of a path of kind `regex`. Routes with patterns that cannot run are left out before they come here. */
+export function pathPattern({ value, leading }: { readonly value: string; readonly leading?: true }): RegExp | undefined {
+  const result = leading === true ? leadingPattern(value) : wholePattern(value);
+  return result.kind === "ok" ? result.pattern : undefined;
+}
+
 /** Method, headers and query; the path is known to match. */
 export function conditionsHold({ match: { method, headers, query } }: Route, request: RouteRequest): boolean {
   if (method !== undefined && method !== request.method) return false;
@@ -90,15 +144,28 @@ export function conditionsHold({ match: { method, headers, query } }: Route, req
 
 function allEqual(wanted: readonly ValueMatch[] | undefined, actual: (name: string) => string | undefined): boolean {
   if (wanted === undefined) return true;
-  for (const { name, value } of wanted) if (actual(name) !== value) return false;
+  for (const each of wanted) if (!valueHolds(each, actual(each.name))) return false;
   return true;
 }
 
+export function valueHolds({ value, regex }: ValueMatch, actual: string | undefined): boolean {
+  if (regex === undefined) return actual === value;
+  const result = wholePattern(value);
+  return actual !== undefined && result.kind === "ok" && result.pattern.test(actual);
+}
+
 // Frozen data is indexed once: a host that an edit leaves alone keeps its tree.
-const hostIndexes = new WeakMap<Listener, ReadonlyMap<string, VirtualHost>>();
+const hostIndexes = new WeakMap<Listener | ListenerSection, ReadonlyMap<string, VirtualHost>>();
+const sectionIndexes = new WeakMap<readonly ListenerSection[], ReadonlyMap<string, ListenerSection>>();
 const pathIndexes = new WeakMap<VirtualHost, PathIndex>();
 
-function hostsOf(listener: Listener): ReadonlyMap<string, VirtualHost> {
+function sectionsOf(sections: readonly ListenerSection[]): ReadonlyMap<string, ListenerSection> {
+  let index = sectionIndexes.get(sections);
+  if (index === undefined) sectionIndexes.set(sections, (index = new Map(sections.map((section) => [section.host, section]))));
+  return index;
+}
+
+function hostsOf(listener: Listener | ListenerSection): ReadonlyMap<string, VirtualHost> {
   let hosts = hostIndexes.get(listener);
   if (hosts === undefined) hostIndexes.set(listener, (hosts = new Map(listener.virtualHosts.map((host) => [host.host, host]))));
   return hosts;
@@ -114,12 +181,18 @@ function indexPaths(routes: readonly Route[]): PathIndex {
   const exact = new Map<string, Route[]>();
   const root: PathNode = { children: undefined, routes: undefined };
   const defaults: Route[] = [];
+  const patterns: { pattern: RegExp; route: Route }[] = [];
   for (const route of routes) {
     const { path } = route.match;
     switch (path.kind) {
       case "exact":
-        exact.set(path.value, [...(exact.get(path.value) ?? []), route]);
+        append(exact, path.value, route);
         break;
+      case "regex": {
+        const pattern = pathPattern(path);
+        if (pattern !== undefined) patterns.push({ pattern, route });
+        break;
+      }
       case "prefix":
         (nodeAt(root, path.value).routes ??= []).push(route);
         break;
@@ -127,7 +200,13 @@ function indexPaths(routes: readonly Route[]): PathIndex {
         defaults.push(route);
     }
   }
-  return { exact, root, defaults };
+  return { exact, patterns, root, defaults };
+}
+
+function append(map: Map<string, Route[]>, key: string, route: Route): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [route]);
+  else list.push(route);
 }
 
 function nodeAt(root: PathNode, prefix: string): PathNode {

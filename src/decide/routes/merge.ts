@@ -31,7 +31,7 @@ function matchKey({ path, method = "", headers = [], query = [] }: RouteMatch): 
 }
 
 /**
- * The order in which routes win: Exact, then the longest path (Ingress v1 "multiple matches"), then method, more headers, more
+ * The order in which routes win: Exact, then patterns, then the longest path (Ingress v1 "multiple matches"), then method, more headers, more
  * query parameters (Gateway API HTTPRouteRule `matches`), then the older object, then by name, then as written.
  */
 export function compareHostRoutes(a: HostRoute, b: HostRoute): number {
@@ -45,7 +45,7 @@ export function compareHostRoutes(a: HostRoute, b: HostRoute): number {
   );
 }
 
-const pathRank: Readonly<Record<PathMatch["kind"], number>> = { exact: 0, prefix: 1, default: 2 };
+const pathRank: Readonly<Record<PathMatch["kind"], number>> = { exact: 0, regex: 1, prefix: 2, default: 3 };
 
 function comparePaths(a: PathMatch, b: PathMatch): number {
   const [left, right] = [a.kind === "default" ? "" : a.value, b.kind === "default" ? "" : b.value];

@@ -2,7 +2,7 @@
 
 /** What of which object: `{ kind: "Ingress", namespace: "shop", name: "web", field: "spec.rules[0].http.paths[1]" }`. */
 export interface SourceRef {
-  readonly kind: "Ingress";
+  readonly kind: "Ingress" | "Gateway" | "ListenerSet" | "HTTPRoute" | "GRPCRoute" | "TLSRoute" | "TCPRoute" | "UDPRoute";
   readonly namespace: string;
   readonly name: string;
   /** Path of the field inside the object; "": the object. */
@@ -25,7 +25,8 @@ export const routeReasons = {
   ServicePortNotFound: "the Service has no such port",
   ExternalName: "Services of type ExternalName are not followed: a name could lead anywhere",
   PortProtocol: "the port of the Service is not TCP",
-  AppProtocol: "the protocol that the Service names for its port is not spoken",
+  AppProtocol: "the Service wants TLS for its port, and nothing says whom to trust",
+  BackendTLS: "how to speak TLS to the Service cannot be made out",
   NoEndpoints: "the Service has no ready endpoint",
   PathConflict: "an older object has the same host, path and path type",
   SecretNotFound: "the Secret does not exist",

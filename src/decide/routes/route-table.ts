@@ -8,6 +8,8 @@ import type { SourceRef } from "./reasons.ts";
 export interface RouteTable {
   readonly kind: "RouteTable";
   readonly listeners: readonly Listener[];
+  /** What is passed on below HTTP: TCPRoute, UDPRoute, TLSRoute. */
+  readonly streams?: readonly StreamListener[];
 }
 
 export interface Listener {
@@ -18,10 +20,51 @@ export interface Listener {
   readonly virtualHosts: readonly VirtualHost[];
   /** Which certificate answers for which server name; empty unless HTTPS. */
   readonly certificates: readonly CertificateRef[];
+  /**
+   * Listeners of a Gateway that share the port and are told apart by host (Gateway API "Listener Isolation"): a request belongs
+   * to the most specific one and to no other. Absent: `virtualHosts` are all there is.
+   */
+  readonly sections?: readonly ListenerSection[];
+}
+
+export interface ListenerSection {
+  /** Unique in its table: `shop/edge https`. */
+  readonly name: string;
+  /** As `VirtualHost.host`; a wildcard stands for any number of labels. */
+  readonly host: string;
+  readonly virtualHosts: readonly VirtualHost[];
+}
+
+/** A port whose connections or datagrams go through as they are, or out of their TLS. */
+export interface StreamListener {
+  readonly name: string;
+  readonly protocol: "TCP" | "UDP" | "TLS";
+  readonly sections: readonly StreamSection[];
+}
+
+export interface StreamSection {
+  readonly name: string;
+  /** Server name (TLS only); `*` otherwise. A wildcard stands for any number of labels. */
+  readonly host: string;
+  /** `terminate`: TLS ends here; `passthrough`: only the server name is read. */
+  readonly tls: "none" | "terminate" | "passthrough";
+  /** In the order in which they win. */
+  readonly routes: readonly StreamRoute[];
+}
+
+export interface StreamRoute {
+  readonly id: string;
+  readonly source: SourceRef;
+  /** Server name; `*`: any. */
+  readonly host: string;
+  readonly backends: readonly BackendRef[];
 }
 
 export interface VirtualHost {
-  /** `shop.example.com`, `*.example.com` (exactly one label), or `*`: every host. Lower case, no final dot. */
+  /**
+   * `shop.example.com`, `*.example.com`, or `*`: every host. Lower case, no final dot. A wildcard stands for exactly one label
+   * (Ingress), in sections of a Gateway for any number.
+   */
   readonly host: string;
   /** In the order in which they win. */
   readonly routes: readonly Route[];
@@ -36,6 +79,8 @@ export interface Route {
   /** Empty: answered with 500 unless a filter answers. */
   readonly backends: readonly BackendRef[];
   readonly timeouts: RouteTimeouts;
+  readonly retry?: RetryPolicy;
+  readonly persistence?: SessionPersistence;
 }
 
 export interface RouteMatch {
@@ -48,6 +93,8 @@ export interface RouteMatch {
 export type PathMatch =
   /** The whole path, case counts. */
   | { readonly kind: "exact"; readonly value: string }
+  /** RE2's syntax (`pattern.ts`), for the whole path; `leading`: for its beginning, letters of either case. */
+  | { readonly kind: "regex"; readonly value: string; readonly leading?: true }
   /** Whole elements: `/foo` takes `/foo`, `/foo/` and `/foo/bar`, not `/foobar`. A final slash means nothing. */
   | { readonly kind: "prefix"; readonly value: string }
   /** What no other route of the host takes: an Ingress' `defaultBackend`. */
@@ -57,6 +104,8 @@ export interface ValueMatch {
   /** Header names in lower case; query parameters as they are. */
   readonly name: string;
   readonly value: string;
+  /** `value` is a pattern for the whole value. */
+  readonly regex?: true;
 }
 
 export type Filter =
@@ -73,7 +122,42 @@ export type Filter =
       readonly port?: number;
       readonly path?: PathRewrite;
     }
-  | { readonly kind: "rewrite"; readonly host?: string; readonly path?: PathRewrite };
+  | { readonly kind: "rewrite"; readonly host?: string; readonly path?: PathRewrite }
+  /** A copy goes there too; nobody waits for its answer. Of `denominator` requests `numerator`. */
+  | { readonly kind: "mirror"; readonly backend: BackendRef; readonly numerator: number; readonly denominator: number }
+  | { readonly kind: "cors"; readonly policy: CorsPolicy }
+  /** Something that the rule asks for cannot be done: a request is refused rather than served otherwise. */
+  | { readonly kind: "refuse"; readonly status: number; readonly message: string };
+
+/** Fetch standard 3.2 as HTTPCORSFilter has it. */
+export interface CorsPolicy {
+  /** `https://a.example`, `https://*.a.example`, `*`. */
+  readonly origins: readonly string[];
+  readonly credentials: boolean;
+  /** `*`: as asked. */
+  readonly methods: readonly string[];
+  readonly headers: readonly string[];
+  readonly expose: readonly string[];
+  readonly maxAgeSeconds: number;
+}
+
+export interface RetryPolicy {
+  /** Further tries after the first. */
+  readonly attempts: number;
+  /** Answers that are not taken for one. A connection that fails always is. */
+  readonly codes: readonly number[];
+  readonly backoffMs: number;
+}
+
+/** Requests of one session go to one endpoint (GEP-1619; ingress-nginx's `affinity: cookie`). */
+export interface SessionPersistence {
+  readonly kind: "cookie" | "header";
+  readonly name: string;
+  /** Of the cookie: absent until the browser ends. */
+  readonly maxAgeSeconds?: number;
+  /** Of the cookie. */
+  readonly path: string;
+}
 
 export interface HeaderChange {
   readonly set: readonly ValueMatch[];
@@ -84,7 +168,9 @@ export interface HeaderChange {
 export type PathRewrite =
   | { readonly kind: "full"; readonly value: string }
   /** Puts `value` in the place of the prefix that matched. */
-  | { readonly kind: "prefix"; readonly value: string };
+  | { readonly kind: "prefix"; readonly value: string }
+  /** `$1` to `$9` stand for the groups of the route's pattern. */
+  | { readonly kind: "groups"; readonly value: string };
 
 export interface BackendRef {
   readonly kind: "Service";
@@ -93,14 +179,30 @@ export interface BackendRef {
   readonly port: BackendPort;
   /** Its share among the backends of the route. */
   readonly weight: number;
+  /** Only for requests that go there. */
+  readonly filters?: readonly Filter[];
+  /** What the route knows and the Service's port may not say: GRPCRoutes speak HTTP/2. */
+  readonly speaks?: BackendProtocol;
+  /** Of the Service's port; absent: TCP. */
+  readonly transport?: "UDP";
+  /** It cannot be used (not there, not permitted, of an unknown kind): its share is answered with 500 and this sentence. */
+  readonly refused?: string;
 }
+
+/** `h2c`: HTTP/2 with prior knowledge, over TLS by ALPN. */
+export type BackendProtocol = "http1" | "h2c";
 
 /** Of the Service, as the object names it. */
 export type BackendPort = { readonly kind: "number"; readonly number: number } | { readonly kind: "name"; readonly name: string };
 
+/** Milliseconds; absent: the engine's defaults. */
 export interface RouteTimeouts {
-  /** Milliseconds until the answer's head; absent: the engine's default. */
+  /** Until the answer's head, from the end of the request. */
   readonly responseMs?: number;
+  /** Until the answer's head, from the request's own, over all tries (Gateway API `timeouts.request`). */
+  readonly requestMs?: number;
+  /** Of one try (Gateway API `timeouts.backendRequest`). */
+  readonly backendRequestMs?: number;
 }
 
 export interface CertificateRef {
@@ -113,7 +215,7 @@ export interface CertificateRef {
     | { readonly kind: "unspecified" };
 }
 
-/** `shop/web:80`: how endpoints of a backend are found. */
-export function backendKey({ namespace, name, port }: Pick<BackendRef, "namespace" | "name" | "port">): string {
-  return `${namespace}/${name}:${port.kind === "number" ? port.number : port.name}`;
+/** `shop/web:80`, `shop/dns:53/UDP`: how endpoints of a backend are found. */
+export function backendKey({ namespace, name, port, transport }: Pick<BackendRef, "namespace" | "name" | "port" | "transport">): string {
+  return `${namespace}/${name}:${port.kind === "number" ? port.number : port.name}${transport === undefined ? "" : `/${transport}`}`;
 }

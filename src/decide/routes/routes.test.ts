@@ -172,7 +172,7 @@ describe("what cannot be used is named, and nothing else suffers", () => {
   const more = [
     service("external", [{ port: 80 }], "ExternalName"),
     service("empty", [{ port: 80 }]),
-    service("grpc", [{ port: 80, appProtocol: "kubernetes.io/h2c" }]),
+    service("tls", [{ port: 80, appProtocol: "https" }]),
   ];
   const endpointSlices = [
     slice("good", [{ addresses: ["10.0.0.1"] }]),
@@ -195,7 +195,7 @@ describe("what cannot be used is named, and nothing else suffers", () => {
     ["ServicePortNotFound", rules("a.test", path("/", "Prefix", "good", 81)), "spec.rules[0].http.paths[0]"],
     ["ExternalName", rules("a.test", path("/", "Prefix", "external")), "spec.rules[0].http.paths[0]"],
     ["PortProtocol", rules("a.test", path("/", "Prefix", "udp")), "spec.rules[0].http.paths[0]"],
-    ["AppProtocol", rules("a.test", path("/", "Prefix", "grpc")), "spec.rules[0].http.paths[0]"],
+    ["AppProtocol", rules("a.test", path("/", "Prefix", "tls")), "spec.rules[0].http.paths[0]"],
     ["NoEndpoints", rules("a.test", path("/", "Prefix", "empty")), "spec.rules[0].http.paths[0]"],
   ];
   test.for(cases)("%s", ([reason, spec, field]) => {
