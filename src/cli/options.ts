@@ -47,6 +47,15 @@ export function durationOption(value: string): number {
   return Number(match[1]) * (unit[match[2] ?? "s"] as number);
 }
 
+/** Shorter than that, a machine that is busy for a moment would look like one that died. */
+const leastGraceMs = 1000;
+
+export function gracePeriodOption(value: string): number {
+  const ms = durationOption(value);
+  if (ms >= leastGraceMs && ms <= 3_600_000) return ms;
+  throw new FairleadError("FL_USAGE", `${JSON.stringify(value)} is no grace period of nodes`, { hint: "From 1s to 1h." });
+}
+
 /** `a,b` and repeated flags alike. */
 export function listOption(value: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, ...value.split(",").filter(Boolean)];

@@ -24,6 +24,7 @@ import { startControlPlane, type ControlPlane } from "./control-plane.ts";
 import { removeFormerNodes } from "./former-nodes.ts";
 import { createNetwork } from "./network/index.ts";
 import type { AddressPlan, ClusterMode, ClusterNetwork, KernelProxyMode, RunningNode } from "./network/network.ts";
+import { createPowerWatch } from "./network/power.ts";
 import { outOfService } from "./out-of-service.ts";
 import { withRuntimeWarnings } from "./runtime-warnings.ts";
 
@@ -52,6 +53,8 @@ export interface ClusterOptions {
   readonly nodeCIDRMaskSize?: number;
   /** Of each node; default 110, as upstream's. */
   readonly maxPods?: number;
+  /** Milliseconds without a sign of life after which a node counts as gone; default 50,000, as upstream's. Nodes give five signs in it. */
+  readonly nodeMonitorGracePeriod?: number;
   /** Of the nodes in namespaces mode; default nftables. */
   readonly proxyMode?: KernelProxyMode;
   /** Default `sqlite`, in `paths.store`. */
@@ -166,6 +169,7 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
     listens: options.listen ?? true,
     serviceNodePortRange: options.serviceNodePortRange ?? "30000-32767",
     encode: options.encode ?? false,
+    ...(options.nodeMonitorGracePeriod === undefined ? {} : { nodeMonitorGracePeriod: options.nodeMonitorGracePeriod }),
     nodeAgent: (name) => nodes.find((node) => node.name === name)?.agent,
     wants,
     clock,
@@ -200,6 +204,7 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
   const leaves = outOfService({ informers, clock, settled });
   const shared = { plan, manager, informers, recorder, dns, paths, outOfService: leaves, wants, clock, log, metrics };
   await network.startShared?.(shared);
+  const grace = options.nodeMonitorGracePeriod;
   for (let index = 1; index <= (options.nodes ?? 1); index++) {
     const name = `node-${index}`;
     nodes.push(
@@ -208,10 +213,12 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
         client: control.clientOf(`system:node:${name}`, ["system:nodes"]),
         labels: options.nodeLabels?.[name] ?? {},
         ...(options.maxPods === undefined ? {} : { maxPods: options.maxPods }),
+        ...(grace === undefined ? {} : { heartbeatMs: Math.min(10_000, grace / 5) }),
         ...(options.proxyMode === undefined ? {} : { proxyMode: options.proxyMode }),
       }),
     );
   }
+  await manager.start(createPowerWatch({ informers, recorder: recorder("fairlead-power"), log, nodes: () => nodes }));
 
   // 4. The edge.
   const gateway = wants("gateway")

@@ -35,6 +35,7 @@ export interface ControlPlaneOptions {
   readonly serviceNodePortRange: string;
   /** In-process clients exchange bytes instead of objects. */
   readonly encode: boolean;
+  readonly nodeMonitorGracePeriod?: number;
   readonly nodeAgent: (name: string) => NodeAgent | undefined;
   readonly wants: (part: string) => boolean;
   readonly clock: Clock;
@@ -79,6 +80,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       random: Math.random,
       options: {
         ...(server.certificateAuthority === undefined ? {} : { rootCA: server.certificateAuthority }),
+        ...(options.nodeMonitorGracePeriod === undefined ? {} : { nodeMonitorGracePeriod: options.nodeMonitorGracePeriod }),
         serviceClusterIPRanges: options.plan.serviceCIDRs,
         volumeDirectory: options.paths.volumes,
         removeVolumeDirectory: (path: string) => rm(path, { recursive: true, force: true }),

@@ -72,6 +72,8 @@ export interface KubeletOptions {
 export interface Kubelet extends Component, NodeAgent {
   /** The pod that has this address on this node: for the forward proxy, and to name clients. */
   podByAddress(ip: string): Pod | undefined;
+  /** Ends as a machine without power does: containers are killed, and nothing more is written. */
+  crash(): Promise<void>;
 }
 
 const defaultTerminationDelayMs = 100;
@@ -138,11 +140,18 @@ class NodeKubelet implements Kubelet {
     );
   }
 
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    return this.#end(this.#options.shutdownGraceMs ?? defaultShutdownGraceMs);
+  }
+
+  crash(): Promise<void> {
+    return this.#end(0);
+  }
+
+  async #end(graceMs: number): Promise<void> {
     if (!this.#running) return;
     this.#running = false;
     for (const stop of this.#stops.splice(0)) stop();
-    const graceMs = this.#options.shutdownGraceMs ?? defaultShutdownGraceMs;
     await Promise.all([...this.#workers.values()].map((worker) => worker.halt(graceMs)));
     await this.#context.statuses.stop();
     await this.#registration.stop();

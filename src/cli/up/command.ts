@@ -5,6 +5,7 @@ import { checked, withCluster, withOutput, type Report } from "../flags.ts";
 import {
   cidrOption,
   durationOption,
+  gracePeriodOption,
   listOption,
   maskSizeOption,
   maxPodsOption,
@@ -41,6 +42,7 @@ interface UpFlags {
   readonly nodes: number;
   readonly nodeLabels: NodeLabels;
   readonly maxPods?: number;
+  readonly nodeMonitorGracePeriod?: number;
   readonly proxyMode?: "nftables" | "iptables";
   readonly nodeCidrMaskSize?: number;
 }
@@ -81,6 +83,12 @@ export function addUp(program: Command, argv: readonly string[], terminal: Termi
     )
     .addOption(
       new Option("--proxy-mode <mode>", "what carries Services in namespaces mode (default: nftables)").choices(["nftables", "iptables"]),
+    )
+    .addOption(
+      new Option(
+        "--node-monitor-grace-period <duration>",
+        "without a sign of life a node counts as gone after this (default: 50s)",
+      ).argParser(checked(gracePeriodOption)),
     )
     .addOption(new Option("--max-pods <count>", "pods of each node (default: 110)").argParser(checked(maxPodsOption)))
     .addOption(

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { isMap, isSeq, LineCounter, parseDocument, type Node, type YAMLMap } from "yaml";
 import { FairleadError, errorMessage } from "../../lib/errors.ts";
-import { cidrOption, nodeLabelsOption, nodesOption, portRangeOption, type NodeLabels } from "../options.ts";
+import { cidrOption, gracePeriodOption, nodeLabelsOption, nodesOption, portRangeOption, type NodeLabels } from "../options.ts";
 
 /** A flag's name as commander has it → its value. */
 export type ConfigValues = Readonly<Record<string, unknown>>;
@@ -70,6 +70,11 @@ export const configFields: Readonly<Record<string, Field>> = {
   },
   "networking.nodeCIDRMaskSize": { flag: "nodeCidrMaskSize", what: "size of each node's part of the pods' IPv4 range", read: whole(8, 30) },
   "networking.proxyMode": { flag: "proxyMode", what: "nftables or iptables (namespaces mode)", read: oneOf("nftables", "iptables") },
+  nodeMonitorGracePeriod: {
+    flag: "nodeMonitorGracePeriod",
+    what: "without a sign of life a node counts as gone after this: 5s",
+    read: (value) => gracePeriodOption(text(value)),
+  },
   maxPods: { flag: "maxPods", what: "pods of each node", read: whole(1, 60_000) },
   "networking.dnsDomain": { flag: "clusterDomain", what: "the zone of Service names", read: text },
   "networking.clusterDNS": { flag: "clusterDns", what: "address of the Service kube-dns", read: text },

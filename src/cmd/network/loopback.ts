@@ -123,6 +123,7 @@ function kubeletOf(nodeName: string, runtime: Runtime, gateway: PodGateway | und
     dataDir: paths.pods,
     version: `v${kubernetesVersion}`,
     ...(context.maxPods === undefined ? {} : { maxPods: context.maxPods }),
+    ...(context.heartbeatMs === undefined ? {} : { heartbeatMs: context.heartbeatMs }),
     ...(context.wants("proxy") ? { outOfService: context.outOfService } : {}),
     podEnvironment: (pod, podIP) =>
       gateway?.environment({ namespace: pod.metadata.namespace ?? "", name: pod.metadata.name ?? "", ip: podIP }) ?? {},

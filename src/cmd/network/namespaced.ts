@@ -25,12 +25,15 @@ import type { Logger } from "../../lib/log.ts";
 import { connectTcp } from "../../net/connect.ts";
 import { createEgress } from "../../net/egress/egress.ts";
 import { createKernelNat } from "../../net/egress/kernel-nat.ts";
+import { isReady } from "../../component/component.ts";
+import { Manager } from "../../component/manager.ts";
 import { createProxy, type Proxy } from "../../proxy/proxy.ts";
 import { builtInImages } from "../images.ts";
 import { createLoadBalancerWayIn, createNodeWayIn, type WayIn, type WayInContext } from "../way-in.ts";
 import { claimLoopbackNetwork, type LoopbackNetwork } from "./loopback-slots.ts";
-import type { ClusterNetwork, NodeContext, RunningNode, SharedContext } from "./network.ts";
+import type { ClusterNetwork, NodeContext, SharedContext } from "./network.ts";
 import { nodePodCIDRs } from "./pod-ranges.ts";
+import { poweredNode, type PoweredParts } from "./power.ts";
 import { renamed } from "./renamed.ts";
 import { resolveAsPod } from "./resolve-name.ts";
 import { rememberedNetwork, rememberNetwork } from "./remembered.ts";
@@ -124,14 +127,19 @@ function namespacedNetwork(
     async startNode(index, context) {
       const name = `node-${index}`;
       const cidrs = nodePodCIDRs(context.plan.podCIDRs, index, options.nodeCIDRMaskSize);
-      const network = await namespaces.createNode({ name, index, podCIDRs: cidrs });
-      nodes.push({ network, cidrs: [...cidrs, ...network.addresses] });
-      return await startNode(
-        { name, index, network, libc, families, podCIDRs: cidrs, hostAddress: loopback.nodeAddress(index) },
-        context,
-        namespaces,
-        balancers,
-      );
+      const { node, component } = poweredNode(name, async () => {
+        const network = await namespaces.createNode({ name, index, podCIDRs: cidrs });
+        const started: StartedNode = { network, cidrs: [...cidrs, ...network.addresses] };
+        nodes.push(started);
+        const place = { name, index, network, libc, families, podCIDRs: cidrs, hostAddress: loopback.nodeAddress(index) };
+        const withoutPower = async () => {
+          nodes.splice(nodes.indexOf(started), 1);
+          await network.remove();
+        };
+        return await startParts(place, context, namespaces, balancers, withoutPower);
+      });
+      await context.manager.start(component);
+      return node;
     },
     release,
   };
@@ -152,36 +160,47 @@ interface NodePlace {
   readonly hostAddress: string;
 }
 
-async function startNode(
+/** A manager of their own: they may go and come while the cluster runs. */
+async function startParts(
   place: NodePlace,
   context: NodeContext,
   namespaces: Namespaces,
   balancers: WayIn | undefined,
-): Promise<RunningNode> {
+  removeNetwork: () => Promise<void>,
+): Promise<PoweredParts> {
   const { name, network, hostAddress } = place;
-  const { manager, wants, plan, dns } = context;
+  const { wants, plan, dns, log } = context;
+  const parts = new Manager({ log });
   const proxy = wants("proxy") ? await proxyOf(place, context) : undefined;
-  if (proxy !== undefined) await manager.start(renamed(proxy, `proxy ${name}`));
+  if (proxy !== undefined) await parts.start(renamed(proxy, `proxy ${name}`));
   const wayIn = wants("proxy")
     ? createNodeWayIn({ name, labels: context.labels, network, hostAddress }, wayInContext(context, namespaces))
     : undefined;
-  if (wayIn !== undefined) await manager.start(wayIn);
+  if (wayIn !== undefined) await parts.start(wayIn);
   const kubelet = wants("kubelet") ? kubeletOf(place, context) : undefined;
-  if (kubelet !== undefined) await manager.start(renamed(kubelet, `kubelet ${name}`));
+  if (kubelet !== undefined) await parts.start(renamed(kubelet, `kubelet ${name}`));
   const doors = [wayIn, balancers].flatMap((door) => door ?? []);
   const doorAt = (address: string) => (address === hostAddress ? wayIn : balancers);
   return {
-    name,
-    agent: kubelet,
-    async connect(host, port) {
-      const addresses = parseIp(host) === undefined ? await resolveAsPod(dns, host, "default", plan.clusterDomain) : [host];
-      if (addresses.length === 0) throw new FairleadError("FL_CONNECT", `${host}: no such name in the cluster`);
-      return await network.connect({ host: addresses[Math.floor(Math.random() * addresses.length)] as string, port });
+    running: {
+      agent: kubelet,
+      async connect(host, port) {
+        const addresses = parseIp(host) === undefined ? await resolveAsPod(dns, host, "default", plan.clusterDomain) : [host];
+        if (addresses.length === 0) throw new FairleadError("FL_CONNECT", `${host}: no such name in the cluster`);
+        return await network.connect({ host: addresses[Math.floor(Math.random() * addresses.length)] as string, port });
+      },
+      listensAt: (address, port) => doorAt(address)?.listensAt(address, port),
+      limits: () => doors.flatMap((door) => door.limits()),
+      settled: async () => {
+        await Promise.all([proxy?.settled(), ...doors.map((door) => door.settled())]);
+      },
     },
-    listensAt: (address, port) => doorAt(address)?.listensAt(address, port),
-    limits: () => doors.flatMap((door) => door.limits()),
-    settled: async () => {
-      await Promise.all([proxy?.settled(), ...doors.map((door) => door.settled())]);
+    ready: () => [...parts.readiness().values()].find(({ ready }) => !ready) ?? isReady,
+    stop: () => parts.stop(),
+    async crash() {
+      await kubelet?.crash();
+      await removeNetwork();
+      await parts.stop();
     },
   };
 }
@@ -251,6 +270,7 @@ function kubeletOf({ name, network, podCIDRs: ranges, hostAddress }: NodePlace, 
     dataDir,
     version: `v${kubernetesVersion}`,
     ...(context.maxPods === undefined ? {} : { maxPods: context.maxPods }),
+    ...(context.heartbeatMs === undefined ? {} : { heartbeatMs: context.heartbeatMs }),
     ...(context.wants("proxy") ? { outOfService: context.outOfService } : {}),
     clock,
     log,

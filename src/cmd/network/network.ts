@@ -83,6 +83,8 @@ export interface NodeContext extends SharedContext {
   readonly labels: Readonly<Record<string, string>>;
   /** At most this many pods; default the kubelet's. */
   readonly maxPods?: number;
+  /** Of the node's Lease, in ms; default the kubelet's. */
+  readonly heartbeatMs?: number;
   /** Default: the mode's own. */
   readonly proxyMode?: KernelProxyMode;
 }
@@ -99,4 +101,6 @@ export interface RunningNode {
   limits(): readonly string[];
   /** Every change seen so far is live in the proxy. */
   settled(): Promise<void>;
+  /** Pulls its plug, or puts it in again. Absent: it cannot be told apart from the machine. */
+  power?(on: boolean): Promise<void>;
 }
