@@ -14,7 +14,7 @@ import { parseResponseHead, type ResponseHead } from "../http1/response-head.ts"
 import type { Backends } from "./backends.ts";
 import type { AnswerBody, ClientSide, Exchange, ProxiedRequest } from "./client-side.ts";
 import type { EngineLimits } from "./engine.ts";
-import { addedLines, goesToClient, keptLines, replacedNames, withoutNames } from "./lines.ts";
+import { addedLines, replacedNames, withoutNames } from "./lines.ts";
 import type { Changes } from "./router.ts";
 import type { Sweeper } from "./sweeper.ts";
 import type { Endpoint, UpstreamConnection, UpstreamPool, UpstreamUser } from "./upstream.ts";
@@ -52,7 +52,7 @@ export class HttpExchange implements Exchange, UpstreamUser {
   #endpoint: Endpoint | undefined;
   #connection: UpstreamConnection | undefined;
   /** Pieces of the body that came before there was a connection. The client is paused after the first. */
-  #waiting: Buffer[] = [];
+  #waiting: Buffer[] | undefined;
   #trailers: readonly Field[] | undefined;
   #requestDone = false;
   #head: ResponseHead | undefined;
@@ -104,7 +104,8 @@ export class HttpExchange implements Exchange, UpstreamUser {
     connection.use(this);
     connection.writeText(this.#options.head);
     let room = true;
-    for (const bytes of this.#waiting.splice(0)) room = this.#send(bytes);
+    for (const bytes of this.#waiting ?? []) room = this.#send(bytes);
+    this.#waiting = undefined;
     if (this.#requestDone) this.#sendEnd();
     else {
       connection.limit(this.#options.limits.bodyMs);
@@ -117,7 +118,7 @@ export class HttpExchange implements Exchange, UpstreamUser {
   write(bytes: Buffer): boolean {
     if (this.#over) return true;
     if (this.#connection !== undefined) return this.#send(bytes);
-    this.#waiting.push(Buffer.from(bytes));
+    (this.#waiting ??= []).push(Buffer.from(bytes));
     return false;
   }
 
@@ -165,7 +166,7 @@ export class HttpExchange implements Exchange, UpstreamUser {
   #readHead(bytes: Buffer): void {
     let rest = this.#unparsed.length === 0 ? bytes : Buffer.concat([this.#unparsed, bytes]);
     for (;;) {
-      const head = parseResponseHead(rest, this.#options.request.method);
+      const head = parseResponseHead(rest, this.#options.request.method, this.#connection?.lastHead);
       if (head.kind === "incomplete") {
         this.#unparsed = Buffer.from(rest);
         return;
@@ -175,6 +176,7 @@ export class HttpExchange implements Exchange, UpstreamUser {
       if (head.status === 101) return this.#switchProtocols(head, rest);
       if (head.status >= 200) {
         this.#unparsed = emptyBytes;
+        if (this.#connection !== undefined) this.#connection.lastHead = head;
         return this.#respond(head, rest);
       }
       this.#interim(head);
@@ -187,8 +189,7 @@ export class HttpExchange implements Exchange, UpstreamUser {
 
   #linesOf(head: ResponseHead): string {
     const { response } = this.#options.changes;
-    const lines = keptLines(head.text, head.fields, (field) => goesToClient(field, head.connection));
-    return response === undefined ? lines : withoutNames(lines, replacedNames(response)) + addedLines(response);
+    return response === undefined ? head.passedOn : withoutNames(head.passedOn, replacedNames(response)) + addedLines(response);
   }
 
   #switchProtocols(head: ResponseHead, early: Buffer): void {

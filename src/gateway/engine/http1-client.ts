@@ -9,13 +9,13 @@
 import type { StreamSocket } from "../../net/stream-socket.ts";
 import { ChunkedReader, type ChunkResult } from "../http1/chunked.ts";
 import type { Field } from "../http1/fields.ts";
-import { parseRequestHead, type HeadLimits, type RequestHead } from "../http1/request-head.ts";
+import { goesToEndpoint, keptLines } from "../http1/passed-on.ts";
+import { parseRequestHead, type FieldBlock, type HeadLimits, type RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import { reasonPhrase, refusal, type OwnAnswer } from "./answers.ts";
 import type { AnswerHead, ClientInfo, ClientSide, Exchange, ProxiedRequest } from "./client-side.ts";
 import type { EngineLimits } from "./engine.ts";
 import { AnswerWriter } from "./http1-writer.ts";
-import { goesToEndpoint, keptLines } from "./lines.ts";
 import type { Expiring, Sweeper } from "./sweeper.ts";
 import { openTunnel } from "./tunnel.ts";
 
@@ -49,6 +49,9 @@ export class Http1Client implements ClientSide, Expiring {
   #state: State = "head";
   #unread: Buffer = emptyBytes;
   #request: RequestHead | undefined;
+  /** Of the last request: the next one mostly has the same lines. */
+  #block: FieldBlock | undefined;
+  readonly #infos: readonly [ClientInfo, ClientInfo];
   #exchange: Exchange | undefined;
   #chunks: ChunkedReader | undefined;
   #left = 0;
@@ -65,6 +68,10 @@ export class Http1Client implements ClientSide, Expiring {
     this.#options = options;
     this.#socket = options.socket;
     this.#out = new AnswerWriter(options.socket);
+    this.#infos = [
+      { ...options.info, httpVersion: "1.0" },
+      { ...options.info, httpVersion: "1.1" },
+    ];
     this.deadline = options.sweeper.after(options.limits.headMs);
     options.sweeper.add(this);
     const socket = options.socket;
@@ -78,7 +85,7 @@ export class Http1Client implements ClientSide, Expiring {
 
   /** The client's side of HTTP/1.0 knows no chunks. */
   get framed(): boolean {
-    return this.#request?.minorVersion === 1;
+    return this.#block?.minorVersion === 1;
   }
 
   /** No further request is taken; the one under way is answered. */
@@ -127,7 +134,7 @@ export class Http1Client implements ClientSide, Expiring {
   /** Whether there was a whole head. */
   #takeHead(): boolean {
     const { limits, headLimits, sweeper } = this.#options;
-    const head = parseRequestHead(this.#unread, headLimits);
+    const head = parseRequestHead(this.#unread, headLimits, this.#block);
     if (head.kind === "incomplete") {
       if (this.#received === 0) this.deadline = sweeper.after(limits.headMs);
       this.#received = this.#unread.length;
@@ -144,13 +151,15 @@ export class Http1Client implements ClientSide, Expiring {
 
   #begin(head: RequestHead): void {
     const { limits, sweeper, handle } = this.#options;
+    const { block } = head;
     this.#request = head;
-    this.#keep = head.keepAlive && !this.#draining;
+    this.#block = block;
+    this.#keep = block.keepAlive && !this.#draining;
     this.#received = 0;
     this.#chunks = undefined;
-    const { body } = head;
+    const { body } = block;
     if (body.kind === "length" && body.length > limits.bodyBytes) return this.#refuse(413, `a body of more than ${limits.bodyBytes} bytes`);
-    const expect = head.fields.find(({ role }) => role === "expect");
+    const expect = block.fields.find(({ role }) => role === "expect");
     if (expect !== undefined && expect.value.toLowerCase() !== "100-continue")
       return this.#refuse(417, "an expectation that is not 100-continue");
     if (head.path === "*") return this.ownAnswer({ status: 200, lines: "", body: "" });
@@ -170,21 +179,24 @@ export class Http1Client implements ClientSide, Expiring {
   }
 
   #proxied(head: RequestHead): ProxiedRequest {
-    const { info, now } = this.#options;
-    const { fields, connection, text } = head;
+    const { block } = head;
+    const { fields, connection, text, minorVersion, body } = block;
     return {
       method: head.method,
       path: head.path,
       query: head.query,
       authority: head.authority,
       header: (name) => joined(fields, name),
-      lines: (except) => keptLines(text, fields, (field) => goesToEndpoint(field, connection) && except?.has(field.name) !== true),
-      body: head.body,
+      lines: (except) =>
+        except === undefined
+          ? block.passedOn
+          : keptLines(text, fields, (field) => goesToEndpoint(field, connection) && !except.has(field.name)),
+      body,
       framed: true,
       // A body and a change of protocol in one request: the body wins, as the endpoint may not expect both.
-      upgrade: head.body.kind === "none" ? head.upgrade : undefined,
-      client: { ...info, httpVersion: head.minorVersion === 1 ? "1.1" : "1.0" },
-      began: now(),
+      upgrade: body.kind === "none" ? block.upgrade : undefined,
+      client: this.#infos[minorVersion],
+      began: this.#options.now(),
     };
   }
 
@@ -253,7 +265,7 @@ export class Http1Client implements ClientSide, Expiring {
   // The answer, from the exchange.
 
   interim(status: number, reason: string, lines: string): void {
-    if (this.#request?.minorVersion === 1) this.#out.interim(status, reason, lines);
+    if (this.framed) this.#out.interim(status, reason, lines);
   }
 
   respond(head: AnswerHead): void {
@@ -261,7 +273,7 @@ export class Http1Client implements ClientSide, Expiring {
     const streamed = head.body.kind === "stream";
     const unread = this.#state === "body" && this.#exchange === undefined;
     if (unread || this.#draining || (streamed && !this.framed)) this.#keep = false;
-    const asks = this.#request?.minorVersion === 0 ? "Connection: keep-alive\r\n" : "";
+    const asks = this.#block?.minorVersion === 0 ? "Connection: keep-alive\r\n" : "";
     this.#out.head(head, streamed && this.framed, this.#keep ? asks : "Connection: close\r\n");
   }
 
@@ -302,7 +314,7 @@ export class Http1Client implements ClientSide, Expiring {
     this.#exchange = undefined;
     this.#forgetSocket();
     socket.pause();
-    const upgrade = head.fields.find(({ role }) => role === "upgrade")?.value ?? this.#request?.upgrade ?? "";
+    const upgrade = head.fields.find(({ role }) => role === "upgrade")?.value ?? this.#block?.upgrade ?? "";
     const lines = keptLines(head.text, head.fields, ({ role }) => role === "end-to-end");
     socket.write(`HTTP/1.1 101 ${head.reason}\r\n${lines}Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`, "latin1");
     if (early.length > 0) socket.write(early);

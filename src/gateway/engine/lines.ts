@@ -1,34 +1,6 @@
 /** Header lines that are passed on: what is the connection's own stays here, what says who the client is comes from here. */
 import type { HeaderChange } from "../../decide/routes/index.ts";
-import type { Field } from "../http1/fields.ts";
 import type { AnswerBody, ClientInfo } from "./client-side.ts";
-
-/** The lines of the fields that `keep` wants, copied in runs. */
-export function keptLines(text: string, fields: readonly Field[], keep: (field: Field) => boolean): string {
-  let out = "";
-  let from = -1;
-  let to = 0;
-  for (const field of fields) {
-    if (keep(field)) {
-      if (from < 0) from = field.start;
-      to = field.end;
-    } else if (from >= 0) {
-      out += text.slice(from, to);
-      from = -1;
-    }
-  }
-  return from < 0 ? out : out + text.slice(from, to);
-}
-
-/** Of a request, to the endpoint. Host, framing and Upgrade are written anew. */
-export function goesToEndpoint({ role, name }: Field, connection: readonly string[]): boolean {
-  return (role === "end-to-end" || role === "expect") && !(connection.length > 0 && connection.includes(name));
-}
-
-/** Of an answer, to the client. */
-export function goesToClient({ role, name }: Field, connection: readonly string[]): boolean {
-  return (role === "end-to-end" || role === "client-identity") && !(connection.length > 0 && connection.includes(name));
-}
 
 /** Who asks, for the endpoint. The client's own claims were dropped: there is no trusted proxy in front of us. */
 export function identityLines({ address, scheme, port }: ClientInfo, authority: string): string {

@@ -1,6 +1,7 @@
 /** Connections to endpoints, kept open between requests. One request at a time goes over each (HTTP/1.1 without pipelining). */
 import { errnoCode } from "../../lib/errors.ts";
 import type { BackendEndpoint } from "../../decide/routes/index.ts";
+import type { ResponseHead } from "../http1/response-head.ts";
 import type { StreamSocket } from "../../net/stream-socket.ts";
 import type { Expiring, Sweeper } from "./sweeper.ts";
 
@@ -82,6 +83,8 @@ export class UpstreamConnection implements Expiring {
   deadline = Number.POSITIVE_INFINITY;
   /** Has carried a request before: it may have been closed by the endpoint in the meantime. */
   reused = false;
+  /** Of the last answer. */
+  lastHead: ResponseHead | undefined;
   readonly endpoint: Endpoint;
   readonly #pool: UpstreamPool;
   #socket: StreamSocket | undefined;

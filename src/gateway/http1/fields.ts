@@ -140,11 +140,15 @@ function isBlank(code: number): boolean {
   return code === 32 || code === 9;
 }
 
+const none: string[] = [];
+
 /** Names that `Connection` lists, lower case. */
 export function connectionOptions(fields: readonly Field[]): readonly string[] {
-  const options: string[] = [];
+  let options: string[] = none;
   for (const { role, value } of fields) {
-    if (role === "connection") for (const option of value.split(",")) options.push(option.trim().toLowerCase());
+    if (role !== "connection") continue;
+    if (options === none) options = [];
+    for (const option of value.split(",")) options.push(option.trim().toLowerCase());
   }
   return options;
 }

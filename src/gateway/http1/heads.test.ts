@@ -4,12 +4,14 @@ import { defaultHeadLimits, parseRequestHead } from "./request-head.ts";
 import { parseResponseHead } from "./response-head.ts";
 
 const parse = (text: string) => parseRequestHead(Buffer.from(text, "latin1"));
+/** With what the field lines say beside what the first line says. */
+const flat = (head: ReturnType<typeof parse>) => (head.kind === "request" ? { ...head.block, ...head } : head);
 const request = (line: string, ...fields: string[]) => parse([line, ...fields, "", ""].join("\r\n"));
 
 test("a request", () => {
   const text =
     "POST /a/%7Eb?x=1 HTTP/1.1\r\nHost: Shop.test:8080\r\nContent-Length: 5\r\nConnection: X-Own, keep-alive\r\nx-own:  1 \r\n\r\n";
-  expect(parse(`\r\n${text}hello`)).toMatchObject({
+  expect(flat(parse(`\r\n${text}hello`))).toMatchObject({
     kind: "request",
     method: "POST",
     path: "/a/~b",
@@ -43,7 +45,7 @@ test.for([
   ["bytes beyond ASCII in a value", "GET / HTTP/1.1", ["Host: a", "X: \xe9"], { kind: "request" }],
   ["an empty Host", "GET / HTTP/1.1", ["Host:"], { authority: "" }],
   ["IPv6", "GET / HTTP/1.1", ["Host: [::1]:80"], { authority: "[::1]:80" }],
-] as const)("%s", ([, line, fields, wanted]) => expect(request(line, ...fields)).toMatchObject(wanted));
+] as const)("%s", ([, line, fields, wanted]) => expect(flat(request(line, ...fields))).toMatchObject(wanted));
 
 describe("refused", () => {
   const host = "Host: a";
@@ -113,6 +115,17 @@ describe("refused", () => {
   });
 });
 
+test("lines that come again are read once, unless the first line gives them another meaning", () => {
+  const first = parse("GET /1 HTTP/1.1\r\nHost: a\r\nX: 1\r\n\r\n");
+  if (first.kind !== "request") throw new Error(first.kind);
+  const next = (text: string) => parseRequestHead(Buffer.from(text, "latin1"), defaultHeadLimits, first.block);
+  expect(next("GET /2 HTTP/1.1\r\nHost: a\r\nX: 1\r\n\r\n")).toMatchObject({ path: "/2", block: first.block });
+  const older = next("GET /2 HTTP/1.0\r\nHost: a\r\nX: 1\r\n\r\n");
+  expect(older).toMatchObject({ block: { minorVersion: 0, keepAlive: false } });
+  expect(next("GET /2 HTTP/1.1\r\nHost: b\r\nX: 1\r\n\r\n")).toMatchObject({ authority: "b" });
+  expect(next("GET /\u00002 HTTP/1.1\r\nHost: a\r\nX: 1\r\n\r\n")).toMatchObject({ status: 400 });
+});
+
 test("any bytes: a verdict that longer input does not change", () => {
   const piece = fc.constantFrom(
     "GET ",
@@ -138,7 +151,7 @@ test("any bytes: a verdict that longer input does not change", () => {
       if (short.kind === "incomplete") return;
       const long = parse(text + tail);
       expect(long.kind).toBe(short.kind);
-      if (long.kind === "request" && short.kind === "request") expect([long.bytes, long.text]).toEqual([short.bytes, short.text]);
+      if (long.kind === "request" && short.kind === "request") expect([long.bytes, long.block]).toEqual([short.bytes, short.block]);
     }),
     { numRuns: 1000 },
   );
@@ -152,10 +165,10 @@ test("what is accepted has one reading: its fields cover its text, and no line h
       (fields) => {
         const result = request("POST / HTTP/1.1", "Host: a", ...fields.map(([name, text]) => `${name}: ${text}`));
         if (result.kind !== "request") return;
-        expect(result.fields.map(({ start, end }) => result.text.slice(start, end)).join("")).toBe(
-          result.text.slice(result.text.indexOf("\r\n") + 2),
-        );
-        expect(result.fields.length).toBe(fields.length + 1);
+        const { block } = result;
+        expect(block.fields.map(({ start, end }) => block.text.slice(start, end)).join("")).toBe(block.text);
+        expect(block.fields.length).toBe(fields.length + 1);
+        expect(parseRequestHead(Buffer.from(`POST / HTTP/1.1\r\n${block.text}\r\n`, "latin1"), defaultHeadLimits, block)).toEqual(result);
         expect(result.bytes).toBeLessThanOrEqual(defaultHeadLimits.headBytes + 4);
       },
     ),

@@ -1,6 +1,7 @@
 /** The head of a request (RFC 9112 3, RFC 9110 7.2), read strictly. Pure: bytes in, a head or the reason for refusing it out. */
 import { normalizePath } from "../../decide/routes/index.ts";
 import { bodyLength, connectionOptions, hasForbiddenBytes, isToken, parseFields, type Field, type LengthResult } from "./fields.ts";
+import { goesToEndpoint, keptLines } from "./passed-on.ts";
 
 export interface HeadLimits {
   /** Of the whole head. Default 32,768. */
@@ -13,6 +14,24 @@ export interface HeadLimits {
 
 export const defaultHeadLimits: HeadLimits = { headBytes: 32_768, targetBytes: 8_192, fields: 128 };
 
+/** What the field lines of a head say, whatever its first line is. The requests of one connection mostly repeat them. */
+export interface FieldBlock {
+  /** The lines; `fields` point into it. */
+  readonly text: string;
+  readonly minorVersion: 0 | 1;
+  readonly fields: readonly Field[];
+  readonly body: LengthResult;
+  /** Of the Host field; "" without one. */
+  readonly host: string;
+  /** Names that this connection alone knows (`Connection`), lower case. */
+  readonly connection: readonly string[];
+  readonly keepAlive: boolean;
+  /** The protocol that the client wants to change to: `websocket`. */
+  readonly upgrade: string | undefined;
+  /** The lines that go on to an endpoint. */
+  readonly passedOn: string;
+}
+
 export interface RequestHead {
   readonly kind: "request";
   readonly method: string;
@@ -22,16 +41,7 @@ export interface RequestHead {
   readonly query: string;
   /** Host and port as the client named them; the one place that says for whom the request is. */
   readonly authority: string;
-  readonly minorVersion: 0 | 1;
-  /** The head's own text; `fields` point into it. */
-  readonly text: string;
-  readonly fields: readonly Field[];
-  readonly body: LengthResult;
-  /** Names that this connection alone knows (`Connection`), lower case. */
-  readonly connection: readonly string[];
-  readonly keepAlive: boolean;
-  /** The protocol that the client wants to change to: `websocket`. */
-  readonly upgrade: string | undefined;
+  readonly block: FieldBlock;
   /** Bytes of the head, the empty line included. */
   readonly bytes: number;
 }
@@ -45,15 +55,24 @@ export interface Refusal {
 
 export type RequestHeadResult = RequestHead | Refusal | { readonly kind: "incomplete" };
 
-/** `bytes`: what has come since the last request ended. An empty line before the request is skipped (RFC 9112 2.2). */
-export function parseRequestHead(bytes: Buffer, limits: HeadLimits = defaultHeadLimits): RequestHeadResult {
+/**
+ * `bytes`: what has come since the last request ended. An empty line before the request is skipped (RFC 9112 2.2). `before`: of the
+ * connection's last request; where the same lines come again they are not read again.
+ */
+export function parseRequestHead(bytes: Buffer, limits: HeadLimits = defaultHeadLimits, before?: FieldBlock): RequestHeadResult {
   const skip = bytes[0] === 13 && bytes[1] === 10 ? 2 : 0;
   const end = bytes.indexOf("\r\n\r\n", skip, "latin1");
   if (end < 0 || end > limits.headBytes) return unfinished(bytes, limits);
   const text = bytes.toString("latin1", skip, end + 2);
-  if (hasForbiddenBytes(text)) return refused(400, "a control character, or a line that does not end with CR LF");
-  const head = parseHead(text, limits, end + 4);
-  return head;
+  const lineEnd = text.indexOf("\r\n");
+  const first = text.slice(0, lineEnd);
+  const rest = text.slice(lineEnd + 2);
+  const known = before !== undefined && before.text === rest;
+  if (hasForbiddenBytes(known ? first : text)) return refused(400, "a control character, or a line that does not end with CR LF");
+  const line = parseRequestLine(first, limits);
+  if (line.kind === "refused") return line;
+  const block = known && before.minorVersion === line.minorVersion ? before : parseBlock(rest, line.minorVersion, limits);
+  return "status" in block ? block : requestHead(line, block, end + 4);
 }
 
 /** Waiting for more makes no sense when what has come is wrong or too long already. */
@@ -74,37 +93,33 @@ function refused(status: number, why: string): Refusal {
   return { kind: "refused", status, why };
 }
 
-function parseHead(text: string, limits: HeadLimits, bytes: number): RequestHead | Refusal {
-  const lineEnd = text.indexOf("\r\n");
-  const line = parseRequestLine(text.slice(0, lineEnd), limits);
-  if (line.kind === "refused") return line;
-  const fields = parseFields(text, lineEnd + 2, limits.fields);
+function parseBlock(text: string, minorVersion: 0 | 1, limits: HeadLimits): FieldBlock | Refusal {
+  const fields = parseFields(text, 0, limits.fields);
   if ("kind" in fields) return refused(fields.why.startsWith("too many") ? 431 : 400, fields.why);
-  const body = bodyLength(fields, line.minorVersion);
+  const body = bodyLength(fields, minorVersion);
   if (body.kind === "malformed") return refused(body.why.startsWith("a Transfer-Encoding other") ? 501 : 400, body.why);
-  const host = hostField(fields, line.minorVersion);
+  const host = hostField(fields, minorVersion);
   if (typeof host !== "string") return host;
-  const authority = line.authority ?? host;
-  if (!isAuthority(authority)) return refused(400, "a Host that is no host");
-  const path = line.path === "*" ? ({ kind: "ok", path: "*" } as const) : normalizePath(line.path);
-  if (path.kind === "bad") return refused(400, path.why);
   const connection = connectionOptions(fields);
-  const { method, query, minorVersion } = line;
   return {
-    kind: "request",
-    method,
-    path: path.path,
-    query,
-    authority,
-    minorVersion,
     text,
+    minorVersion,
     fields,
     body,
+    host,
     connection,
     keepAlive: minorVersion === 1 ? !connection.includes("close") : connection.includes("keep-alive"),
     upgrade: minorVersion === 1 && connection.includes("upgrade") ? fields.find(({ role }) => role === "upgrade")?.value : undefined,
-    bytes,
+    passedOn: keptLines(text, fields, (field) => goesToEndpoint(field, connection)),
   };
+}
+
+function requestHead(line: RequestLine, block: FieldBlock, bytes: number): RequestHead | Refusal {
+  const authority = line.authority ?? block.host;
+  if (!isAuthority(authority)) return refused(400, "a Host that is no host");
+  const path = line.path === "*" ? ({ kind: "ok", path: "*" } as const) : normalizePath(line.path);
+  if (path.kind === "bad") return refused(400, path.why);
+  return { kind: "request", method: line.method, path: path.path, query: line.query, authority, block, bytes };
 }
 
 interface RequestLine {
@@ -129,24 +144,25 @@ function parseRequestLine(line: string, limits: HeadLimits): RequestLine | Refus
   if (target.length > limits.targetBytes) return refused(414, "the request target is too long");
   if (method === "CONNECT") return refused(501, "this is no forward proxy: CONNECT is not served");
   const parsed = parseTarget(target, method);
-  return parsed === undefined
-    ? refused(400, "a request target that is none")
-    : { kind: "line", method, ...parsed, minorVersion: version === "HTTP/1.1" ? 1 : 0 };
+  if (parsed === undefined) return refused(400, "a request target that is none");
+  const { path, query, authority } = parsed;
+  return { kind: "line", method, path, query, authority, minorVersion: version === "HTTP/1.1" ? 1 : 0 };
 }
 
 /** Origin form, absolute form with http or https, and `*` with OPTIONS. Visible ASCII; a fragment is never sent. */
 export function parseTarget(target: string, method: string): Pick<RequestLine, "path" | "query" | "authority"> | undefined {
   if (!/^[\x21\x22\x24-\x7e]+$/.test(target)) return undefined;
   if (target === "*") return method === "OPTIONS" ? { path: "*", query: "", authority: undefined } : undefined;
-  if (target.charCodeAt(0) === 47) return { ...splitQuery(target), authority: undefined };
+  if (target.charCodeAt(0) === 47) {
+    const mark = target.indexOf("?");
+    return mark < 0
+      ? { path: target, query: "", authority: undefined }
+      : { path: target.slice(0, mark), query: target.slice(mark), authority: undefined };
+  }
   const [, authority, rest = ""] = /^https?:\/\/([^/?]+)(.*)$/i.exec(target) ?? [];
   if (authority === undefined) return undefined;
-  return { ...splitQuery(rest.startsWith("/") ? rest : `/${rest}`), authority };
-}
-
-function splitQuery(text: string): { readonly path: string; readonly query: string } {
-  const mark = text.indexOf("?");
-  return mark < 0 ? { path: text, query: "" } : { path: text.slice(0, mark), query: text.slice(mark) };
+  const { path, query } = parseTarget(rest.startsWith("/") ? rest : `/${rest}`, method) ?? { path: "/", query: "" };
+  return { path, query, authority };
 }
 
 /** HTTP/1.1 requests have exactly one Host (RFC 9112 3.2). */

@@ -1,14 +1,16 @@
 /** The head of a backend's answer (RFC 9112 4), as strictly: a backend that can be misread is a way to poison others' answers. */
 import { bodyLength, connectionOptions, hasForbiddenBytes, malformed, parseFields, type Field, type Malformed } from "./fields.ts";
+import { goesToClient, keptLines } from "./passed-on.ts";
 
 export interface ResponseHead {
   readonly kind: "response";
   readonly status: number;
   readonly reason: string;
   readonly minorVersion: 0 | 1;
+  /** The head; `fields` point into it. */
   readonly text: string;
-  /** Where the fields begin in `text`. */
-  readonly fieldsStart: number;
+  /** The method that it answers. */
+  readonly method: string;
   readonly fields: readonly Field[];
   readonly body: ResponseBody;
   readonly connection: readonly string[];
@@ -16,6 +18,8 @@ export interface ResponseHead {
   readonly keepAlive: boolean;
   /** Seconds that the backend keeps an idle connection (`Keep-Alive: timeout=5`). */
   readonly keepAliveTimeout: number | undefined;
+  /** The lines that go on to a client. */
+  readonly passedOn: string;
   readonly bytes: number;
 }
 
@@ -29,11 +33,17 @@ export type ResponseBody =
 const maxHeadBytes = 65_536;
 const maxFields = 256;
 
-export function parseResponseHead(bytes: Buffer, method: string): ResponseHead | Malformed | { readonly kind: "incomplete" } {
+/** `before`: of the connection's last answer. An endpoint that says the same again (within a second, mostly) is not read again. */
+export function parseResponseHead(
+  bytes: Buffer,
+  method: string,
+  before?: ResponseHead,
+): ResponseHead | Malformed | { readonly kind: "incomplete" } {
   const end = bytes.indexOf("\r\n\r\n", 0, "latin1");
   if (end < 0) return bytes.length > maxHeadBytes ? malformed("a head that is too long") : { kind: "incomplete" };
   if (end > maxHeadBytes) return malformed("a head that is too long");
   const text = bytes.toString("latin1", 0, end + 2);
+  if (before !== undefined && before.text === text && before.method === method) return before;
   if (hasForbiddenBytes(text)) return malformed("a control character, or a line that does not end with CR LF");
   const [line, minor, status, reason = ""] = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([^\r]*))?\r\n/.exec(text) ?? [];
   if (line === undefined) return malformed("no status line");
@@ -49,12 +59,13 @@ export function parseResponseHead(bytes: Buffer, method: string): ResponseHead |
     reason,
     minorVersion,
     text,
-    fieldsStart: line.length,
+    method,
     fields,
     body,
     connection,
     keepAlive: body.kind !== "until-close" && (minorVersion === 1 ? !connection.includes("close") : connection.includes("keep-alive")),
     keepAliveTimeout: timeoutOf(fields),
+    passedOn: keptLines(text, fields, (field) => goesToClient(field, connection)),
     bytes: end + 4,
   };
 }

@@ -154,6 +154,11 @@ function bindLibc(koffi: Koffi) {
       if (errno !== c.EINTR) return -errno;
     }
   };
+  /** For a call that has failed: its negative errno, or what it gives when made again after a signal. */
+  const failed = (again: () => number): number => {
+    const errno = koffi.errno();
+    return errno === c.EINTR ? outcome(again) : -errno;
+  };
   const length = (view: Uint8Array) => {
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setUint32(0, view.byteLength, true);
@@ -238,8 +243,14 @@ function bindLibc(koffi: Koffi) {
       const bytes = typeof value === "number" ? int(value) : value;
       must(native.setsockopt(fd, level, option, bytes, bytes.byteLength), "setsockopt");
     },
-    recv: (fd: number, into: Uint8Array, flags: number): number => outcome(() => native.recv(fd, into, into.byteLength, flags)),
-    send: (fd: number, from: Uint8Array, flags: number): number => outcome(() => native.send(fd, from, from.byteLength, flags)),
+    recv(fd: number, into: Uint8Array, flags: number): number {
+      const result = native.recv(fd, into, into.byteLength, flags);
+      return result >= 0 ? result : failed(() => native.recv(fd, into, into.byteLength, flags));
+    },
+    send(fd: number, from: Uint8Array, flags: number): number {
+      const result = native.send(fd, from, from.byteLength, flags);
+      return result >= 0 ? result : failed(() => native.send(fd, from, from.byteLength, flags));
+    },
     /** 0, or a negative errno: a connection that is gone already has nothing to end. */
     shutdown: (fd: number, how: number): number => outcome(() => native.shutdown(fd, how)),
     /** How many messages; `headers` holds `struct mmsghdr`s of 64 bytes, as `message-vector.ts` lays them out. */

@@ -72,7 +72,7 @@ export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
       if (got > 0) {
         // A short read has emptied the kernel's buffer: the next bytes come with an edge of their own. Unless it was the end that cut it short.
         if (got < readBuffer.length && !this.#endSeen) this.#readable = false;
-        this.emit("data", readBuffer.subarray(0, got));
+        this.emit("data", this.#loop.read(got));
       } else if (got === 0) this.#end();
       else if (got === -c.EAGAIN) this.#readable = false;
       else {
@@ -125,7 +125,7 @@ export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
   #encoded(text: string): Buffer {
     const { textBuffer } = this.#loop;
     if (text.length > textBuffer.length) return Buffer.from(text, "latin1");
-    return textBuffer.subarray(0, textBuffer.write(text, 0, "latin1"));
+    return this.#loop.text(textBuffer.write(text, 0, "latin1"));
   }
 
   /** How many bytes the kernel took; -1: the socket is broken, which was told. */

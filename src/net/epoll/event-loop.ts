@@ -23,6 +23,7 @@ interface Watched {
 }
 
 const eventsAtOnce = 256;
+const longestKeptView = 2048;
 
 export class EventLoop {
   readonly libc: Libc;
@@ -31,6 +32,8 @@ export class EventLoop {
   /** What sockets read into and write text from: used by one at a time, for the length of a call. */
   readonly readBuffer = Buffer.allocUnsafeSlow(65_536);
   readonly textBuffer = Buffer.allocUnsafeSlow(65_536);
+  readonly #readViews: Buffer[] = [];
+  readonly #textViews: Buffer[] = [];
   readonly #epoll: number;
   readonly #wake: number;
   readonly #events: Uint8Array;
@@ -57,6 +60,18 @@ export class EventLoop {
   /** Number for `wake`, which any thread may use as long as this loop is not stopped. */
   get wakeDescriptor(): number {
     return this.#wake;
+  }
+
+  /** The first bytes of `readBuffer`. The same view each time for short ones: making one costs more than most of what is done with it. */
+  read(length: number): Buffer {
+    if (length > longestKeptView) return this.readBuffer.subarray(0, length);
+    return (this.#readViews[length] ??= this.readBuffer.subarray(0, length));
+  }
+
+  /** Likewise of `textBuffer`. */
+  text(length: number): Buffer {
+    if (length > longestKeptView) return this.textBuffer.subarray(0, length);
+    return (this.#textViews[length] ??= this.textBuffer.subarray(0, length));
   }
 
   /** `events`: by default everything, each change once. */
