@@ -37,6 +37,11 @@ export class Heads {
       this.#heads.set(entry.key, { committed: entry.modRevision, createRevision: entry.createRevision });
   }
 
+  /** How many keys there are, those with a write under way included. */
+  get size(): number {
+    return this.#heads.size;
+  }
+
   /** What the key has, by what is committed. */
   committed(key: string): number {
     return this.#heads.get(key)?.committed ?? 0;

@@ -2,6 +2,10 @@
  * The file: one row per key and the revision counter, in SQLite with a write-ahead log. A commit returns after the log
  * is on the disk (`synchronous=FULL`). Runs in the storage worker, since every call blocks.
  *
+ * Rows are found by the revision that created their key, which no other key has and the heads know: new rows go to the
+ * end of the one tree that there is, so a commit of many creates writes a few full pages, where a tree ordered by name
+ * would have a page written for each. Nothing here looks a key up by its name.
+ *
  * The lock on the data directory is SQLite's own exclusive lock, which the kernel drops with the process: what a dead
  * process leaves behind locks nobody out, and a number that is in use again as a pid means nothing. The `pid` file only
  * tells people whom to ask.
@@ -14,21 +18,32 @@ import { firstRevision } from "../backend.ts";
 import type { Row } from "./protocol.ts";
 
 /** Raised with every change of the tables below. */
-const schemaVersion = 1;
+const schemaVersion = 2;
 /** "FLRD": marks the file as ours (SQLite's `application_id`). */
 const applicationId = 0x464c5244;
 const pageSize = 4096;
 
-const schema = `
+const objects = `
   CREATE TABLE objects (
-    key TEXT PRIMARY KEY NOT NULL,
-    value BLOB NOT NULL,
-    create_revision INTEGER NOT NULL,
-    revision INTEGER NOT NULL
+    create_revision INTEGER PRIMARY KEY NOT NULL,
+    revision INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    value BLOB NOT NULL
   ) STRICT;
+`;
+const schema = `
+  ${objects}
   CREATE TABLE counter (revision INTEGER NOT NULL) STRICT;
   INSERT INTO counter VALUES (${firstRevision});
   PRAGMA application_id = ${applicationId};
+  PRAGMA user_version = ${schemaVersion};
+`;
+/** From version 1, whose rows were found by key, on. */
+const fromVersion1 = `
+  ALTER TABLE objects RENAME TO objects_1;
+  ${objects}
+  INSERT INTO objects (create_revision, revision, key, value) SELECT create_revision, revision, key, value FROM objects_1;
+  DROP TABLE objects_1;
   PRAGMA user_version = ${schemaVersion};
 `;
 
@@ -60,10 +75,10 @@ export class Database {
       configure(this.#db, options.maxBytes);
       writeFileSync(this.#pidFile, `${process.pid}\n`, { mode: 0o600 });
       this.#put = this.#db.prepare(
-        `INSERT INTO objects (key, value, create_revision, revision) VALUES (?, ?, ?, ?)
-         ON CONFLICT (key) DO UPDATE SET value = excluded.value, create_revision = excluded.create_revision, revision = excluded.revision`,
+        `INSERT INTO objects (create_revision, revision, key, value) VALUES (?, ?, ?, ?)
+         ON CONFLICT (create_revision) DO UPDATE SET value = excluded.value, revision = excluded.revision`,
       );
-      this.#remove = this.#db.prepare("DELETE FROM objects WHERE key = ?");
+      this.#remove = this.#db.prepare("DELETE FROM objects WHERE create_revision = ?");
       this.#count = this.#db.prepare("UPDATE counter SET revision = ?");
     } catch (error) {
       this.#db.close();
@@ -85,8 +100,8 @@ export class Database {
     this.#db.exec("BEGIN");
     try {
       for (const row of rows) {
-        if (row.value === null) this.#remove.run(row.key);
-        else this.#put.run(row.key, row.value, row.createRevision, row.revision);
+        if (row.value === null) this.#remove.run(row.createRevision);
+        else this.#put.run(row.createRevision, row.revision, row.key, row.value);
       }
       this.#count.run((rows.at(-1) as Row).revision);
       this.#db.exec("COMMIT");
@@ -162,10 +177,14 @@ function migrate(db: DatabaseSync, path: string): void {
   }
   if (pragma("application_id") !== applicationId)
     throw new FairleadError("FL_STORAGE_SCHEMA", `${path} is a database of another program`, { hint: "Choose another --data-dir." });
+  if (version === 1) {
+    db.exec(`BEGIN; ${fromVersion1} COMMIT`);
+    return;
+  }
   if (version !== schemaVersion)
     throw new FairleadError(
       "FL_STORAGE_SCHEMA",
-      `${path} has schema version ${version}, this Fairlead reads and writes version ${schemaVersion}`,
+      `${path} has schema version ${version}, this Fairlead reads versions 1 to ${schemaVersion}`,
       {
         hint: "Use the Fairlead that wrote it, or another --data-dir.",
       },

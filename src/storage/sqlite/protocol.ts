@@ -8,15 +8,8 @@ import type { ErrorCode } from "../../lib/errors.ts";
 export interface WorkerOptions {
   readonly directory: string;
   readonly maxBytes?: number;
-}
-
-/** Rows beside their values: value `i` is the next `lengths[i]` bytes of `values`; -1 is null, a delete. */
-export interface PackedRows {
-  readonly keys: readonly string[];
-  readonly lengths: readonly number[];
-  readonly createRevisions: readonly number[];
-  readonly revisions: readonly number[];
-  readonly values: Uint8Array<ArrayBuffer>;
+  /** Sends what is stored before `opened`. False for a worker that takes the place of one that died. */
+  readonly content: boolean;
 }
 
 export interface Row {
@@ -25,6 +18,9 @@ export interface Row {
   readonly createRevision: number;
   readonly revision: number;
 }
+
+/** Rows one after the other, see `packRows`. */
+export type PackedRows = Uint8Array<ArrayBuffer>;
 
 export type ToWorker = { readonly kind: "write"; readonly rows: PackedRows } | { readonly kind: "close" };
 
@@ -40,29 +36,38 @@ export type FromWorker =
   | { readonly kind: "warning"; readonly message: string; readonly error: string }
   | { readonly kind: "closed" };
 
+/** Of each row: length of the key, length of the value or -1 for null, both revisions, key, value. Little endian. */
+const headBytes = 4 + 4 + 8 + 8;
+
 export function packRows(rows: readonly Row[]): PackedRows {
-  const values = new Uint8Array(rows.reduce((sum, row) => sum + (row.value?.byteLength ?? 0), 0));
+  const keyBytes = rows.map(({ key }) => Buffer.byteLength(key));
+  const size = rows.reduce((sum, { value }, i) => sum + headBytes + (keyBytes[i] as number) + (value?.byteLength ?? 0), 0);
+  const packed = Buffer.allocUnsafeSlow(size);
   let offset = 0;
-  for (const { value } of rows) {
+  for (const [i, { key, value, createRevision, revision }] of rows.entries()) {
+    offset = packed.writeUInt32LE(keyBytes[i] as number, offset);
+    offset = packed.writeInt32LE(value?.byteLength ?? -1, offset);
+    offset = packed.writeDoubleLE(createRevision, offset);
+    offset = packed.writeDoubleLE(revision, offset);
+    offset += packed.write(key, offset);
     if (value === null) continue;
-    values.set(value, offset);
+    packed.set(value, offset);
     offset += value.byteLength;
   }
-  return {
-    keys: rows.map((row) => row.key),
-    lengths: rows.map((row) => row.value?.byteLength ?? -1),
-    createRevisions: rows.map((row) => row.createRevision),
-    revisions: rows.map((row) => row.revision),
-    values,
-  };
+  return packed as PackedRows;
 }
 
 /** The values are views into the packed buffer. */
-export function unpackRows(packed: PackedRows): Row[] {
-  let offset = 0;
-  return packed.keys.map((key, i) => {
-    const length = packed.lengths[i] as number;
-    const value = length < 0 ? null : packed.values.subarray(offset, (offset += length));
-    return { key, value, createRevision: packed.createRevisions[i] as number, revision: packed.revisions[i] as number };
-  });
+export function unpackRows(rows: PackedRows): Row[] {
+  const packed = Buffer.from(rows.buffer, rows.byteOffset, rows.byteLength);
+  const unpacked: Row[] = [];
+  for (let offset = 0; offset < packed.length;) {
+    const [keyLength, valueLength] = [packed.readUInt32LE(offset), packed.readInt32LE(offset + 4)];
+    const [createRevision, revision] = [packed.readDoubleLE(offset + 8), packed.readDoubleLE(offset + 16)];
+    const keyEnd = offset + headBytes + keyLength;
+    const key = packed.toString("utf8", offset + headBytes, keyEnd);
+    offset = keyEnd + Math.max(0, valueLength);
+    unpacked.push({ key, value: valueLength < 0 ? null : packed.subarray(keyEnd, offset), createRevision, revision });
+  }
+  return unpacked;
 }

@@ -112,6 +112,24 @@ describe("the data directory", () => {
   });
 });
 
+test("a file of version 1, whose rows were found by key, is taken over", async () => {
+  const path = directory();
+  const one = backend({ directory: path });
+  await one.open();
+  await put(one, "/a");
+  await put(one, "/b");
+  await one.close();
+  const file = new DatabaseSync(join(path, "store.db"));
+  file.exec(`CREATE TABLE older (key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL, create_revision INTEGER NOT NULL, revision INTEGER NOT NULL) STRICT;
+    INSERT INTO older SELECT key, value, create_revision, revision FROM objects;
+    DROP TABLE objects; ALTER TABLE older RENAME TO objects; PRAGMA user_version = 1`);
+  file.close();
+  const again = backend({ directory: path });
+  const { revision, entries } = await again.open();
+  expect([revision, entries.map(({ key, modRevision }) => `${key}@${modRevision}`)]).toEqual([3, ["/a@2", "/b@3"]]);
+  expect(await put(again, "/a", 20, 2)).toEqual({ kind: "ok", revision: 4 });
+});
+
 test("a full store refuses whole batches, keeps what it has, and takes writes again when there is space", async () => {
   const path = directory();
   const one = backend({ directory: path, maxBytes: 1 << 20 });

@@ -2,6 +2,9 @@
  * The durable store: SQLite in a worker thread. This side decides conflicts and gives out revisions at once; the
  * worker makes writes durable. All writes that wait while a batch is under way go into the next one, so a disk that
  * syncs a thousand times a second takes many thousand writes.
+ *
+ * A worker that dies is replaced. What became of its batch is no question: the counter in the file is that of the last
+ * batch on disk, so a batch is told to be committed or written again, and what was acknowledged is there.
  */
 import { Worker } from "node:worker_threads";
 import { errorMessage, FairleadError } from "../../lib/errors.ts";
@@ -16,7 +19,14 @@ export interface SqliteBackendOptions {
   /** Writes that would make the file larger than this are refused with FL_STORAGE. Default: as the disk allows. */
   readonly maxBytes?: number;
   readonly log?: Logger;
+  /** Makes the thread; a test makes one that it can kill. */
+  readonly worker?: (file: URL, options: ConstructorParameters<typeof Worker>[1]) => Worker;
 }
+
+/** A batch with which as many workers die is refused: it would kill the next one, too. */
+const maxAttempts = 2;
+/** So many workers that die in a row, without a commit between them, are a fault that no other worker mends. */
+const maxDeaths = 5;
 
 /** Content beyond this waits for the next batch, so that one batch stays short. */
 const batchBytes = 4 << 20;
@@ -45,7 +55,12 @@ class SqliteBackend implements Backend {
   #worker: Worker | undefined;
   #queue: Waiting[] = [];
   #batch: readonly Waiting[] = [];
+  #attempts = 0;
+  #deaths = 0;
   #flushPlanned = false;
+  #opened = false;
+  /** The worker answers: false from its death until the next one is open. */
+  #serving = false;
   #closing = false;
   /** Why no write can succeed any more. */
   #broken: FairleadError | undefined;
@@ -58,19 +73,35 @@ class SqliteBackend implements Backend {
   }
 
   open(): Promise<Snapshot> {
-    const { directory, maxBytes } = this.#options;
-    const workerData: WorkerOptions = { directory, ...(maxBytes === undefined ? {} : { maxBytes }) };
-    const worker = new Worker(workerUrl(), { workerData, resourceLimits, name: "storage" });
-    worker.on("message", (message: FromWorker) => this.#receive(message));
-    worker.on("error", (error) =>
-      this.#fail(new FairleadError("FL_STORAGE", `the storage worker failed: ${errorMessage(error)}`, { cause: error })),
-    );
-    worker.on("exit", () => {
-      this.#fail(new FairleadError("FL_STORAGE", "the store is closed"));
-      this.#exited.resolve();
-    });
-    this.#worker = worker;
+    this.#spawn(true);
     return this.#opening.promise;
+  }
+
+  #spawn(content: boolean): void {
+    const { directory, maxBytes, worker: make = (file, options) => new Worker(file, options) } = this.#options;
+    const workerData: WorkerOptions = { directory, content, ...(maxBytes === undefined ? {} : { maxBytes }) };
+    const worker = make(workerUrl(), { workerData, resourceLimits, name: "storage" });
+    let why = "it ended";
+    worker.on("message", (message: FromWorker) => this.#receive(message));
+    worker.on("error", (error) => (why = errorMessage(error)));
+    worker.on("exit", () => this.#exitedBecause(why));
+    this.#worker = worker;
+  }
+
+  #exitedBecause(why: string): void {
+    this.#serving = false;
+    const idle = this.#batch.length === 0 && this.#queue.length === 0;
+    if (this.#broken !== undefined || (this.#closing && idle)) {
+      this.#fail(new FairleadError("FL_STORAGE", "the store is closed"));
+      return this.#exited.resolve();
+    }
+    const error = new FairleadError("FL_STORAGE", `the storage worker failed: ${why}`);
+    if (!this.#opened || ++this.#deaths > maxDeaths) {
+      this.#fail(error);
+      return this.#exited.resolve();
+    }
+    this.#log.error("the storage worker died and is started again", { error: why, directory: this.#options.directory });
+    this.#spawn(false);
   }
 
   subscribe(listener: (events: readonly StoreEvent[]) => void): () => void {
@@ -101,27 +132,34 @@ class SqliteBackend implements Backend {
     await this.#exited.promise;
   }
 
-  /** Writes of the same turn go together. */
+  /** Writes of the same turn of the event loop go together: all that came in with one look at the sockets. */
   #planFlush(): void {
     if (this.#flushPlanned || this.#batch.length > 0) return;
     this.#flushPlanned = true;
-    queueMicrotask(() => {
+    setImmediate(() => {
       this.#flushPlanned = false;
-      this.#flush();
+      if (this.#batch.length === 0) this.#flush();
     });
   }
 
   #flush(): void {
+    if (!this.#serving) return;
     if (this.#queue.length === 0) return this.#finishIfIdle();
     let bytes = 0;
     const end = this.#queue.findIndex(({ write }) => (bytes += write.request.value?.byteLength ?? 0) > batchBytes);
     this.#batch = this.#queue.splice(0, end < 0 ? this.#queue.length : Math.max(1, end));
+    this.#attempts = 0;
+    this.#sendBatch();
+  }
+
+  #sendBatch(): void {
+    this.#attempts += 1;
     const rows = packRows(this.#batch.map(({ write }) => row(write)));
-    this.#send({ kind: "write", rows }, [rows.values.buffer]);
+    this.#send({ kind: "write", rows }, [rows.buffer]);
   }
 
   #finishIfIdle(): void {
-    if (this.#closing && this.#batch.length === 0 && this.#queue.length === 0) this.#send({ kind: "close" });
+    if (this.#closing && this.#serving && this.#batch.length === 0 && this.#queue.length === 0) this.#send({ kind: "close" });
   }
 
   #send(message: ToWorker, transfer: ArrayBuffer[] = []): void {
@@ -135,7 +173,8 @@ class SqliteBackend implements Backend {
           this.#entries.push({ key, value: value as Uint8Array, createRevision, modRevision: revision });
         return;
       case "opened":
-        return this.#opened(message.revision);
+        this.#serving = true;
+        return this.#opened ? this.#resume(message.revision) : this.#loaded(message.revision);
       case "refused":
         return this.#fail(new FairleadError(message.code, message.message, message.hint === undefined ? {} : { hint: message.hint }));
       case "committed":
@@ -151,13 +190,27 @@ class SqliteBackend implements Backend {
     }
   }
 
-  #opened(revision: number): void {
+  #loaded(revision: number): void {
     const snapshot = { revision, entries: this.#entries.splice(0) };
     this.#heads.load(snapshot);
+    if (this.#heads.size !== snapshot.entries.length)
+      return this.#fail(new FairleadError("FL_STORAGE", `${this.#options.directory} is damaged: a key is there twice`));
+    this.#opened = true;
     this.#opening.resolve(snapshot);
+    this.#finishIfIdle();
+  }
+
+  /** Another worker has opened the file, which is at `revision`. */
+  #resume(revision: number): void {
+    const last = this.#batch.at(-1)?.write.revision;
+    if (last === undefined) return this.#flush();
+    if (revision >= last) return this.#committed();
+    if (this.#attempts < maxAttempts) return this.#sendBatch();
+    this.#rejected(new FairleadError("FL_STORAGE", "the storage worker died of this write, or of one beside it"));
   }
 
   #committed(): void {
+    this.#deaths = 0;
     const batch = this.#takeBatch();
     const events = batch.map(({ write }): StoreEvent => row(write));
     for (const { write } of batch) this.#heads.commit(write);
