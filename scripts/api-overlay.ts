@@ -411,3 +411,40 @@ export const markers: Readonly<Record<string, string>> = {
   "UserInfo.groups": "atomic",
   "WebhookConversion.conversionReviewVersions": "atomic",
 };
+
+/**
+ * Structs that upstream's types hold by value, and lists without `omitempty`: Go writes them even when nothing in them is set, so nobody comes
+ * to own the struct or list itself by setting its first part.
+ */
+export const alwaysWritten: readonly string[] = (
+  "APIGroup.preferredVersion APIGroup.versions APIGroupList.groups APIResource.verbs APIResourceList.resources " +
+  "APIVersions.serverAddressByClientCIDRs APIVersions.versions Binding.target CephFSPersistentVolumeSource.monitors " +
+  "CephFSVolumeSource.monitors CertificateSigningRequest.spec CertificateSigningRequest.status ClusterRole.rules " +
+  "ClusterRoleBinding.roleRef Container.resources ContainerImage.names ContainerStatus.lastState ContainerStatus.state " +
+  "CronJob.spec CronJob.status CronJobSpec.jobTemplate DaemonSet.spec DaemonSet.status DaemonSetSpec.template " +
+  "DaemonSetSpec.updateStrategy Deployment.spec Deployment.status DeploymentSpec.strategy DeploymentSpec.template " +
+  "Endpoint.addresses Endpoint.conditions EndpointSlice.endpoints EndpointSlice.ports Event.involvedObject Event.source " +
+  "EventsEvent.deprecatedSource EventsEvent.regarding HTTPIngressPath.backend HTTPIngressRuleValue.paths IPAddress.spec " +
+  "Ingress.spec Ingress.status IngressClass.spec IngressServiceBackend.port IngressStatus.loadBalancer Job.spec Job.status " +
+  "JobSpec.template JobTemplateSpec.spec Lease.spec LimitRange.spec LimitRangeSpec.limits LocalSubjectAccessReview.spec " +
+  "LocalSubjectAccessReview.status MutatingWebhook.admissionReviewVersions MutatingWebhook.clientConfig Namespace.spec " +
+  "Namespace.status NetworkPolicy.spec NetworkPolicySpec.podSelector Node.spec Node.status " +
+  "NodeAllocatableResourceClaimStatus.resources NodeDaemonEndpoints.kubeletEndpoint NodeSelector.nodeSelectorTerms " +
+  "NodeStatus.daemonEndpoints NodeStatus.nodeInfo NonResourceRule.verbs PersistentVolume.spec PersistentVolume.status " +
+  "PersistentVolumeClaim.spec PersistentVolumeClaim.status PersistentVolumeClaimSpec.resources " +
+  "PersistentVolumeClaimTemplate.spec Pod.spec Pod.status PodDisruptionBudget.spec PodDisruptionBudget.status " +
+  "PodExtendedResourceClaimStatus.requestMappings PodFailurePolicy.rules PodFailurePolicyOnExitCodesRequirement.values " +
+  "PodSpec.containers PodTemplate.template PodTemplateSpec.spec PolicyRule.verbs PreferredSchedulingTerm.preference " +
+  "ProjectedVolumeSource.sources RBDPersistentVolumeSource.monitors RBDVolumeSource.monitors ReplicaSet.spec " +
+  "ReplicaSet.status ReplicaSetSpec.template ReplicationController.spec ReplicationController.status ResourceQuota.spec " +
+  "ResourceQuota.status ResourceRule.verbs Role.rules RoleBinding.roleRef Scale.spec Scale.status " +
+  "SelfSubjectAccessReview.spec SelfSubjectAccessReview.status SelfSubjectReview.status SelfSubjectReviewStatus.userInfo " +
+  "SelfSubjectRulesReview.spec SelfSubjectRulesReview.status Service.spec Service.status ServiceCIDR.spec " +
+  "ServiceCIDR.status ServiceStatus.loadBalancer StatefulSet.spec StatefulSet.status StatefulSetSpec.template " +
+  "StatefulSetSpec.updateStrategy SubjectAccessReview.spec SubjectAccessReview.status " +
+  "SubjectRulesReviewStatus.nonResourceRules SubjectRulesReviewStatus.resourceRules SuccessPolicy.rules TokenRequest.spec " +
+  "TokenRequest.status TokenRequestSpec.audiences TokenReview.spec TokenReview.status TokenReviewStatus.user " +
+  "TopologySelectorLabelRequirement.values ValidatingAdmissionPolicy.spec ValidatingAdmissionPolicy.status " +
+  "ValidatingAdmissionPolicyBinding.spec ValidatingWebhook.admissionReviewVersions ValidatingWebhook.clientConfig " +
+  "WeightedPodAffinityTerm.podAffinityTerm"
+).split(" ");

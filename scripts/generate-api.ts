@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Definition, FieldSchema } from "../src/api/schema/schema.ts";
 import { protobufFields } from "../src/apiserver/encode/protobuf-fields.ts";
-import { markers, packages, quantities } from "./api-overlay.ts";
+import { alwaysWritten, markers, packages, quantities } from "./api-overlay.ts";
 
 const root = join(import.meta.dirname, "..");
 const modelDir = join(root, "node_modules/@kubernetes/client-node/dist/gen/models");
@@ -32,17 +32,6 @@ const modelNames: Readonly<Record<string, string>> = {
   AdmissionregistrationWebhookClientConfig: "AdmissionregistrationV1WebhookClientConfig",
 };
 
-/** Optional lists that Go writes even when they are empty: for an EndpointSlice, no ports and an empty list of ports were two things. */
-const keptWhenEmpty: readonly string[] = [
-  "ClusterRole.rules",
-  "ContainerImage.names",
-  "EndpointSlice.endpoints",
-  "EndpointSlice.ports",
-  "ProjectedVolumeSource.sources",
-  "Role.rules",
-  "TokenRequestSpec.audiences",
-];
-
 interface Attribute {
   readonly name: string;
   readonly baseName: string;
@@ -65,6 +54,7 @@ const scalars: Readonly<Record<string, FieldSchema>> = {
   CustomResourceSubresourceStatus: { type: "any" },
 };
 
+const written = new Set(alwaysWritten);
 const quantityFields = new Set(quantities);
 const modelToName = new Map(Object.entries(modelNames).map(([name, model]) => [model, name]));
 const packageOf = new Map(Object.entries(packages).flatMap(([pkg, names]) => names.split(" ").map((name) => [name, pkg] as const)));
@@ -92,7 +82,9 @@ for (const name of [...packageOf.keys()].sort()) {
       attributes.map((attribute) => {
         const path = `${name}.${attribute.baseName}`;
         const field = { ...fieldOf(attribute.type, attribute.format, quantityFields.has(path)), ...marked(path) };
-        return [attribute.baseName, { ...field, ...(omitsEmpty(field, attribute.baseName, name, required) ? { omitEmpty: true } : {}) }];
+        const omits = omitsEmpty(field, attribute.baseName, name, required) ? { omitEmpty: true as const } : {};
+        const always = written.has(path) || field.ref === "ObjectMeta" ? { always: true as const } : {};
+        return [attribute.baseName, { ...field, ...omits, ...always }];
       }),
     ),
   };
@@ -100,7 +92,7 @@ for (const name of [...packageOf.keys()].sort()) {
 
 /** Go's `omitempty` on a field that is no pointer: of a number or text, as the table of protocol buffers marks it; of a list or map that is optional. */
 function omitsEmpty({ type }: FieldSchema, field: string, owner: string, required: readonly string[]): boolean {
-  if (keptWhenEmpty.includes(`${owner}.${field}`)) return false;
+  if (written.has(`${owner}.${field}`)) return false;
   if (type === "list" || type === "map" || type === "bytes") return !required.includes(field);
   return markOf(owner, field) === "~";
 }

@@ -9,6 +9,8 @@ export class DecodeFault extends Error {}
 export interface Path {
   readonly parent: Path | undefined;
   readonly key: string | number;
+  /** The key is a user's own, not the name of a field. */
+  readonly isMapKey?: true;
 }
 
 /** `spec.ports[0].port` */
@@ -18,11 +20,11 @@ export function pathText(path: Path): string {
   return prefix === "" ? path.key : `${prefix}.${path.key}`;
 }
 
-/** `spec.ports.port`: Go leaves the indexes out. */
+/** `spec.ports.port`: Go leaves indexes and the keys of maps out. */
 function fieldNames(path: Path | undefined): string {
   if (path === undefined) return "";
   const prefix = fieldNames(path.parent);
-  if (typeof path.key === "number") return prefix;
+  if (typeof path.key === "number" || path.isMapKey === true) return prefix;
   return prefix === "" ? path.key : `${prefix}.${path.key}`;
 }
 
@@ -66,15 +68,11 @@ export function decodeTime(value: unknown, type: "time" | "microTime"): string {
 }
 
 export function decodeQuantity(value: unknown): string {
-  const text = typeof value === "number" ? String(value) : value;
-  const quantity = typeof text === "string" ? parseQuantity(text) : undefined;
-  if (quantity === undefined) {
-    throw new DecodeFault(
-      typeof text === "string"
-        ? "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-        : `json: cannot unmarshal ${jsonType(value)} into Go value of type string`,
-    );
-  }
+  // Go reads whatever stands there as text.
+  const text = typeof value === "number" ? String(value) : typeof value === "string" ? value.trim() : "";
+  const quantity = parseQuantity(text);
+  if (quantity === undefined)
+    throw new DecodeFault("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
   return formatQuantity(quantity);
 }
 

@@ -91,7 +91,7 @@ describe("wrong types", () => {
     ],
     [{ spec: { ports: [{ targetPort: true }] } }, "json: cannot unmarshal bool into Go value of type int32"],
     [{ spec: { selector: [] } }, "json: cannot unmarshal array into Go struct field ServiceSpec.spec.selector of type map[string]string"],
-    [{ spec: { selector: { app: 1 } } }, "json: cannot unmarshal number into Go struct field ServiceSpec.spec.selector.app of type string"],
+    [{ spec: { selector: { app: 1 } } }, "json: cannot unmarshal number into Go struct field ServiceSpec.spec.selector of type string"],
     [{ metadata: { creationTimestamp: "now" } }, 'parsing time "now" as "2006-01-02T15:04:05Z07:00": cannot parse "now" as "2006"'],
   ])("%j", (raw, reason) => expect(refusal(serviceKind, raw)).toBe(prefix + reason));
 

@@ -183,7 +183,9 @@ function decodeMap(value: unknown, schema: FieldSchema, owner: string, path: Pat
   const values = schema.values as FieldSchema;
   const entries = Object.entries(value).map(([key, child]): [string, unknown] => [
     key,
-    child === null || child === undefined ? zeroOf(values) : decodeValue(child, values, owner, { parent: path, key }, depth + 1, walk),
+    child === null || child === undefined
+      ? zeroOf(values)
+      : decodeValue(child, values, owner, { parent: path, key, isMapKey: true }, depth + 1, walk),
   ]);
   // `fromEntries` defines: a key `__proto__` stays a key.
   return Object.fromEntries(entries);

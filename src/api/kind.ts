@@ -63,6 +63,10 @@ export interface KindSpec<T extends KubeObject = KubeObject> {
   readonly verbs?: readonly ["create"];
   /** A PUT of what is not there creates it. */
   readonly createOnUpdate?: true;
+  /** A PUT must say of which version it is. */
+  readonly conditionalUpdate?: true;
+  /** Every answer about this kind says so in a `Warning:` header. */
+  readonly deprecation?: string;
   /** The rule of `metadata.name` (`names.ts`). */
   readonly nameRule: "dns1123Subdomain" | "dns1123Label" | "dns1035Label" | "pathSegment";
   /** Fills in what the user left out. Runs on every write, before validation, and on objects read from patches. */

@@ -63,10 +63,18 @@ export class Handler implements ApiHandler {
     } catch (error) {
       response = failed(this.#statusOf(error, request));
     }
+    response = this.#warned(response, info);
     const seconds = (clock.monotonic() - began) / 1000;
     this.#metrics.observe(info, response.status, seconds);
     log.debug("request", { method: request.method, path: request.path, status: response.status, user: request.user.name, seconds });
     return request.method === "HEAD" ? withoutBody(response) : response;
+  }
+
+  #warned(response: ApiResponse, info: RequestInfo): ApiResponse {
+    const text = info.kind === "resource" ? this.#options.router.deprecation(info) : undefined;
+    if (text === undefined) return response;
+    const { warning = [] } = response.headers;
+    return { ...response, headers: { ...response.headers, warning: [`299 - "${text}"`, ...[warning].flat()] } };
   }
 
   async #route(request: ApiRequest, info: RequestInfo): Promise<ApiResponse> {

@@ -58,6 +58,11 @@ export class ResourceRouter {
     return registry;
   }
 
+  /** What every answer about this kind warns of. */
+  deprecation({ group, version, plural }: ResourceRequest): string | undefined {
+    return this.#options.registryOf(group, version, plural)?.kind.deprecation;
+  }
+
   async answer(request: ApiRequest, info: ResourceRequest): Promise<ApiResponse> {
     const { clock, random, authorizer, tokenReviewer } = this.#options;
     const review = reviewOf(info);

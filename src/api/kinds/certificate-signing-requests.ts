@@ -20,11 +20,14 @@ export const certificateSigningRequestKind = defineKind<CertificateSigningReques
   categories: [],
   subresources: ["status", "approval"],
   nameRule: "dns1123Subdomain",
-  applyDefaults: ({ spec }) => {
-    if (spec !== undefined) spec.usages ??= ["digital signature", "key encipherment"];
-  },
   prepareForCreate: (request) => {
     request.status = {};
+  },
+  // What was asked for stays as it was asked, and by whom.
+  prepareForUpdate: (request, old) => {
+    if (old.spec === undefined) delete (request as { spec?: unknown }).spec;
+    else request.spec = structuredClone(old.spec) as typeof request.spec;
+    request.status = structuredClone(old.status ?? {}) as NonNullable<typeof request.status>;
   },
   validate: validateCertificateSigningRequest,
   selectableFields: { "spec.signerName": ({ spec }) => spec?.signerName ?? "" },

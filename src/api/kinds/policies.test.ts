@@ -41,7 +41,7 @@ describe("NetworkPolicy", () => {
     [
       "a third way",
       { policyTypes: ["Sideways"] },
-      'spec.policyTypes[0]: Unsupported value: "Sideways": supported values: "Egress", "Ingress"',
+      'spec.policyTypes[0]: Unsupported value: "Sideways": supported values: "Ingress", "Egress"',
     ],
   ])("refuses %s", (_, spec, fault) => {
     expect(faults("NetworkPolicy", policy(spec))).toEqual([fault]);
@@ -127,12 +127,12 @@ describe("roles", () => {
     [
       "RoleBinding",
       { roleRef: { kind: "Group", name: "x" } },
-      'roleRef.kind: Unsupported value: "Group": supported values: "ClusterRole", "Role"',
+      'roleRef.kind: Unsupported value: "Group": supported values: "Role", "ClusterRole"',
     ],
     [
       "RoleBinding",
       { roleRef: { kind: "Role", name: "x" }, subjects: [{ kind: "Pod", name: "p" }] },
-      'subjects[0].kind: Unsupported value: "Pod": supported values: "Group", "ServiceAccount", "User"',
+      'subjects[0].kind: Unsupported value: "Pod": supported values: "ServiceAccount", "User", "Group"',
     ],
   ])("refuses a %s of %j", (kind, more, fault) => {
     expect(faults(kind, { metadata: meta, ...more })).toEqual([fault]);

@@ -38,6 +38,8 @@ export interface FieldSchema {
   readonly mergeKey?: string;
   /** Go's `omitempty` on a field that is no pointer: an empty value is as good as none, and never stored. */
   readonly omitEmpty?: true;
+  /** A struct that upstream's type holds by value, or a list without `omitempty`: Go writes it even when nothing in it is set. */
+  readonly always?: true;
   /** Custom resources: what has another type is kept as it is, for validation to refuse. */
   readonly lenient?: true;
   /** Custom resources: null is a value. */

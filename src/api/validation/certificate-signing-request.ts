@@ -1,5 +1,4 @@
 /** CertificateSigningRequests (`pkg/apis/certificates/validation/validation.go`). */
-import { equalSemantics } from "../equality.ts";
 import { duplicate, invalid, notSupported, required, type FieldError } from "../field-error.ts";
 import { dns1123Subdomain } from "../names.ts";
 import type { CertificateSigningRequest } from "../types.ts";
@@ -37,12 +36,12 @@ export function validateCertificateSigningRequest(
   old: CertificateSigningRequest | undefined,
 ): FieldError[] {
   if (spec === undefined) return [required("spec.request"), required("spec.signerName")];
-  if (old !== undefined) return equalSemantics(spec, old.spec) ? [] : [invalid("spec", spec, "field is immutable")];
+  if (old !== undefined) return [];
   const { expirationSeconds: seconds, request = "", signerName = "" } = spec;
   const wanted = spec.usages ?? [];
   return [
     ...(isRequest(request) ? [] : [invalid("spec.request", request, "PEM block type must be CERTIFICATE REQUEST")]),
-    ...(wanted.length === 0 ? [required("spec.usages", "usages must be specified")] : []),
+    ...(wanted.length === 0 ? [required("spec.usages")] : []),
     ...wanted.flatMap((usage, index) => [
       ...(usages.includes(usage) ? [] : [notSupported(`spec.usages[${index}]`, usage, usages)]),
       ...(wanted.indexOf(usage) < index ? [duplicate(`spec.usages[${index}]`, usage)] : []),

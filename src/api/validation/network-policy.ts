@@ -76,7 +76,7 @@ function validateBlock({ cidr = "", except = [] }: IPBlock, kept: readonly strin
 
 function validateTypes({ policyTypes = [] }: NetworkPolicySpec): FieldError[] {
   const path = "spec.policyTypes";
-  const types = ["Egress", "Ingress"];
+  const types = ["Ingress", "Egress"];
   if (policyTypes.length > types.length) return [invalid(path, policyTypes, "may not specify more than two policyTypes")];
-  return policyTypes.flatMap((type, index) => (types.includes(type) ? [] : [notSupported(`${path}[${index}]`, type, types)]));
+  return policyTypes.flatMap((type, index) => (types.includes(type) ? [] : [notSupported(`${path}[${index}]`, type, types, "as given")]));
 }

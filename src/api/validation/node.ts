@@ -8,7 +8,8 @@ import { validateEnum, validateText } from "./values.ts";
 
 export function validateNode(node: Node, old: Node | undefined): FieldError[] {
   return [
-    ...validateTaints(node.spec?.taints ?? [], "spec.taints"),
+    // Upstream names them so.
+    ...validateTaints(node.spec?.taints ?? [], "metadata.taints"),
     ...validatePodCidrs(node.spec?.podCIDRs ?? [], old?.spec?.podCIDRs),
     ...(old === undefined ? [] : validateNodeUpdate(node, old)),
   ];

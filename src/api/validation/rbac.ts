@@ -47,7 +47,7 @@ export function validateRoleBinding(
   namespaced: boolean,
 ): FieldError[] {
   return [
-    ...validateRoleRef(roleRef ?? { kind: "", name: "" }, namespaced ? ["ClusterRole", "Role"] : ["ClusterRole"]),
+    ...validateRoleRef(roleRef ?? { kind: "", name: "" }, namespaced ? ["Role", "ClusterRole"] : ["ClusterRole"]),
     ...subjects.flatMap((subject, index) => validateSubject(subject, namespaced, `subjects[${index}]`)),
     ...(old === undefined || equalSemantics(roleRef, old.roleRef) ? [] : [invalid("roleRef", roleRef, "cannot change roleRef")]),
   ];
@@ -56,7 +56,7 @@ export function validateRoleBinding(
 function validateRoleRef({ apiGroup = "", kind = "", name = "" }: RoleRef, kinds: readonly string[]): FieldError[] {
   return [
     ...(apiGroup === rbacGroup ? [] : [notSupported("roleRef.apiGroup", apiGroup, [rbacGroup])]),
-    ...(kinds.includes(kind) ? [] : [notSupported("roleRef.kind", kind, kinds)]),
+    ...(kinds.includes(kind) ? [] : [notSupported("roleRef.kind", kind, kinds, "as given")]),
     ...(name === "" ? [required("roleRef.name")] : validateText("roleRef.name", name, pathSegment)),
   ];
 }
@@ -76,6 +76,6 @@ function validateSubject(subject: Subject, namespaced: boolean, path: string): F
     case "Group":
       return apiGroup === rbacGroup ? errors : [...errors, notSupported(`${path}.apiGroup`, apiGroup, [rbacGroup])];
     default:
-      return [...errors, notSupported(`${path}.kind`, kind, ["Group", "ServiceAccount", "User"])];
+      return [...errors, notSupported(`${path}.kind`, kind, ["ServiceAccount", "User", "Group"], "as given")];
   }
 }

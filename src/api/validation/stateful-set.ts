@@ -80,6 +80,7 @@ function validateTemplate(template: PodTemplateSpec, selector: StatefulSetSpec["
     ...(selectsEverything(selectorOf(selector)) ? [] : validateTemplateLabels(template, selector)),
     ...validateLabels(metadata?.labels, `${path}.labels`),
     ...validateAnnotations(metadata?.annotations, `${path}.annotations`),
+    ...((spec?.containers ?? []).length === 0 ? [required(`${path}.spec.containers`)] : []),
     ...(spec?.restartPolicy === "Always" ? [] : [notSupported(`${path}.spec.restartPolicy`, spec?.restartPolicy ?? "", ["Always"])]),
     ...(spec?.activeDeadlineSeconds === undefined
       ? []
@@ -113,7 +114,11 @@ export function validateStatefulSetStatus({ status }: StatefulSet, old: Stateful
 
 export function validateControllerRevision({ data, revision }: ControllerRevision, old: ControllerRevision | undefined): FieldError[] {
   return [
-    ...(data === undefined || data === null ? [required("data", "data is mandatory")] : []),
+    ...(data === undefined || data === null
+      ? [required("data", "data is mandatory")]
+      : typeof data !== "object"
+        ? [required("data", "data must be a valid JSON object")]
+        : []),
     ...validateNonNegative("revision", revision),
     ...(old === undefined || equalSemantics(data, old.data) ? [] : [invalid("data", data, "field is immutable")]),
   ];

@@ -10,7 +10,6 @@ export function validateDeployment({ spec }: Deployment, old: Deployment | undef
   if (spec === undefined) return [required("spec.selector"), required("spec.template.spec.containers")];
   const { minReadySeconds = 0, progressDeadlineSeconds: deadline } = spec;
   return [
-    ...(old === undefined ? [] : validateSelectorUpdate(spec.selector, old.spec?.selector)),
     ...validateNonNegative("spec.replicas", spec.replicas),
     ...validateSelector(spec.selector, emptySelector),
     ...validateTemplate(spec.template, spec.selector, "ReplicaSet"),
@@ -21,17 +20,18 @@ export function validateDeployment({ spec }: Deployment, old: Deployment | undef
     ...(deadline !== undefined && deadline <= minReadySeconds
       ? [invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds")]
       : []),
+    ...(old === undefined ? [] : validateSelectorUpdate(spec.selector, old.spec?.selector)),
   ];
 }
 
 export function validateReplicaSet({ spec }: ReplicaSet, old: ReplicaSet | undefined): FieldError[] {
   if (spec === undefined) return [required("spec.selector")];
   return [
-    ...(old === undefined ? [] : validateSelectorUpdate(spec.selector, old.spec?.selector)),
     ...validateNonNegative("spec.replicas", spec.replicas),
     ...validateNonNegative("spec.minReadySeconds", spec.minReadySeconds),
     ...validateSelector(spec.selector, emptySelector),
     ...validateTemplate(spec.template, spec.selector, "ReplicaSet"),
+    ...(old === undefined ? [] : validateSelectorUpdate(spec.selector, old.spec?.selector)),
   ];
 }
 

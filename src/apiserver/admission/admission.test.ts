@@ -85,7 +85,7 @@ test("an eviction counts against the pod's disruption budget, and waits when not
     "The disruption budget b is still being processed by the server.",
   ]);
   const status = { observedGeneration: 1, disruptionsAllowed: 1, currentHealthy: 2, desiredHealthy: 1, expectedPods: 2 };
-  await api.put(`${budgets}/b/status`, { metadata: { name: "b" }, status });
+  await api.patch(`${budgets}/b/status`, { status });
   expect((await evict("one")).status).toBe(201);
   expect((await api.get(`${budgets}/b`)).body.status).toMatchObject({ disruptionsAllowed: 0, disruptedPods: { one: expect.any(String) } });
   const late = await evict("two");

@@ -13,7 +13,8 @@ const taints = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"
 export const defaultTolerations: AdmissionPlugin = {
   name: "DefaultTolerationSeconds",
   admit({ kind, operation, subresource, object }) {
-    if (kind.resource.plural !== pods.plural || kind.resource.group !== "" || operation !== "CREATE" || subresource !== undefined) return;
+    // Also of an update: who sends again what he sent first sends it without them.
+    if (kind.resource.plural !== pods.plural || kind.resource.group !== "" || operation === "DELETE" || subresource !== undefined) return;
     const { spec } = object as Draft<Pod>;
     if (spec === undefined) return;
     const given = spec.tolerations ?? [];

@@ -1,5 +1,6 @@
 /** The admission plugins, in the order in which they are asked. */
 import type { AdmissionPlugin } from "./admission.ts";
+import { certificateRequestor } from "./certificate-requestor.ts";
 import { defaultIngressClass, defaultStorageClass } from "./default-classes.ts";
 import { defaultTolerations } from "./default-tolerations.ts";
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
@@ -15,5 +16,6 @@ export function admissionPlugins(options: ServiceAccountOptions): readonly Admis
     priority(store),
     defaultStorageClass(store),
     defaultIngressClass(store),
+    certificateRequestor,
   ];
 }

@@ -22,10 +22,11 @@ export function priority(store: Pick<Store, "resource">): AdmissionPlugin {
   const classes = store.resource(priorityClasses);
   return {
     name: "Priority",
-    admit({ kind, operation, subresource, object, name }) {
-      if (kind.resource.plural !== pods.plural || kind.resource.group !== "" || operation !== "CREATE" || subresource !== undefined) return;
+    admit({ kind, operation, subresource, object, old, name }) {
+      if (kind.resource.plural !== pods.plural || kind.resource.group !== "" || operation === "DELETE" || subresource !== undefined) return;
       const { spec } = object as unknown as Draft<Pod>;
       if (spec === undefined) return;
+      if (operation === "UPDATE") return keep(spec, (old as Pod | undefined)?.spec);
       const wanted = spec.priorityClassName ?? "";
       const level = wanted === "" ? defaultLevel(classes.items().map((item) => item.object() as PriorityClass)) : named(wanted);
       if (level === undefined) throw forbiddenError(pods, name, `no PriorityClass with name ${wanted} was found`);
@@ -45,6 +46,12 @@ export function priority(store: Pick<Store, "resource">): AdmissionPlugin {
     const stored = classes.get(wanted)?.object() as PriorityClass | undefined;
     return stored === undefined ? system.find(({ name }) => name === wanted) : levelOf(stored);
   }
+}
+
+/** Who sends again what he sent first sends it without what was decided then. */
+function keep(spec: NonNullable<Draft<Pod>["spec"]>, old: Pod["spec"]): void {
+  if (spec.priority === undefined && old?.priority !== undefined) spec.priority = old.priority;
+  if (spec.preemptionPolicy === undefined && old?.preemptionPolicy !== undefined) spec.preemptionPolicy = old.preemptionPolicy;
 }
 
 const levelOf = ({ metadata, value, preemptionPolicy = "PreemptLowerPriority" }: PriorityClass): Level => ({

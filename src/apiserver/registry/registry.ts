@@ -118,8 +118,9 @@ export class Registry {
     if (namespace !== undefined) metadata.namespace = namespace;
     metadata.uid = this.#options.uid();
     metadata.creationTimestamp = rfc3339(this.#options.clock.now());
-    this.#admit({ operation: "CREATE", object, old: undefined, subresource: undefined, namespace, name: metadata.name ?? "" }, context);
+    // What admission adds belongs to nobody: it comes after the owners are settled.
     this.#track(change, undefined, undefined, context);
+    this.#admit({ operation: "CREATE", object, old: undefined, subresource: undefined, namespace, name: metadata.name ?? "" }, context);
     const prepared = this.#prepared(object, undefined, context);
     const next = prepared.object as KubeObject;
     const key = keyOf(namespace, metadata.name ?? "");
@@ -167,8 +168,8 @@ export class Registry {
     const subresource = scope === "main" ? undefined : scope === "status" ? "status" : scope.subresource;
     const { namespace, name = "" } = old.metadata;
     this.#omitEmpty(changed.object);
-    this.#admit({ operation: "UPDATE", object: changed.object, old, subresource, namespace, name }, context);
     this.#track(changed, old, subresource, context);
+    this.#admit({ operation: "UPDATE", object: changed.object, old, subresource, namespace, name }, context);
     const prepared = this.#preparedUpdate(changed.object, old, scope, context);
     const next = prepared.object as KubeObject;
     return settle(prepared.allocation, async () => {

@@ -1,6 +1,8 @@
+import { invalid } from "../../api/field-error.ts";
+import type { KindSpec } from "../../api/kind.ts";
 import type { Draft, KubeObject } from "../../api/object.ts";
 import type { ApiResponse } from "../../api/request.ts";
-import { badRequestError, isAlreadyExists, isNotFound } from "../../api/status.ts";
+import { badRequestError, invalidError, isAlreadyExists, isNotFound } from "../../api/status.ts";
 import { readBody } from "../encode/body.ts";
 import { respondObject } from "../encode/respond.ts";
 import { writeQuery } from "../query.ts";
@@ -17,11 +19,20 @@ export async function update(call: VerbCall, scope: UpdateScope = "main"): Promi
   const name = nameOf(call);
   const object = decoded(registry, await readBody(request, registry.kind.resource.kind), options, warnings);
   checkName(object, name, info.namespace);
+  if (registry.kind.conditionalUpdate === true) requireVersion(registry.kind, object);
   const context = writeContext(call, options, warnings);
   const change = () => ({ object: structuredClone(object) });
   const { status, written } = await changed(call, scope, change, context);
   const response = await respondObject(status, written, view);
   return { ...response, headers: { ...response.headers, ...warnings.headers() } };
+}
+
+/** Of these the last writer never wins unseen (`AllowUnconditionalUpdate`). */
+function requireVersion({ resource }: KindSpec, { metadata }: Draft<KubeObject>): void {
+  if ((metadata.resourceVersion ?? "") !== "") return;
+  throw invalidError({ ...resource, kind: resource.plural }, metadata.name ?? "", [
+    invalid("metadata.resourceVersion", 0, "must be specified for an update"),
+  ]);
 }
 
 /** Of kinds that upstream lets be created by PUT, what is not there is created (`AllowCreateOnUpdate`). */

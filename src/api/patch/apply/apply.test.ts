@@ -183,7 +183,6 @@ describe("ownership by updates", () => {
         "f:template": {
           "f:spec": {
             "f:containers": {
-              ".": {},
               'k:{"name":"a"}': {
                 ".": {},
                 "f:name": {},

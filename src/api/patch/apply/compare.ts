@@ -48,24 +48,21 @@ export function compare(before: unknown, after: unknown, schema: FieldSchema | u
 function walk(before: unknown, after: unknown, schema: FieldSchema | undefined, changed: Children, removed: Children): void {
   for (const [key, old, now, child] of pairs(before, after, schema)) {
     if (old === now) continue;
-    const absent = child?.type === "object" && alwaysThere.has(key) ? noFields : undefined;
+    const absent = emptyOf(child);
     const { changed: added, removed: gone } = compareField(old ?? absent, now ?? absent, child);
     if (added !== undefined) changed[key] = added;
     if (gone !== undefined) removed[key] = gone;
   }
 }
 
-/**
- * Structs that upstream's types hold by value, not by pointer: they are there even when nothing in them is set, so nobody
- * comes to own the struct itself by setting its first field.
- */
-const alwaysThere: ReadonlySet<string> = new Set(
-  [
-    ...["metadata", "spec", "status", "template", "strategy", "resources", "state", "lastState"],
-    ...["loadBalancer", "nodeInfo", "daemonEndpoints", "kubeletEndpoint", "involvedObject", "source"],
-  ].map((name) => `f:${name}`),
-);
+/** What is there even when nothing in it is set: nobody comes to own it by setting its first part. */
+function emptyOf(schema: FieldSchema | undefined): object | undefined {
+  if (schema?.always !== true) return undefined;
+  return schema.type === "list" ? noItems : noFields;
+}
+
 const noFields = Object.freeze({});
+const noItems = Object.freeze([]);
 
 type Part = { readonly changed?: FieldSet; readonly removed?: FieldSet };
 
