@@ -16,6 +16,7 @@ import type { MetricsRegistry } from "../lib/metrics.ts";
 import type { AddressProblem, Applied, Backend, DialResult, DialTarget, ServiceChange } from "./backends/backend.ts";
 import { createBackend, type BackendMode } from "./backends/index.ts";
 import type { IptablesKernelOptions } from "./backends/iptables/apply.ts";
+import type { IpvsBackendKernelOptions } from "./backends/ipvs/apply.ts";
 import type { KernelOptions } from "./backends/nftables/apply.ts";
 import type { ProxyHealth } from "./health/proxy-health.ts";
 import type { ServiceHealthServers } from "./health/service-health.ts";
@@ -44,6 +45,8 @@ export interface ProxyOptions {
   readonly kernel?: KernelOptions;
   /** Mode `iptables`: the programs, in the node's namespace. */
   readonly iptables?: IptablesKernelOptions;
+  /** Mode `ipvs`: the tables of the node's namespace, as `openIpvsKernel` opens them. The proxy closes them when it stops. */
+  readonly ipvs?: IpvsBackendKernelOptions;
   /** Least time between two syncs (`--iptables-min-sync-period` and its like). Default 0. */
   readonly minSyncPeriodMs?: number;
   /** How often it is looked whether what was set up still stands (`--iptables-sync-period` and its like). Default 10 s. */
@@ -126,6 +129,7 @@ class MetaProxier implements Proxy {
       ...(options.transport === undefined ? {} : { transport: options.transport }),
       ...(options.kernel === undefined ? {} : { nftables: { ...options.kernel, node } }),
       ...(options.iptables === undefined ? {} : { iptables: { ...options.iptables, node } }),
+      ...(options.ipvs === undefined ? {} : { ipvs: { ...options.ipvs, node } }),
     });
   }
 

@@ -2,6 +2,7 @@
 import { FairleadError } from "../../lib/errors.ts";
 import type { Backend } from "./backend.ts";
 import { IptablesBackend, type IptablesBackendOptions } from "./iptables/apply.ts";
+import { IpvsBackend, type IpvsBackendOptions } from "./ipvs/apply.ts";
 import { NftablesBackend, type NftablesBackendOptions } from "./nftables/apply.ts";
 import { UserspaceBackend, type UserspaceOptions } from "./userspace/apply.ts";
 
@@ -10,6 +11,8 @@ export interface BackendOptions extends UserspaceOptions {
   readonly nftables?: NftablesBackendOptions;
   /** Mode `iptables` needs it. */
   readonly iptables?: IptablesBackendOptions;
+  /** Mode `ipvs` needs it. */
+  readonly ipvs?: IpvsBackendOptions;
 }
 
 const backends = {
@@ -21,6 +24,10 @@ const backends = {
   iptables: ({ iptables }: BackendOptions): Backend => {
     if (iptables === undefined) throw new FairleadError("FL_INTERNAL", "proxy mode iptables without its programs");
     return new IptablesBackend(iptables);
+  },
+  ipvs: ({ ipvs }: BackendOptions): Backend => {
+    if (ipvs === undefined) throw new FairleadError("FL_INTERNAL", "proxy mode ipvs without the kernel's tables");
+    return new IpvsBackend(ipvs);
   },
 } as const;
 

@@ -35,9 +35,9 @@ export function* fullRestoreLines({ tables }: IptablesRules, existing: readonly 
   for (const name of tableNames) yield* tableLines(name, [...chainsOf(tables[name]), canary], name === "nat" ? stale : [], []);
 }
 
-/** Takes all of kube-proxy's chains away; what leads to them must be gone. `existing`: the chains of each table. */
-export function removalText(existing: Readonly<Record<TableName, readonly string[]>>): string {
-  const ours: ReadonlySet<string> = new Set([...Object.values(kube).filter((name) => name !== kube.localnet)]);
+/** Takes all of kube-proxy's chains away; what leads to them must be gone. `existing`: the chains of each table; `further`: of ours. */
+export function removalText(existing: Readonly<Record<TableName, readonly string[]>>, further: readonly string[] = []): string {
+  const ours: ReadonlySet<string> = new Set([...Object.values(kube).filter((name) => name !== kube.localnet), ...further]);
   const mine = (table: TableName) => (chain: string) => ours.has(chain) || (table === "nat" && isServiceChain(chain));
   return joined(tableNames.map((name) => tableLines(name, [], existing[name].filter(mine(name)), [])));
 }
