@@ -5,12 +5,16 @@ import { httpsTransport } from "../../client/https-transport.ts";
 import { createInformerFactory } from "../../client/informer-factory.ts";
 import type { InformerFactory } from "../../client/informer.ts";
 import { loadKubeconfig, type ServerConfig } from "../../client/kubeconfig.ts";
+import type { Transform } from "../../decide/dns/index.ts";
 import type { ClusterConnection, ClusterTarget, KubernetesSource } from "../../dns/plugins/kubernetes/setup.ts";
 import { realClock } from "../../lib/clock.ts";
 import { FairleadError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 
 const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/** Objects a page, from servers that do not stream the first state. */
+const fallbackPage = 100;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -45,12 +49,15 @@ async function configFor(target: ClusterTarget | undefined): Promise<ServerConfi
 /** Informers can be asked for at once; what they read comes once `start` has opened the way to the cluster. */
 export class LazyCluster implements ClusterConnection {
   readonly #target: ClusterTarget | undefined;
+  readonly #transform: Transform;
   readonly #log: Logger;
   #factory: InformerFactory | undefined;
   #close: () => Promise<void> = async () => undefined;
 
-  constructor(target: ClusterTarget | undefined, log: Logger) {
+  /** `transform`: what is kept of each object. */
+  constructor(target: ClusterTarget | undefined, transform: Transform, log: Logger) {
     this.#target = target;
+    this.#transform = transform;
     this.#log = log;
   }
 
@@ -61,7 +68,14 @@ export class LazyCluster implements ClusterConnection {
 
   async start(): Promise<void> {
     const transport = httpsTransport(await configFor(this.#target));
-    this.#factory = createInformerFactory(createClient(transport, { fieldManager: "fairlead-dns" }), { clock: realClock, log: this.#log });
+    this.#factory = createInformerFactory(createClient(transport, { fieldManager: "fairlead-dns" }), {
+      clock: realClock,
+      log: this.#log,
+      transform: this.#transform,
+      // A large cluster comes one object at a time: no list of all of them is ever in memory.
+      watchList: true,
+      pageSize: fallbackPage,
+    });
     this.#factory.start();
     this.#close = async () => {
       await this.#factory?.stop();
@@ -75,5 +89,5 @@ export class LazyCluster implements ClusterConnection {
 }
 
 export function clusterSource(log: Logger): KubernetesSource {
-  return { localAddresses: [], connect: (target) => new LazyCluster(target, log) };
+  return { localAddresses: [], connect: (target, transform) => new LazyCluster(target, transform, log) };
 }

@@ -24,7 +24,6 @@ export interface TracedServerOptions {
 }
 
 export async function createTracedServer({ corefile, kubeconfig, steps }: TracedServerOptions): Promise<DnsServer> {
-  const cluster = new LazyCluster({ kind: "kubeconfig", path: kubeconfig, context: undefined }, silentLogger);
   let depth = 0;
   const wrap = (handler: Handler): Handler => ({
     ...handler,
@@ -49,7 +48,12 @@ export async function createTracedServer({ corefile, kubeconfig, steps }: Traced
   return createDnsServer({
     corefile,
     file: "Corefile",
-    plugins: { kubernetes: { localAddresses: [], connect: () => cluster } },
+    plugins: {
+      kubernetes: {
+        localAddresses: [],
+        connect: (_, transform) => new LazyCluster({ kind: "kubeconfig", path: kubeconfig, context: undefined }, transform, silentLogger),
+      },
+    },
     listen: () => [],
     httpPort: () => undefined,
     wrap,

@@ -4,50 +4,9 @@
  */
 import { keyOf, objectKey } from "../../api/object.ts";
 import type { EndpointSlice, Pod, Service } from "../../api/types.ts";
-import { canonicalIp } from "../../lib/ip.ts";
+import { canonical, serviceEntry, sliceEntry, type ServiceEntry, type SliceEntry } from "./entries.ts";
+import type { LeanService, LeanSlice } from "./lean.ts";
 import { addressTag, anyChange, serviceTag } from "./change-tag.ts";
-
-export interface PortEntry {
-  /** Folded; empty for a port without a name. */
-  readonly name: string;
-  /** `tcp`, `udp`, `sctp`; empty when unknown. */
-  readonly protocol: string;
-  /** -1: an object without ports still has addresses, but no SRV record. */
-  readonly port: number;
-}
-
-export interface ServiceEntry {
-  readonly kind: "clusterIP" | "headless" | "externalName";
-  readonly namespace: string;
-  readonly name: string;
-  /** ClusterIPs, canonical. */
-  readonly addresses: readonly string[];
-  readonly ports: readonly PortEntry[];
-  /** Empty unless the kind is `externalName`. */
-  readonly externalName: string;
-  /** External IPs, and the addresses and names of load balancers. */
-  readonly externals: readonly string[];
-}
-
-export interface EndpointEntry {
-  readonly address: string;
-  /** Empty without one. */
-  readonly hostname: string;
-  /** Of the target, when it fits a label. */
-  readonly podName: string;
-  /** Topology zone, folded. */
-  readonly zone: string;
-}
-
-export interface SliceEntry {
-  readonly key: string;
-  readonly namespace: string;
-  /** Name of the Service; empty for a slice of none. */
-  readonly service: string;
-  /** Only those that are ready (unknown counts as ready). */
-  readonly endpoints: readonly EndpointEntry[];
-  readonly ports: readonly PortEntry[];
-}
 
 /** The read side. Names are folded; addresses canonical. */
 export interface DnsIndex {
@@ -72,7 +31,6 @@ export interface DnsIndex {
 }
 
 const none: readonly never[] = [];
-const noPorts: readonly PortEntry[] = [{ name: "", protocol: "", port: -1 }];
 
 export interface DnsIndexOptions {
   /** Milliseconds since the epoch. */
@@ -152,10 +110,10 @@ export class MutableDnsIndex implements DnsIndex {
     if (this.#namespaces.delete(name)) this.#touch(undefined);
   }
 
-  setService(service: Service): void {
+  setService(service: Service | LeanService): void {
     const key = objectKey(service);
     const old = this.#removeService(key);
-    const entry = serviceEntry(service);
+    const entry = "entry" in service ? service.entry : serviceEntry(service);
     this.#services.set(key, entry);
     for (const address of entry.addresses) this.#servicesAt.add(address, entry);
     for (const address of entry.externals) this.#externalsAt.add(address, entry);
@@ -167,9 +125,9 @@ export class MutableDnsIndex implements DnsIndex {
     if (old !== undefined) this.#touch(tagsOfService(old));
   }
 
-  setSlice(slice: EndpointSlice): void {
+  setSlice(slice: EndpointSlice | LeanSlice): void {
     const old = this.#removeSlice(objectKey(slice));
-    const entry = sliceEntry(slice);
+    const entry = "entry" in slice ? slice.entry : sliceEntry(slice);
     this.#slices.set(entry.key, entry);
     this.#slicesOf.add(keyOf(entry.namespace, entry.service), entry);
     for (const { address } of entry.endpoints) this.#slicesAt.add(address, entry);
@@ -245,72 +203,28 @@ function tagsOfSlice(entry: SliceEntry, old?: SliceEntry): Set<string> {
   return tags;
 }
 
-class MultiMap<T> {
-  readonly #sets = new Map<string, Set<T>>();
+/** Most keys have one value: those cost no set. */
+class MultiMap<T extends string | object> {
+  readonly #values = new Map<string, T | Set<T>>();
 
   get(key: string): Iterable<T> {
-    return this.#sets.get(key) ?? none;
+    const there = this.#values.get(key);
+    if (there === undefined) return none;
+    return there instanceof Set ? there : [there];
   }
 
   add(key: string, value: T): void {
-    const set = this.#sets.get(key);
-    if (set === undefined) this.#sets.set(key, new Set([value]));
-    else set.add(value);
+    const there = this.#values.get(key);
+    if (there === undefined) this.#values.set(key, value);
+    else if (there instanceof Set) there.add(value);
+    else if (there !== value) this.#values.set(key, new Set([there, value]));
   }
 
   delete(key: string, value: T): void {
-    const set = this.#sets.get(key);
-    if (set?.delete(value) === true && set.size === 0) this.#sets.delete(key);
+    const there = this.#values.get(key);
+    if (there === value) this.#values.delete(key);
+    else if (there instanceof Set && there.delete(value) && there.size === 1) this.#values.set(key, [...there][0] as T);
   }
-}
-
-export function serviceEntry(service: Service): ServiceEntry {
-  const { name = "", namespace = "" } = service.metadata;
-  const { type, clusterIP, clusterIPs, externalName = "", externalIPs = [], ports = [] } = service.spec ?? {};
-  const balancers = (service.status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip ?? hostname ?? "");
-  const given = clusterIPs !== undefined && clusterIPs.length > 0 ? clusterIPs : [clusterIP ?? ""];
-  const headless = given[0] === "None";
-  const kind = type === "ExternalName" ? "externalName" : headless ? "headless" : "clusterIP";
-  return {
-    kind,
-    namespace,
-    name,
-    addresses: kind === "clusterIP" ? given.filter(Boolean).map(canonical) : none,
-    ports: portEntries(ports),
-    externalName: kind === "externalName" ? externalName : "",
-    externals:
-      externalIPs.length + balancers.length === 0 ? none : [...new Set([...externalIPs, ...balancers].filter(Boolean).map(canonical))],
-  };
-}
-
-export function sliceEntry(slice: EndpointSlice): SliceEntry {
-  const { namespace = "", labels = {} } = slice.metadata;
-  const endpoints = (slice.endpoints ?? [])
-    .filter(({ conditions }) => conditions?.ready !== false)
-    .flatMap(({ addresses, hostname = "", targetRef, zone = "" }) => {
-      const target = targetRef?.name ?? "";
-      // A pod's name may be longer than a label: then it cannot name an endpoint.
-      const podName = target.length < 64 ? target : "";
-      return addresses.map((address) => ({ address: canonical(address), hostname, podName, zone: zone.toLowerCase() }));
-    });
-  return {
-    key: objectKey(slice),
-    namespace,
-    service: labels["kubernetes.io/service-name"] ?? "",
-    endpoints,
-    ports: portEntries(slice.ports ?? []),
-  };
-}
-
-interface ApiPort {
-  readonly name?: string | undefined;
-  readonly protocol?: string | undefined;
-  readonly port?: number | undefined;
-}
-
-function portEntries(ports: readonly ApiPort[]): readonly PortEntry[] {
-  if (ports.length === 0) return noPorts;
-  return ports.map(({ name = "", protocol = "", port = -1 }) => ({ name: name.toLowerCase(), protocol: protocol.toLowerCase(), port }));
 }
 
 function podAddresses(pod: Pod): readonly string[] {
@@ -318,9 +232,4 @@ function podAddresses(pod: Pod): readonly string[] {
   if (phase === "Succeeded" || phase === "Failed") return none;
   const all = podIPs.length > 0 ? podIPs.map(({ ip }) => ip) : [podIP ?? ""];
   return all.filter(Boolean).map(canonical);
-}
-
-/** IPv4 is stored canonical by the API; IPv6 may be written in more than one way. */
-function canonical(address: string): string {
-  return address.includes(":") ? canonicalIp(address) : address;
 }

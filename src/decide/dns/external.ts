@@ -3,7 +3,8 @@
  * addresses of the Service, with `headless` those of a headless Service's endpoints.
  */
 import { parseIp } from "../../lib/ip.ts";
-import type { DnsIndex, PortEntry, ServiceEntry } from "./dns-index.ts";
+import type { DnsIndex } from "./dns-index.ts";
+import type { PortEntry, ServiceEntry } from "./entries.ts";
 import { endpointLabel } from "./find.ts";
 import { absolute, isWithin, labelsOf, under, withoutZone } from "./name.ts";
 import { addressRecord, classes, nameRecord, recordTypes as T, type ResourceRecord } from "./records.ts";

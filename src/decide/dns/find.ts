@@ -3,7 +3,8 @@
  * (CoreDNS `plugin/kubernetes/kubernetes.go`, `Records`, `findPods`, `findServices`).
  */
 import { formatIp, parseIp } from "../../lib/ip.ts";
-import type { DnsIndex, EndpointEntry, PortEntry, ServiceEntry } from "./dns-index.ts";
+import type { DnsIndex } from "./dns-index.ts";
+import type { EndpointEntry, PortEntry, ServiceEntry } from "./entries.ts";
 import { isReverseName } from "./reverse.ts";
 import { parseRequestName, type RequestName } from "./request-name.ts";
 

@@ -1,5 +1,6 @@
 /** All records of a cluster zone, in the order of a transfer (CoreDNS `plugin/kubernetes/xfr.go`): the SOA record first. */
-import type { DnsIndex, ServiceEntry, SliceEntry } from "./dns-index.ts";
+import type { DnsIndex } from "./dns-index.ts";
+import type { ServiceEntry, SliceEntry } from "./entries.ts";
 import { endpointLabel, isServed, type LookupZone } from "./find.ts";
 import { authority } from "./lookup.ts";
 import { absolute, under } from "./name.ts";

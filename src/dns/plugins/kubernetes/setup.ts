@@ -2,7 +2,7 @@
 import { everything, parseLabelSelector, selectsEverything, type LabelSelector } from "../../../api/selectors.ts";
 import { isReverseName } from "../../../decide/dns/reverse.ts";
 import { wholeZone } from "../../../decide/dns/whole-zone.ts";
-import type { LookupZone } from "../../../decide/dns/index.ts";
+import { leanTransform, type LookupZone, type Transform } from "../../../decide/dns/index.ts";
 import type { InformerFactory } from "../../../client/informer.ts";
 import { zonesOrBlock } from "../../corefile/zones.ts";
 import type { BlockContext, PluginEntry } from "../../plugin.ts";
@@ -32,8 +32,8 @@ export interface ClusterConnection {
 export interface KubernetesSource {
   /** Of the cluster that this program runs; absent: `connect` opens the one that is meant. */
   readonly informers?: InformerFactory;
-  /** `undefined`: the Corefile names none. Absent: naming one is refused. */
-  readonly connect?: (target: ClusterTarget | undefined) => ClusterConnection;
+  /** `undefined`: the Corefile names none. Absent: naming one is refused. `transform`: what need be kept of each object. */
+  readonly connect?: (target: ClusterTarget | undefined, transform: Transform) => ClusterConnection;
   /** The address of the Service that clients ask: the zone's NS records name that. */
   readonly localAddresses: readonly string[];
 }
@@ -239,7 +239,8 @@ function setUp(reader: TokenReader, block: BlockContext, source: KubernetesSourc
   };
 }
 
-function connectionFor(reader: TokenReader, { kubeconfig, endpoint, tls }: Settings, source: KubernetesSource): ClusterConnection {
+function connectionFor(reader: TokenReader, settings: Settings, source: KubernetesSource): ClusterConnection {
+  const { kubeconfig, endpoint, tls } = settings;
   const named = kubeconfig !== undefined || endpoint !== undefined;
   if (!named && source.informers !== undefined)
     return { informers: source.informers, start: async () => undefined, stop: async () => undefined };
@@ -250,8 +251,13 @@ function connectionFor(reader: TokenReader, { kubeconfig, endpoint, tls }: Setti
         : "kubernetes needs a cluster, and there is none",
     );
   }
-  if (kubeconfig !== undefined) return source.connect({ kind: "kubeconfig", ...kubeconfig });
-  return source.connect(endpoint === undefined ? undefined : { kind: "endpoint", url: endpoint, tls });
+  const transform = leanTransform({
+    labels: !selectsEverything(settings.labels) || !selectsEverything(settings.namespaceLabels),
+    podNames: settings.endpointPodNames,
+    zones: settings.zonal,
+  });
+  if (kubeconfig !== undefined) return source.connect({ kind: "kubeconfig", ...kubeconfig }, transform);
+  return source.connect(endpoint === undefined ? undefined : { kind: "endpoint", url: endpoint, tls }, transform);
 }
 
 /** Search domains that pods have from their node. */
