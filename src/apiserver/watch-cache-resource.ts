@@ -81,11 +81,16 @@ export class ResourceCache {
     const revision = token === undefined ? (options.exactRevision ?? current) : token.revision < 0 ? current : token.revision;
     const wanted = Math.max(revision, options.minimumRevision ?? 0);
     if (wanted > current) throw tooLargeRevisionError(wanted, current);
+    const limit = options.limit === undefined || options.limit <= 0 ? Number.POSITIVE_INFINITY : options.limit;
+    if (options.match === undefined && revision === current) {
+      const { items, remaining } = this.index.page(options.namespace, token?.start ?? "", limit);
+      return page(items, remaining, revision);
+    }
     const view = this.#viewAt(revision, options.namespace, token);
     const start = token === undefined ? 0 : lowerBound(view, token.start);
-    const limit = options.limit === undefined || options.limit <= 0 ? Number.POSITIVE_INFINITY : options.limit;
-    if (options.match === undefined) return page(view, start, Math.min(view.length, start + limit), revision);
-    return this.#filtered(view, start, limit, revision, options.match);
+    if (options.match !== undefined) return this.#filtered(view, start, limit, revision, options.match);
+    const end = Math.min(view.length, start + limit);
+    return page(view.slice(start, end), view.length - end, revision);
   }
 
   #viewAt(revision: number, namespace: string | undefined, token: ContinueToken | undefined): StoredVersion[] {
@@ -179,8 +184,6 @@ function tokenAfter(items: readonly StoredVersion[], revision: number): string {
   return encodeContinue({ revision, start: after((items.at(-1) as StoredVersion).key) });
 }
 
-function page(view: readonly StoredVersion[], start: number, end: number, revision: number): StoreList {
-  const items = view.slice(start, end);
-  const remaining = view.length - end;
+function page(items: readonly StoredVersion[], remaining: number, revision: number): StoreList {
   return remaining > 0 ? { items, revision, continue: tokenAfter(items, revision), remaining } : { items, revision };
 }
