@@ -37,7 +37,11 @@ export interface RawAddress extends Pick<VirtualAddress, "kind" | "address" | "p
   readonly sourceRanges?: readonly string[];
 }
 
-/** Every virtual address of a Service port, cluster IPs first. Texts that are no addresses are left out. */
+/**
+ * Every virtual address of a Service port, cluster IPs first, of the families that the Service has: where it has no cluster IP of a
+ * family, its NodePort of that family is nobody's (upstream has a proxier per family, which sees such a Service not at all). Texts that
+ * are no addresses are left out.
+ */
 export function addressesOf(
   service: Service,
   port: ServicePort,
@@ -50,12 +54,14 @@ export function addressesOf(
   const ingress = (status?.loadBalancer?.ingress ?? []).filter(
     ({ ipMode }) => options.loadBalancerIPMode === false || (ipMode ?? "VIP") === "VIP",
   );
-  return [
-    ...clusterIPs(spec).flatMap((text) => rawAddress("clusterIP", text, port.port)),
+  const own = clusterIPs(spec).flatMap((text) => rawAddress("clusterIP", text, port.port));
+  const families = new Set(own.map(({ family }) => family));
+  const others = [
     ...(options.externalIPs === false ? [] : (spec?.externalIPs ?? [])).flatMap((text) => rawAddress("externalIP", text, port.port)),
     ...ingress.flatMap(({ ip = "" }) => rawAddress("loadBalancer", ip, port.port)).map((raw) => restrict(raw, spec, nodeAddresses)),
     ...(nodePort === 0 ? [] : nodePortAddresses.flatMap((text) => rawAddress("nodePort", text, nodePort))),
   ];
+  return [...own, ...others.filter(({ family }) => families.has(family))];
 }
 
 function clusterIPs(spec: ServiceSpec | undefined): readonly string[] {

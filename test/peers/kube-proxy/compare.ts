@@ -1,0 +1,294 @@
+/**
+ * The real kube-proxy and our rules on the same random cluster states: `sh bin/node test/peers/kube-proxy/compare.ts --kube-proxy FILE`.
+ * An API server of ours has the objects; kube-proxy makes its rules from it, in a network namespace of this program's own; they are
+ * listed and walked through by packets, and so are ours, rendered from the same objects. Prints JSON; exit code 1: they differ.
+ */
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import fc from "fast-check";
+import { endpointSlices, nodes, serviceCidrs, services } from "../../../src/api/resources.ts";
+import type { EndpointSlice, Service } from "../../../src/api/types.ts";
+import { clusterPaths } from "../../../src/cli/paths.ts";
+import type { Client } from "../../../src/client/client.ts";
+import { controllers } from "../../../src/controllers/index.ts";
+import { createCluster, type Cluster } from "../../../src/cmd/cluster.ts";
+import { planServices, type Packet, type PlanNode } from "../../../src/decide/proxy/index.ts";
+import { renderIptables } from "../../../src/decide/proxy/render/iptables/render.ts";
+import { traceIptables } from "../../../src/decide/proxy/render/iptables/trace.ts";
+import { renderNftables, traceNftables, type RulesTrace } from "../../../src/decide/proxy/render/nftables-trace.ts";
+import { realClock } from "../../../src/lib/clock.ts";
+import { silentLogger } from "../../../src/lib/log.ts";
+import { parseIptablesSave } from "./iptables-save.ts";
+import { readTable, traceNftJson } from "./nft-json.ts";
+import { nodeAddresses, nodeName, packetsFor, podCIDRs, serviceRange, state, zone, type State } from "./states.ts";
+
+type Mode = "iptables" | "nftables";
+
+const { values: flags } = parseArgs({
+  options: {
+    "kube-proxy": { type: "string", default: process.env["KUBE_PROXY"] ?? "" },
+    mode: { type: "string", default: "iptables" },
+    states: { type: "string", default: "500" },
+    seed: { type: "string", default: "1" },
+    verbose: { type: "boolean", default: false },
+  },
+});
+const inside = process.env["FAIRLEAD_COMPARE_NETNS"] === "1";
+if (!inside) {
+  const done = spawnSync("unshare", ["-n", "--", process.execPath, ...process.execArgv, ...process.argv.slice(1)], {
+    stdio: "inherit",
+    env: { ...process.env, FAIRLEAD_COMPARE_NETNS: "1" },
+  });
+  process.exit(done.status ?? 1);
+}
+const mode = flags.mode as Mode;
+
+/** kube-proxy has every change so far when its rules show the marker's newest ports. */
+const marker = {
+  name: "marker",
+  ip4: "10.96.0.250",
+  ip6: "fd00:10:96::fa",
+  pod4: "10.244.9.9",
+  pod6: "fd00:10:244:9::9",
+  firstPort: 20_000,
+};
+
+function command(program: string, ...args: string[]): string {
+  const done = spawnSync(program, args, { encoding: "utf8", maxBuffer: 256 << 20 });
+  if (done.status !== 0) throw new Error(`${program} ${args.join(" ")}: ${done.stderr || done.error?.message}`);
+  return done.stdout;
+}
+
+function makeNetwork(): void {
+  command("ip", "link", "set", "lo", "up");
+  for (const address of Object.values(nodeAddresses))
+    command("ip", "address", "add", address.includes(":") ? `${address}/128` : `${address}/32`, "dev", "lo");
+}
+
+async function startApi(directory: string): Promise<Cluster> {
+  // The objects are as this program writes them: nobody else does.
+  const all = ["dns", "proxy", "forward-proxy", "kubelet", "gateway", ...controllers.map(({ name }) => name)];
+  const cluster = await createCluster({
+    name: "compare",
+    paths: clusterPaths(directory),
+    clock: realClock,
+    log: silentLogger,
+    runtime: { kind: "function", functions: {} },
+    storage: "memory",
+    apiPort: 0,
+    serviceClusterIPRange: serviceRange,
+    disable: all,
+  });
+  await cluster.listen();
+  await cluster.client.create(nodes, {
+    metadata: { name: nodeName, labels: { "topology.kubernetes.io/zone": zone, "kubernetes.io/hostname": nodeName } },
+    spec: { podCIDRs: ["10.244.1.0/24", "fd00:10:244:1::/64"] },
+    status: { addresses: Object.values(nodeAddresses).map((address) => ({ type: "InternalIP", address })) },
+  } as never);
+  // Mode nftables guards the ranges; the controller that would write this is off.
+  await cluster.client.create(serviceCidrs, { metadata: { name: "kubernetes" }, spec: { cidrs: serviceRange.split(",") } });
+  const node = await cluster.client.get(nodes, { name: nodeName });
+  await cluster.client.updateStatus(nodes, {
+    ...node,
+    status: { ...node.status, addresses: Object.values(nodeAddresses).map((address) => ({ type: "InternalIP", address })) },
+  } as never);
+  return cluster;
+}
+
+function startKubeProxy(kubeconfig: string): ChildProcess {
+  const child = spawn(
+    flags["kube-proxy"],
+    [
+      `--kubeconfig=${kubeconfig}`,
+      `--proxy-mode=${mode}`,
+      `--hostname-override=${nodeName}`,
+      `--cluster-cidr=${podCIDRs.join(",")}`,
+      "--iptables-min-sync-period=0",
+      "--nodeport-addresses=primary",
+      "--conntrack-max-per-core=0",
+      "--oom-score-adj=0",
+    ],
+    { stdio: ["ignore", "ignore", flags.verbose ? "inherit" : "ignore"] },
+  );
+  return child;
+}
+
+/** Brings the API to the state, from whatever it holds, and the marker to the round's ports last. */
+async function apply(client: Client, wanted: State, round: number): Promise<void> {
+  const present = (await client.list(services)).items.filter(({ metadata }) => metadata.name?.startsWith("service-"));
+  for (const { metadata } of present) await client.delete(services, { namespace: "default", name: metadata.name as string });
+  const old = (await client.list(endpointSlices)).items.filter(({ metadata }) => metadata.name?.startsWith("service-"));
+  for (const { metadata } of old) await client.delete(endpointSlices, { namespace: "default", name: metadata.name as string });
+  for (const slice of wanted.slices) await client.create(endpointSlices, slice);
+  for (const service of wanted.services) {
+    const created = await client.create(services, service);
+    if (service.status !== undefined) await client.updateStatus(services, { ...created, status: service.status });
+  }
+  await mark(client, round);
+}
+
+const markerSlice = (family: 4 | 6, round: number): EndpointSlice => ({
+  metadata: { namespace: "default", name: `${marker.name}-${family}`, labels: { "kubernetes.io/service-name": marker.name } },
+  addressType: `IPv${family}`,
+  endpoints: [{ addresses: [family === 4 ? marker.pod4 : marker.pod6], conditions: { ready: true } }],
+  ports: [{ name: "", port: marker.firstPort + round, protocol: "TCP" }],
+});
+
+async function mark(client: Client, round: number): Promise<void> {
+  const port = { port: marker.firstPort + round, protocol: "TCP", targetPort: marker.firstPort + round };
+  if (round === 0) {
+    for (const family of [4, 6] as const) await client.create(endpointSlices, markerSlice(family, 0));
+    await client.create(services, {
+      metadata: { namespace: "default", name: marker.name },
+      spec: {
+        clusterIP: marker.ip4,
+        clusterIPs: [marker.ip4, marker.ip6],
+        ipFamilyPolicy: "RequireDualStack",
+        ipFamilies: ["IPv4", "IPv6"],
+        ports: [port],
+      },
+    } as never);
+    return;
+  }
+  for (const family of [4, 6] as const) {
+    const ref = { namespace: "default", name: `${marker.name}-${family}` };
+    await client.patch(endpointSlices, ref, "application/merge-patch+json", { ports: markerSlice(family, round).ports });
+  }
+  await client.patch(services, { namespace: "default", name: marker.name }, "application/merge-patch+json", { spec: { ports: [port] } });
+}
+
+/** What kube-proxy's rules do with a packet; undefined: they do not have the round's state yet. */
+type Tracer = (packet: Packet) => RulesTrace;
+
+function theirs(round: number): Tracer | undefined {
+  const port = marker.firstPort + round;
+  const addresses = Object.values(nodeAddresses);
+  if (mode === "iptables") {
+    const texts = { 4: command("iptables-save"), 6: command("ip6tables-save") };
+    const has = (text: string, endpoint: string) =>
+      text.includes(`--dport ${port} -j KUBE-SVC`) && text.includes(`--to-destination ${endpoint}`);
+    if (!has(texts[4], `${marker.pod4}:${port}`) || !has(texts[6], `[${marker.pod6}]:${port}`)) return undefined;
+    const rules = { 4: parseIptablesSave(texts[4], 4), 6: parseIptablesSave(texts[6], 6) };
+    return (packet) => traceIptables(rules[packet.to.includes(":") ? 6 : 4], { addresses }, packet);
+  }
+  const text = command("nft", "-j", "list", "ruleset");
+  const has = (ip: string, pod: string) =>
+    new RegExp(`"${ip}", "tcp", ${port}\\]`).test(text) && new RegExp(`"${pod}", ${port}\\]`).test(text);
+  if (!has(marker.ip4, marker.pod4) || !has(marker.ip6, marker.pod6)) return undefined;
+  const listing = JSON.parse(text) as Parameters<typeof readTable>[0];
+  const tables = { 4: readTable(listing, "ip", "kube-proxy"), 6: readTable(listing, "ip6", "kube-proxy") };
+  return (packet) => traceNftJson(tables[packet.to.includes(":") ? 6 : 4], packet, addresses);
+}
+
+const planNode: PlanNode = {
+  name: nodeName,
+  labels: { "topology.kubernetes.io/zone": zone },
+  addresses: Object.values(nodeAddresses),
+  nodePortAddresses: Object.values(nodeAddresses),
+  clusterCIDRs: podCIDRs,
+};
+
+function ours(services_: readonly Service[], slices: readonly EndpointSlice[]): Tracer {
+  const plan = planServices(services_, slices, planNode);
+  if (mode === "nftables") {
+    const rules = renderNftables(plan.services, { node: planNode, serviceCIDRs: serviceRange.split(",") });
+    return (packet) => traceNftables(rules, planNode, packet);
+  }
+  const rules = {
+    4: renderIptables(plan.services, { node: planNode, family: 4 }),
+    6: renderIptables(plan.services, { node: planNode, family: 6 }),
+  };
+  return (packet) => traceIptables(rules[packet.to.includes(":") ? 6 : 4], planNode, packet);
+}
+
+function textOf(trace: RulesTrace): string {
+  if (trace.kind !== "dnat") return trace.kind;
+  const each = trace.endpoints.map(({ ip, port, masquerade }) => `${ip} ${port}${masquerade ? " masqueraded" : ""}`);
+  return [...new Set(each)].sort().join(", ");
+}
+
+/** Where we mean to differ, by name; docs/cli/proxy.md has the reasons. */
+function knownDifference(one: State, { to }: Packet, [a, b]: readonly [RulesTrace, RulesTrace]): string | undefined {
+  const family = to.includes(":");
+  for (const { spec, status } of one.services) {
+    if (!(status?.loadBalancer?.ingress ?? []).some(({ ip }) => ip === to)) continue;
+    const ranges = spec?.loadBalancerSourceRanges ?? [];
+    if (ranges.length > 0 && ranges.every((range) => range.includes(":") !== family)) return "SourceRangesOfOtherFamily";
+    // Its two modes differ here; we do as its mode iptables, in every mode.
+    if (mode === "nftables" && ranges.length > 0 && a.kind === "reject" && b.kind === "drop") return "RefusedBeforeSourceRanges";
+  }
+  return undefined;
+}
+
+interface Difference {
+  readonly state: number;
+  readonly packet: Packet;
+  readonly ours: string;
+  readonly theirs: string;
+}
+
+async function main(): Promise<number> {
+  const directory = mkdtempSync(join(tmpdir(), "fairlead-compare-"));
+  makeNetwork();
+  const cluster = await startApi(directory);
+  const kubeProxy = startKubeProxy(await cluster.listen());
+  let ended: string | undefined;
+  kubeProxy.once("exit", (code, signal) => (ended = `kube-proxy ended (${code ?? signal})`));
+  const differences: Difference[] = [];
+  let packets = 0;
+  let fewest = Number.POSITIVE_INFINITY;
+  const wanted = fc.sample(state, { numRuns: Number(flags.states), seed: Number(flags.seed) });
+  const verdicts: Record<string, number> = {};
+  const known: Record<string, number> = {};
+  try {
+    for (const [round, one] of wanted.entries()) {
+      await apply(cluster.client, one, round);
+      const [allServices, allSlices] = [await cluster.client.list(services), await cluster.client.list(endpointSlices)];
+      const mine = ours(allServices.items, allSlices.items);
+      const questions = packetsFor(one);
+      packets += questions.length;
+      fewest = Math.min(fewest, questions.length);
+      let tracer = theirs(round);
+      while (tracer === undefined) {
+        if (ended !== undefined) throw new Error(ended);
+        await new Promise((resolve) => setTimeout(resolve, 25));
+        tracer = theirs(round);
+      }
+      for (const packet of questions) {
+        const [a, b] = [mine(packet), tracer(packet)];
+        verdicts[b.kind] = (verdicts[b.kind] ?? 0) + 1;
+        if (textOf(a) === textOf(b)) continue;
+        const name = knownDifference(one, packet, [a, b]);
+        if (name === undefined) differences.push({ state: round, packet, ours: textOf(a), theirs: textOf(b) });
+        else known[name] = (known[name] ?? 0) + 1;
+      }
+      if (flags.verbose && differences.some((found) => found.state === round)) console.error(JSON.stringify(one));
+    }
+  } finally {
+    kubeProxy.kill("SIGKILL");
+    await cluster.stop();
+    rmSync(directory, { recursive: true, force: true });
+  }
+  console.log(
+    JSON.stringify(
+      {
+        mode,
+        states: wanted.length,
+        packets,
+        fewestPackets: fewest,
+        verdicts,
+        known,
+        differences: differences.length,
+        first: differences.slice(0, 12),
+      },
+      null,
+      2,
+    ),
+  );
+  return differences.length === 0 ? 0 : 1;
+}
+
+process.exit(await main());
