@@ -11,7 +11,9 @@ export interface StreamSocket {
   readonly readableEnded: boolean;
   on(event: "data", listener: (bytes: Buffer) => void): unknown;
   on(event: "error", listener: (error: Error) => void): unknown;
-  on(event: "end" | "drain" | "close", listener: () => void): unknown;
+  /** `failed`: the connection broke. */
+  on(event: "close", listener: (failed: boolean) => void): unknown;
+  on(event: "end" | "drain", listener: () => void): unknown;
   once(event: "close", listener: () => void): unknown;
   off(event: "data", listener: (bytes: Buffer) => void): unknown;
   off(event: "error", listener: (error: Error) => void): unknown;
@@ -26,6 +28,10 @@ export interface StreamSocket {
   cork(): void;
   uncork(): void;
   destroy(): unknown;
+  /** After what was written has gone. */
+  destroySoon(): void;
+  /** The peer gets a reset. */
+  resetAndDestroy(): unknown;
   setNoDelay(on: boolean): unknown;
   setKeepAlive(on: boolean, afterMs: number): unknown;
 }

@@ -28,6 +28,7 @@ export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
   #ending = false;
   #writeEnded = false;
   #whenEnded: (() => void) | undefined;
+  #destroyWhenSent = false;
   readableEnded = false;
   destroyed = false;
 
@@ -175,7 +176,7 @@ export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
     // Fails only when the connection is gone, which its own event tells.
     this.#loop.libc.shutdown(this.#fd, c.SHUT_WR);
     this.#whenEnded?.();
-    if (this.readableEnded) this.destroy();
+    if (this.readableEnded || this.#destroyWhenSent) this.destroy();
   }
 
   #fail(errno: number): void {
@@ -183,14 +184,29 @@ export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
     this.#close();
     process.nextTick(() => {
       this.emit("error", new SystemError("read", errno === 0 ? c.ECONNRESET : errno));
-      this.emit("close");
+      this.emit("close", true);
     });
   }
 
   destroy(): void {
     if (this.destroyed) return;
     this.#close();
-    process.nextTick(() => this.emit("close"));
+    process.nextTick(() => this.emit("close", false));
+  }
+
+  destroySoon(): void {
+    if (this.#pending.length === 0) this.destroy();
+    else {
+      this.#destroyWhenSent = true;
+      this.end();
+    }
+  }
+
+  resetAndDestroy(): void {
+    if (this.destroyed) return;
+    // SO_LINGER on, for no time (socket(7)): close(2) sends a reset.
+    this.#loop.libc.setsockopt(this.#fd, c.SOL_SOCKET, c.SO_LINGER, Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0));
+    this.destroy();
   }
 
   #close(): void {
