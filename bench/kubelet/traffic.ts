@@ -39,10 +39,10 @@ else {
   try {
     await startServers(cluster, 9);
     await startLoad(cluster, rate, "node-1");
-    const { goneAfterMs, backAfterMs, failuresBefore, failuresAfter, outcomes } = await failNode(cluster, "node-2", rate * 2);
+    const { goneAfterMs, backAfterMs, lastFailureMs, outcomes } = await failNode(cluster, "node-2", rate * 2);
     const seconds = (ms: number) => `${(ms / 1000).toFixed(2)} s`;
     console.log(
-      `node failure, grace ${values.grace}: endpoints gone after ${seconds(goneAfterMs)}; of ${outcomes.sent} requests at ${outcomes.rate}/s ${failuresBefore} failed before, ${failuresAfter} after; all back ${seconds(backAfterMs)} after its power`,
+      `node failure, grace ${values.grace}: endpoints gone after ${seconds(goneAfterMs)}; the last of ${outcomes.failures.length} requests that failed began after ${seconds(lastFailureMs)}, of ${outcomes.sent} at ${outcomes.rate}/s; all endpoints back ${seconds(backAfterMs)} after its power`,
     );
   } finally {
     await cluster.stop();

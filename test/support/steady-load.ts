@@ -83,6 +83,8 @@ export function loadPod(url: string, rate: number, node?: string): object {
           env: [
             { name: "TARGET", value: url },
             { name: "RATE", value: String(rate) },
+            // Its connections are its own, in loopback mode as well.
+            { name: "NODE_USE_ENV_PROXY", value: "" },
           ],
           // Ready as soon as the first answer has come.
           readinessProbe: { exec: { command: ["node", "-e", tell("/")] }, periodSeconds: 1, timeoutSeconds: 20 },
@@ -93,7 +95,7 @@ export function loadPod(url: string, rate: number, node?: string): object {
 }
 
 function tell(path: string): string {
-  return `require("node:http").get("http://127.0.0.1:9000${path}", (r) => r.pipe(process.stdout)).on("error", () => process.exit(1))`;
+  return `require("node:http").get("http://127.0.0.1:9000${path}", (r) => r.statusCode === 200 ? r.pipe(process.stdout) : process.exit(1)).on("error", () => process.exit(1))`;
 }
 
 export async function outcomesSoFar(pods: PodClient): Promise<Outcomes> {
