@@ -1,7 +1,8 @@
 /** Finds the kubectls of this machine and runs them without a shell. */
-import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { execFile, type ChildProcess } from "node:child_process";
 import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
+import { startChild } from "./children.ts";
 
 export interface Kubectl {
   /** `1.33` */
@@ -53,14 +54,14 @@ export function runKubectl(kubectl: Kubectl, args: readonly string[], options: R
   });
 }
 
-/** For what runs on: `get -w`, `logs -f`. The caller kills it. */
+/** For what runs on: `get -w`, `logs -f`. Ends with its test at the latest. */
 export function startKubectl(
   kubectl: Kubectl,
   args: readonly string[],
   kubeconfig: string,
   env: Readonly<Record<string, string>> = {},
 ): ChildProcess {
-  return spawn(kubectl.path, [...args], { env: { ...environment(kubeconfig), ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  return startChild(kubectl.path, args, { env: { ...environment(kubeconfig), ...env }, stdio: ["ignore", "pipe", "pipe"] });
 }
 
 function environment(kubeconfig: string): NodeJS.ProcessEnv {
