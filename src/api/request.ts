@@ -63,6 +63,8 @@ export interface WatchEvent<T = KubeObject> {
  */
 export interface WatchStream {
   [Symbol.asyncIterator](): AsyncIterator<StreamedEvent>;
+  /** An event's bytes are a frame of their own, not a line. */
+  readonly framed?: true;
   /** Ends the stream; idempotent. */
   close(): void;
 }

@@ -13,6 +13,8 @@ import { impersonated } from "./auth/impersonation.ts";
 import { isOpenIdPath, type Tokens } from "./auth/token-authenticator.ts";
 import { Breather } from "./breather.ts";
 import type { Documents } from "./documents.ts";
+import { representation } from "./encode/accept.ts";
+import { protobufType } from "./encode/protobuf-plan.ts";
 import { answer, respond } from "./encode/respond.ts";
 import { health, isHealthPath, type HealthChecks } from "./health.ts";
 import { requestMetrics, type RequestMetrics } from "./request-metrics.ts";
@@ -61,7 +63,7 @@ export class Handler implements ApiHandler {
       authorize(authorizer, user, info);
       response = await this.#route(request, info);
     } catch (error) {
-      response = failed(this.#statusOf(error, request));
+      response = await refused(this.#statusOf(error, request), request);
     }
     response = this.#warned(response, info);
     const seconds = (clock.monotonic() - began) / 1000;
@@ -151,6 +153,14 @@ export function failed({ status }: StatusError): ApiResponse {
   const seconds = status.details?.retryAfterSeconds;
   const headers = { "content-type": "application/json", ...(seconds === undefined ? {} : { "retry-after": String(seconds) }) };
   return { status: status.code ?? 500, headers, body: { kind: "object", object: status } };
+}
+
+/** A refusal in the form that the client reads, where it does not read JSON. */
+async function refused(error: StatusError, { headers }: ApiRequest): Promise<ApiResponse> {
+  const json = failed(error);
+  if (headers["accept"]?.includes(protobufType) !== true || representation(headers["accept"]).encoding !== "protobuf") return json;
+  const { headers: type, body } = await respond(json.status, error.status, "protobuf");
+  return { ...json, headers: { ...json.headers, ...type }, body };
 }
 
 function withoutBody(response: ApiResponse): ApiResponse {

@@ -5,20 +5,35 @@
 import { notAcceptableError } from "../../api/status.ts";
 
 export interface Representation {
-  readonly encoding: "json" | "yaml";
+  readonly encoding: "json" | "yaml" | "protobuf";
   readonly form: "object" | "table" | "partial";
 }
 
 const plain: Representation = { encoding: "json", form: "object" };
 
-/** The first of the client's wishes, by its own order of preference, that this server can fulfil. Throws 406. */
-export function representation(accept: string | undefined): Representation {
+export interface Offer {
+  /** Whether what is asked for has a form in protocol buffers. Default: it has. */
+  readonly protobuf?: boolean;
+}
+
+/**
+ * The first of the client's wishes, by its own order of preference, that this server can fulfil. Of two that it likes as well, JSON goes before
+ * protocol buffers: its bytes are at hand. Throws 406.
+ */
+export function representation(accept: string | undefined, { protobuf = true }: Offer = {}): Representation {
   if (accept === undefined || accept === "" || accept === "application/json") return plain;
+  let spare: { readonly found: Representation; readonly quality: number } | undefined;
   for (const clause of clauses(accept)) {
-    const found = fulfil(clause);
-    if (found !== undefined) return found;
+    if (spare !== undefined && clause.quality < spare.quality) break;
+    const found = fulfil(clause, protobuf);
+    if (found === undefined) continue;
+    if (found.encoding !== "protobuf") return found;
+    spare ??= { found, quality: clause.quality };
   }
-  throw notAcceptableError("only the following media types are accepted: application/json, application/yaml");
+  if (spare !== undefined) return spare.found;
+  throw notAcceptableError(
+    `only the following media types are accepted: application/json, application/yaml${protobuf ? ", application/vnd.kubernetes.protobuf" : ""}`,
+  );
 }
 
 interface Clause {
@@ -37,19 +52,21 @@ function clauses(accept: string): Clause[] {
   return parsed.filter(({ quality }) => quality > 0).sort((a, b) => b.quality - a.quality);
 }
 
-function fulfil({ type, parameters }: Clause): Representation | undefined {
+function fulfil({ type, parameters }: Clause, protobuf: boolean): Representation | undefined {
   const encoding = encodingOf(type);
-  if (encoding === undefined) return undefined;
+  if (encoding === undefined || (encoding === "protobuf" && !protobuf)) return undefined;
   const { as, g, v } = parameters;
   if (as === undefined) return { encoding, form: "object" };
   if (g !== "meta.k8s.io" || (v !== "v1" && v !== "v1beta1")) return undefined;
-  if (as === "Table") return { encoding, form: "table" };
+  // Cells are free-form JSON, which protocol buffers have no form for.
+  if (as === "Table") return encoding === "protobuf" ? undefined : { encoding, form: "table" };
   return as === "PartialObjectMetadata" || as === "PartialObjectMetadataList" ? { encoding, form: "partial" } : undefined;
 }
 
 function encodingOf(type: string): Representation["encoding"] | undefined {
   if (type === "application/json" || type === "*/*" || type === "application/*") return "json";
-  return type === "application/yaml" ? "yaml" : undefined;
+  if (type === "application/yaml") return "yaml";
+  return type === "application/vnd.kubernetes.protobuf" ? "protobuf" : undefined;
 }
 
 export type DiscoveryVersion = "v2" | "v2beta1";

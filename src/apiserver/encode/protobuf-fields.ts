@@ -178,6 +178,7 @@ export const protobufFields: Readonly<Record<string, string>> = {
   LimitRangeItem: "1=type 2=max 3=min 4=default 5=defaultRequest 6=maxLimitRequestRatio",
   LimitRangeSpec: "1=limits",
   LinuxContainerUser: "1=uid 2=gid 3=supplementalGroups",
+  PartialObjectMetadata: "1=metadata",
   ListMeta: "1~selfLink 2~resourceVersion 3~continue 4=remainingItemCount 5=shardInfo",
   LoadBalancerIngress: "1~ip 2~hostname 3=ipMode 4=ports",
   LoadBalancerStatus: "1=ingress",

@@ -1,15 +1,12 @@
 /**
  * Reading `application/vnd.kubernetes.protobuf`, which kubectl 1.32 and newer send where they know the type (`create
- * deployment`), and Go programs that ask for it. What comes out is the JSON that the same object has. Answers are always JSON:
- * those clients accept both.
+ * deployment`), and Go programs that ask for it. What comes out is the JSON that the same object has; `protobuf-write.ts` is the way
+ * back, by the same tables.
  */
 import type { FieldSchema } from "../../api/schema/schema.ts";
 import { definitions } from "../../api/schema/schema.ts";
 import { badRequestError } from "../../api/status.ts";
-import { protobufFields } from "./protobuf-fields.ts";
-
-/** What precedes the envelope `runtime.Unknown` (apimachinery `pkg/runtime/serializer/protobuf`). */
-const magic = Buffer.from("k8s\0");
+import { magic, planOf as fieldsInOrder, typeOfKind, type FieldPlan } from "./protobuf-plan.ts";
 
 type Json = Record<string, unknown>;
 
@@ -23,7 +20,7 @@ export function readProtobuf(bytes: Uint8Array): Json {
   try {
     const envelope = fieldsOf(body.subarray(4));
     const [apiVersion, kind] = typeOf(envelope.find(({ number }) => number === 1));
-    const object = kind === "" ? {} : readMessage(bytesOf(envelope.find(({ number }) => number === 2)), kind, 0);
+    const object = kind === "" ? {} : readMessage(bytesOf(envelope.find(({ number }) => number === 2)), typeOfKind(apiVersion, kind), 0);
     return { apiVersion, kind, ...object };
   } catch (error) {
     if (error instanceof WireFault) throw badRequestError(`the body cannot be read as protobuf: ${error.message}`);
@@ -103,24 +100,14 @@ function typeOf(field: WireField | undefined): readonly [string, string] {
   return [textOf(type.find(({ number }) => number === 1)), textOf(type.find(({ number }) => number === 2))];
 }
 
-interface FieldPlan {
-  readonly mark: "=" | "~" | ">";
-  /** The name in JSON; of `>` the type. */
-  readonly name: string;
-}
-
 const plans = new Map<string, ReadonlyMap<number, FieldPlan>>();
 
 function planOf(type: string): ReadonlyMap<number, FieldPlan> {
   let plan = plans.get(type);
   if (plan === undefined) {
-    const text = Object.hasOwn(protobufFields, type) ? (protobufFields[type] as string) : undefined;
-    if (text === undefined) throw new WireFault(`the type ${type} is not known`);
-    const entries = text
-      .split(" ")
-      .filter((token) => token !== "")
-      .map((token) => /^(\d+)([=~>])(\w+)$/.exec(token) as RegExpExecArray);
-    plan = new Map(entries.map(([, number, mark, name]) => [Number(number), { mark: mark as FieldPlan["mark"], name: name as string }]));
+    const fields = fieldsInOrder(type);
+    if (fields === undefined) throw new WireFault(`the type ${type} is not known`);
+    plan = new Map(fields.map((field) => [field.number, field]));
     plans.set(type, plan);
   }
   return plan;
@@ -188,9 +175,11 @@ function readValue(field: WireField, schema: FieldSchema, depth: number): unknow
       return rawJson(fieldsOf(bytesOf(field)));
     case "object":
       return readMessage(bytesOf(field), schema.ref as string, depth + 1);
+    // As a map's value a list is a message with one field: `ExtraValue`.
     case "list":
+      return fieldsOf(bytesOf(field)).map((item) => readValue(item, schema.items as FieldSchema, depth + 1));
     case "map":
-      throw new WireFault("a list within a list");
+      throw new WireFault("a map within a map");
     default:
       return schema.type satisfies never;
   }

@@ -1,21 +1,16 @@
 /** Objects, lists and watches as answers, in the form that the client wants. */
-import type { KindSpec } from "../../api/kind.ts";
 import type { KubeObject } from "../../api/object.ts";
 import type { ApiBody, ApiResponse, StreamedEvent, WatchStream } from "../../api/request.ts";
-import { apiVersionOf } from "../../api/resources.ts";
 import { badRequestError, StatusError } from "../../api/status.ts";
-import { partialObjectMetadata, tableOf, type TableOptions } from "../../api/table.ts";
-import type { ListMeta, Status } from "../../api/types.ts";
+import { partialObjectMetadata, tableOf } from "../../api/table.ts";
+import type { Status } from "../../api/types.ts";
 import type { Written } from "../registry/registry.ts";
 import type { StoreList } from "../store.ts";
 import type { Representation } from "./accept.ts";
+import { listBody, type ListView } from "./list-body.ts";
+import { protobufType } from "./protobuf-plan.ts";
 
-export interface View extends Representation {
-  readonly kind: KindSpec;
-  /** Milliseconds since the epoch, for ages in tables. */
-  readonly now: number;
-  readonly includeObject: NonNullable<TableOptions["includeObject"]>;
-}
+export type View = ListView;
 
 /** The `includeObject` parameter of tables. Throws 400. */
 export function includeObject(query: URLSearchParams): View["includeObject"] {
@@ -28,8 +23,15 @@ export function includeObject(query: URLSearchParams): View["includeObject"] {
 /** Any plain object. */
 export async function respond(status: number, object: object, encoding: Representation["encoding"] = "json"): Promise<ApiResponse> {
   if (encoding === "json") return answer(status, { kind: "object", object });
+  if (encoding === "protobuf") return protobufAnswer(status, object);
   const { stringify } = await import("yaml");
   return answer(status, { kind: "bytes", bytes: Buffer.from(stringify(object)) }, "application/yaml");
+}
+
+/** The writer is read in when somebody asks for the first time. */
+async function protobufAnswer(status: number, object: object): Promise<ApiResponse> {
+  const { writeProtobuf } = await import("./protobuf-write.ts");
+  return answer(status, { kind: "bytes", bytes: writeProtobuf(object) }, protobufType);
 }
 
 export function answer(status: number, body: ApiBody, contentType = "application/json"): ApiResponse {
@@ -39,7 +41,7 @@ export function answer(status: number, body: ApiBody, contentType = "application
 /** One object of the view's kind. */
 export async function respondObject(status: number, written: Written, view: View): Promise<ApiResponse> {
   if (view.form !== "object") return respond(status, formed(written.object(), view), view.encoding);
-  if (view.encoding === "yaml") return respond(status, written.object(), "yaml");
+  if (view.encoding !== "json") return respond(status, written.object(), view.encoding);
   const body: ApiBody = {
     kind: "object",
     get object() {
@@ -57,70 +59,42 @@ function formed(object: KubeObject, view: View, withoutColumns = false): object 
   return tableOf(view.kind, [object], { ...view, withoutColumns, metadata: resourceVersion === undefined ? {} : { resourceVersion } });
 }
 
+const mediaTypes = { json: "application/json", yaml: "application/yaml", protobuf: protobufType } as const;
+
 export async function respondList(list: StoreList, view: View): Promise<ApiResponse> {
-  const metadata: ListMeta = {
-    resourceVersion: String(list.revision),
-    ...(list.continue === undefined ? {} : { continue: list.continue }),
-    ...(list.remaining === undefined ? {} : { remainingItemCount: list.remaining }),
-  };
-  if (view.form === "table")
-    return respond(
-      200,
-      tableOf(
-        view.kind,
-        list.items.map((item) => item.object()),
-        { ...view, metadata },
-      ),
-      view.encoding,
-    );
-  if (view.form === "partial") {
-    const items = list.items.map((item) => partialObjectMetadata(item.object()));
-    return respond(200, { kind: "PartialObjectMetadataList", apiVersion: "meta.k8s.io/v1", metadata, items }, view.encoding);
+  if (view.encoding === "protobuf") {
+    const { protobufList } = await import("./protobuf-list.ts");
+    return answer(200, { kind: "bytes", bytes: await protobufList(list, view) }, protobufType);
   }
-  const head = { kind: `${view.kind.resource.kind}List`, apiVersion: apiVersionOf(view.kind.resource), metadata };
-  if (view.encoding === "yaml") return respond(200, wholeList(head, list), "yaml");
-  const body: ApiBody = {
-    kind: "object",
-    get object() {
-      return wholeList(head, list);
-    },
-    encoded: () => listChunks(head, list),
-  };
-  return answer(200, body);
+  return answer(200, await listBody(list, view), mediaTypes[view.encoding]);
 }
-
-/** Frozen, with the shared objects of the store. */
-function wholeList(head: object, list: StoreList): object {
-  return Object.freeze({ ...head, items: Object.freeze(list.items.map((item) => item.object())) });
-}
-
-const chunkBytes = 128 * 1024;
-
-/** The list's JSON from the stored bytes, in pieces, so that a long one neither blocks nor fills the memory. */
-async function* listChunks(head: object, list: StoreList): AsyncGenerator<Uint8Array> {
-  let pieces: Uint8Array[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
-  let size = 0;
-  for (const [index, item] of list.items.entries()) {
-    if (index > 0) pieces.push(comma);
-    const bytes = item.bytes();
-    pieces.push(bytes);
-    size += bytes.length;
-    if (size < chunkBytes) continue;
-    yield Buffer.concat(pieces);
-    pieces = [];
-    size = 0;
-  }
-  pieces.push(listEnd);
-  yield Buffer.concat(pieces);
-}
-
-const comma = Buffer.from(",");
-const listEnd = Buffer.from("]}");
 
 /** A watch. Events of tables and partial objects are made anew for each watcher; whole objects are shared. */
 export function respondWatch(stream: WatchStream, view: View): ApiResponse {
   if (view.encoding === "yaml") throw new StatusError(watchNotYaml);
-  return answer(200, { kind: "watch", stream: view.form === "object" ? stream : transformed(stream, view) });
+  const formedStream = view.form === "object" ? stream : transformed(stream, view);
+  if (view.encoding !== "protobuf") return answer(200, { kind: "watch", stream: formedStream });
+  return answer(200, { kind: "watch", stream: protobufStream(formedStream) }, `${protobufType};stream=watch`);
+}
+
+/** Written objects, by the object that all watchers share: each version is written once. */
+const writtenObjects = new WeakMap<object, Uint8Array>();
+
+function protobufStream(stream: WatchStream): WatchStream {
+  return {
+    framed: true,
+    close: () => stream.close(),
+    async *[Symbol.asyncIterator]() {
+      const { writeEvent, writeProtobuf } = await import("./protobuf-write.ts");
+      for await (const event of stream) {
+        const object = event.object();
+        let bytes = writtenObjects.get(object);
+        if (bytes === undefined) writtenObjects.set(object, (bytes = writeProtobuf(object)));
+        const frame = writeEvent(event.type, bytes);
+        yield { type: event.type, object: () => object, bytes: () => frame };
+      }
+    },
+  };
 }
 
 const watchNotYaml: Status = {

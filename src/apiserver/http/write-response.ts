@@ -85,7 +85,7 @@ async function events(http: HttpResponse, stream: WatchStream, departure: Depart
   for await (const event of stream) {
     if (departure.gone || http.destroyed) break;
     const line = event.bytes();
-    if (!write(http, Buffer.concat([line, newline], line.length + 1))) await drained(http, departure);
+    if (!write(http, stream.framed === true ? line : Buffer.concat([line, newline], line.length + 1))) await drained(http, departure);
   }
   if (!http.destroyed) http.end();
 }

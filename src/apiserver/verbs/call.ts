@@ -17,9 +17,12 @@ export interface VerbCall {
   readonly random: () => number;
 }
 
+/** Custom resources have no tables, nor have their definitions. */
+const hasProtobuf = ({ custom, resource }: Registry["kind"]): boolean => custom !== true && resource.group !== "apiextensions.k8s.io";
+
 export function viewOf({ request, registry, clock }: VerbCall): View {
   return {
-    ...representation(request.headers["accept"]),
+    ...representation(request.headers["accept"], { protobuf: hasProtobuf(registry.kind) }),
     kind: registry.kind,
     now: clock.now(),
     includeObject: includeObject(request.query),
