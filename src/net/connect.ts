@@ -10,8 +10,12 @@ export interface ConnectOptions {
   readonly localAddress?: string | undefined;
 }
 
-/** `code`: the errno, or `ETIMEDOUT` when the time was up. */
-export type ConnectResult = Socket | { readonly failed: string };
+export interface ConnectFailed {
+  /** The errno, or `ETIMEDOUT` when the time was up. */
+  readonly failed: string;
+}
+
+export type ConnectResult = Socket | ConnectFailed;
 
 /**
  * Calls back once, with a connected socket (half-open allowed, nothing read yet) or with why not. A source address whose ports

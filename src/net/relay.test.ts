@@ -44,7 +44,10 @@ const byEpoll: Front = async (target, options) => {
   const front = listenEpoll(loop, {
     host: "127.0.0.1",
     port: 0,
-    onConnection: (socket) => void connectEpoll(loop, target.host, target.port, 1000).then((other) => relay(socket, other, options)),
+    onConnection: (socket) =>
+      connectEpoll(loop, { ...target, timeoutMs: 1000 }, (result) => {
+        if (!("failed" in result)) relay(socket, result, options);
+      }),
   });
   if (front.kind === "failed") throw new Error(front.message);
   loop.start();

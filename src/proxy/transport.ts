@@ -3,7 +3,11 @@
  * namespaces, from inside one of them. What the endpoint sees as its client is decided here, by the plan's `masquerade`.
  */
 import type { PlanEndpoint } from "../decide/proxy/index.ts";
-import { connectTcp, type ConnectResult } from "../net/connect.ts";
+import { connectTcp, type ConnectFailed } from "../net/connect.ts";
+import { connectEpoll, listenEpoll } from "../net/epoll/epoll-transport.ts";
+import type { EventLoop } from "../net/epoll/event-loop.ts";
+import { listenTcp, type Address, type BindFailure } from "../net/listener.ts";
+import type { StreamSocket } from "../net/stream-socket.ts";
 import type { UdpTarget } from "../net/udp-relay.ts";
 
 export interface Approach {
@@ -14,19 +18,32 @@ export interface Approach {
   readonly masquerade: boolean;
 }
 
+/** What listens: a paused socket for each connection. */
+export interface StreamListenOptions extends Address {
+  readonly onConnection: (socket: StreamSocket) => void;
+}
+
+export interface StreamListener extends Address {
+  close(): Promise<void>;
+}
+
+export type ConnectResult = StreamSocket | ConnectFailed;
+
 export interface Transport {
   /** Whether pods have the forward proxy, by which they reach an address that is not open here as well (loopback mode). */
   readonly forwardProxy: boolean;
   /** Calls back once, as `connectTcp` does. */
   connect(approach: Approach, timeoutMs: number, done: (result: ConnectResult) => void): void;
+  listen(options: StreamListenOptions): Promise<(StreamListener & { readonly kind: "ok" }) | BindFailure>;
   /** Where a UDP session goes; a connected socket is made when its first datagram comes. */
   udpTarget(approach: Approach): UdpTarget;
 }
 
-export type { ConnectResult, UdpTarget };
+export type { UdpTarget };
 
 export const hostTransport: Transport = {
   forwardProxy: true,
+  listen: listenTcp,
   connect: ({ endpoint, client, masquerade }, timeoutMs, done) =>
     connectTcp({ host: endpoint.ip, port: endpoint.port, timeoutMs, localAddress: sourceFor(client, endpoint, masquerade) }, done),
   udpTarget: ({ endpoint, client, masquerade }) => ({
@@ -47,3 +64,21 @@ export function sourceFor(client: string, endpoint: Pick<PlanEndpoint, "ip">, ma
 }
 
 const isLoopbackText = (text: string): boolean => text.startsWith("127.");
+
+/** This host's network by an epoll loop: for a program that does nothing else than carry connections. */
+export function epollTransport(loop: EventLoop): Transport {
+  return {
+    ...hostTransport,
+    forwardProxy: false,
+    connect: ({ endpoint, client, masquerade }, timeoutMs, done) =>
+      connectEpoll(
+        loop,
+        { host: endpoint.ip, port: endpoint.port, timeoutMs, localAddress: sourceFor(client, endpoint, masquerade) },
+        done,
+      ),
+    async listen(options) {
+      const listener = listenEpoll(loop, options);
+      return listener.kind === "failed" ? listener : { ...listener, close: async () => listener.close() };
+    },
+  };
+}

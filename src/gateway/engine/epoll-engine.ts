@@ -8,7 +8,13 @@ export function createEpollEngine(loop: EventLoop, options: Pick<NodeEngineOptio
   return createNodeEngine({
     ...options,
     clock: loop.clock,
-    connect: ({ ip, port }, timeoutMs) => connectEpoll(loop, ip, port, timeoutMs),
+    connect: ({ ip, port }, timeoutMs) =>
+      new Promise((resolve, reject) => {
+        connectEpoll(loop, { host: ip, port, timeoutMs }, (result) => {
+          if ("failed" in result) reject(Object.assign(new Error(`${ip}:${port}: ${result.failed}`), { code: result.failed }));
+          else resolve(result);
+        });
+      }),
     listen: async (listen) => {
       const listener = listenEpoll(loop, listen);
       return listener.kind === "failed" ? listener : { ...listener, close: async () => listener.close() };

@@ -77,6 +77,7 @@ export const SO_RCVBUFFORCE = 33;
 export const SOL_IP = 0;
 export const IP_PKTINFO = 8;
 export const IP_TRANSPARENT = 19;
+export const IP_BIND_ADDRESS_NO_PORT = 24;
 export const IP_RECVORIGDSTADDR = 20;
 /** The destination before NAT, of a redirected connection: a `sockaddr_in`. */
 export const SO_ORIGINAL_DST = 80;

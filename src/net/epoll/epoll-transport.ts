@@ -1,7 +1,8 @@
 /** Listening and connecting in an event loop. What cannot be bound is a value; a connection that cannot be had rejects with the errno. */
 import * as c from "../../host/syscalls/constants.ts";
 import { decodeSocketAddress, encodeSocketAddress } from "../../host/syscalls/socket-address.ts";
-import { SystemError } from "../../host/syscalls/system-error.ts";
+import { errorName, SystemError } from "../../host/syscalls/system-error.ts";
+import type { ConnectFailed } from "../connect.ts";
 import type { BindFailure } from "../listener.ts";
 import { EpollSocket } from "./epoll-socket.ts";
 import type { EventLoop } from "./event-loop.ts";
@@ -77,27 +78,54 @@ function acceptSome(loop: EventLoop, listener: number, onConnection: (socket: Ep
   }
 }
 
-/** `ip`: an address. A paused socket. */
-export function connectEpoll(loop: EventLoop, ip: string, port: number, timeoutMs: number): Promise<EpollSocket> {
-  return new Promise((resolve, reject) => {
-    const { libc } = loop;
-    const address = encodeSocketAddress(ip, port);
-    const fd = libc.socket(ip.includes(":") ? c.AF_INET6 : c.AF_INET, c.SOCK_STREAM | c.SOCK_NONBLOCK, 0);
-    const fail = (errno: number) => {
-      libc.close(fd);
-      reject(new SystemError("connect", errno, `${ip}:${port}`));
-    };
-    libc.setsockopt(fd, c.IPPROTO_TCP, c.TCP_NODELAY, 1);
-    const result = libc.connect(fd, address);
-    if (result === 0) return resolve(new EpollSocket(loop, fd, address));
-    if (result !== -c.EINPROGRESS) return fail(-result);
-    const pending = new Connecting(loop, fd, (errno) => {
-      timer.cancel();
-      if (errno !== 0) return fail(errno);
-      resolve(new EpollSocket(loop, fd, address));
-    });
-    const timer = loop.clock.after(timeoutMs, () => pending.settle(c.ETIMEDOUT));
+export interface EpollConnectOptions {
+  /** An IP address. */
+  readonly host: string;
+  readonly port: number;
+  readonly timeoutMs: number;
+  /** The address to come from. */
+  readonly localAddress?: string | undefined;
+}
+
+/** Calls back once, with a connected, paused socket or with why not; as `connectTcp` does. */
+export function connectEpoll(loop: EventLoop, options: EpollConnectOptions, done: (result: EpollSocket | ConnectFailed) => void): void {
+  const { host, port, timeoutMs } = options;
+  const { libc } = loop;
+  const address = encodeSocketAddress(host, port);
+  let fd: number;
+  try {
+    fd = outgoing(loop, options);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    return done({ failed: error.code });
+  }
+  const fail = (errno: number) => {
+    libc.close(fd);
+    done({ failed: errorName(errno) });
+  };
+  const result = libc.connect(fd, address);
+  if (result === 0) return done(new EpollSocket(loop, fd, address));
+  if (result !== -c.EINPROGRESS) return fail(-result);
+  const pending = new Connecting(loop, fd, (errno) => {
+    timer.cancel();
+    if (errno !== 0) return fail(errno);
+    done(new EpollSocket(loop, fd, address));
   });
+  const timer = loop.clock.after(timeoutMs, () => pending.settle(c.ETIMEDOUT));
+}
+
+/** A socket to connect with. One whose source address cannot be had (its ports are used up) comes from the default address. */
+function outgoing({ libc }: EventLoop, { host, localAddress }: EpollConnectOptions): number {
+  const fd = libc.socket(host.includes(":") ? c.AF_INET6 : c.AF_INET, c.SOCK_STREAM | c.SOCK_NONBLOCK, 0);
+  libc.setsockopt(fd, c.IPPROTO_TCP, c.TCP_NODELAY, 1);
+  if (localAddress === undefined) return fd;
+  try {
+    libc.setsockopt(fd, c.SOL_IP, c.IP_BIND_ADDRESS_NO_PORT, 1);
+    libc.bind(fd, encodeSocketAddress(localAddress, 0));
+  } catch {
+    // The client then is not seen by the endpoint; that is better than no connection.
+  }
+  return fd;
 }
 
 /** Watches a descriptor until it is connected or not; then takes it out of the loop again, open. */

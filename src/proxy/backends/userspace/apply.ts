@@ -2,7 +2,9 @@
  * The userspace backend: a listener for each virtual address that this host has, a relay for each connection. Needs no
  * rights and no kernel rules; see README.md beside this file.
  */
-import type { Socket } from "node:net";
+import type { StreamSocket } from "../../../net/stream-socket.ts";
+import { Socket } from "node:net";
+import { FairleadError } from "../../../lib/errors.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import { joinHostPort, type Ip } from "../../../lib/ip.ts";
 import type { PortPlan, Protocol, ServicePlan, SourceClass, VirtualAddress } from "../../../decide/proxy/index.ts";
@@ -51,7 +53,7 @@ export class UserspaceBackend implements Backend {
   readonly #released = new Set<string>();
   /** Port that listens in place of another → the claim that it serves. */
   readonly #standIns = new Map<string, Claim>();
-  readonly #open = new Set<Socket>();
+  readonly #open = new Set<StreamSocket>();
 
   constructor(options: UserspaceOptions) {
     this.#options = { transport: hostTransport, bind, ...options };
@@ -180,10 +182,12 @@ export class UserspaceBackend implements Backend {
     const { balancer, masquerade } = route;
     const reached = await new Promise<Reached>((resolve) => reach({ ...this.#options, balancer, client, masquerade }, resolve));
     if (reached === undefined) return this.#refused(route.balancer.endpoints.length === 0 ? "NoEndpoints" : "AllEndpointsFailed", name);
+    const { socket } = reached;
+    if (!(socket instanceof Socket)) throw new FairleadError("FL_INTERNAL", "a connection of an epoll loop cannot be given away");
     this.#options.metrics.connections.inc();
     return {
       kind: "connected",
-      socket: reached.socket,
+      socket,
       servicePort: name,
       endpoint: joinHostPort(reached.endpoint.ip, reached.endpoint.port),
     };

@@ -1,8 +1,8 @@
 /** One bound virtual address, TCP or UDP, and what a failed bind means to a person. */
-import type { Socket } from "node:net";
+import type { StreamSocket } from "../../../net/stream-socket.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import { joinHostPort, type Ip } from "../../../lib/ip.ts";
-import { bindUdp, listenTcp, type BindFailure } from "../../../net/listener.ts";
+import { bindUdp, type BindFailure } from "../../../net/listener.ts";
 import { UdpRelay, type UdpTarget } from "../../../net/udp-relay.ts";
 import type { Protocol, SourceClass, VirtualAddress } from "../../../decide/proxy/index.ts";
 import type { ProxyMetrics } from "../../metrics.ts";
@@ -19,7 +19,7 @@ export interface BoundContext {
   readonly metrics: ProxyMetrics;
   readonly classify: (from: Ip, text: string) => SourceClass;
   readonly transport: Transport;
-  readonly open: Set<Socket>;
+  readonly open: Set<StreamSocket>;
 }
 
 /** What is bound. `address` and `port` change in place when the plan does: the listener stays. */
@@ -52,7 +52,7 @@ async function bindStream(
 ): Promise<Bound | BindFailure> {
   const bound: Bound = { address, port, at, recheck: keepConnections, close: async () => {} };
   const options = { route: (client: string) => routeOf(bound.port, bound.address, client, classify), metrics, transport, open };
-  const listener = await listenTcp({ host: address.address, port: at, onConnection: (socket) => carry(socket, options) });
+  const listener = await transport.listen({ host: address.address, port: at, onConnection: (socket) => carry(socket, options) });
   if (listener.kind === "failed") return listener;
   bound.at = listener.port;
   bound.close = () => listener.close();

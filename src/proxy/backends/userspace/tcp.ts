@@ -1,5 +1,5 @@
 /** Carries TCP connections: an endpoint that cannot be reached is passed over before the client notices anything. */
-import type { Socket } from "node:net";
+import type { StreamSocket } from "../../../net/stream-socket.ts";
 import type { PlanEndpoint } from "../../../decide/proxy/index.ts";
 import type { Balancer } from "../../../net/balancer.ts";
 import { relay } from "../../../net/relay.ts";
@@ -10,7 +10,7 @@ import { clientText, type Route } from "./address.ts";
 /** How long each next endpoint may take to answer, in ms (upstream userspace's EndpointDialTimeouts). */
 const connectTimeouts = [250, 500, 1000, 2000];
 
-export type Reached = { readonly socket: Socket; readonly endpoint: PlanEndpoint } | undefined;
+export type Reached = { readonly socket: StreamSocket; readonly endpoint: PlanEndpoint } | undefined;
 
 export interface ReachOptions {
   readonly balancer: Balancer<PlanEndpoint>;
@@ -43,11 +43,11 @@ export interface CarryOptions {
   readonly metrics: ProxyMetrics;
   readonly transport: Transport;
   /** Clients being carried, so that a stop can cut them. */
-  readonly open: Set<Socket>;
+  readonly open: Set<StreamSocket>;
 }
 
 /** Takes an accepted, paused socket from here to its end. */
-export function carry(socket: Socket, { route, metrics, transport, open }: CarryOptions): void {
+export function carry(socket: StreamSocket, { route, metrics, transport, open }: CarryOptions): void {
   const client = clientText(socket.remoteAddress);
   const target = route(client);
   if (target.kind === "refuse") return refuse(socket, target.reason, metrics);
@@ -69,7 +69,7 @@ export function carry(socket: Socket, { route, metrics, transport, open }: Carry
 }
 
 /** A reset is what a client of a closed port gets. */
-function refuse(socket: Socket, reason: string, metrics: ProxyMetrics): void {
+function refuse(socket: StreamSocket, reason: string, metrics: ProxyMetrics): void {
   metrics.refused.labels(reason).inc();
   socket.resetAndDestroy();
 }
