@@ -1,7 +1,8 @@
 /** The decisions of the gateway: which rule takes a request, what is behind it, and why not another. Pure; see each file. */
 export { portText, resolveBackend, type Backend, type BackendEndpoint, type BackendReason, type UpstreamTls } from "./backends.ts";
+export { cors, corsNames, type CorsResult } from "./cors.ts";
 export { explain, type Candidate, type RejectionReason, type RouteExplanation } from "./explain.ts";
-export { hostMatches, hostPattern, requestHost, suffixMatches, suffixPatterns, wildcardOf } from "./host.ts";
+export { compareHosts, hostMatches, hostPattern, requestHost, suffixMatches, suffixPatterns, wildcardOf } from "./host.ts";
 export {
   classVerdict,
   defaultClassAnnotation,

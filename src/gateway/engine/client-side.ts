@@ -31,6 +31,8 @@ export interface ClientInfo {
   /** Of the listener that took the connection, and its port. */
   readonly listener: string;
   readonly port: number;
+  /** That the client asked for in its TLS handshake. */
+  readonly serverName?: string;
 }
 
 /** How the client gets a body. */

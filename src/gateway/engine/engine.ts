@@ -22,7 +22,19 @@ export interface EngineChange {
   readonly routeTable?: RouteTable;
   /** By `backendKey`; only those that changed, null for those that are gone. */
   readonly backends?: ReadonlyMap<string, Backend | null>;
+  /** Of every listener over TLS that has none of its own. */
   readonly certificates?: readonly ServedCertificate[];
+  /** By the listener's name: those of Gateways, each of which has its own. All of them, every time. */
+  readonly tls?: ReadonlyMap<string, ListenerTls>;
+}
+
+export interface ListenerTls {
+  /** A wildcard stands for any number of labels. */
+  readonly certificates: readonly ServedCertificate[];
+  /** PEM bundle against which certificates of clients are checked; absent: none is asked for. */
+  readonly clients?: { readonly ca: string; /** Others are served too. */ readonly insecureFallback: boolean };
+  /** What the gateway shows to endpoints over TLS. */
+  readonly toBackends?: { readonly cert: string; readonly key: string };
 }
 
 export interface ServedCertificate {
@@ -36,7 +48,8 @@ export interface ServedCertificate {
 export interface EngineListen {
   /** A listener's name in the table. */
   readonly name: string;
-  readonly protocol: "HTTP" | "HTTPS";
+  /** `TLS`: what the server name says, an HTTPS listener or a stream of the same name. */
+  readonly protocol: "HTTP" | "HTTPS" | "TLS" | "TCP" | "UDP";
   readonly host: string;
   /** 0: the kernel chooses. */
   readonly port: number;
@@ -46,6 +59,8 @@ export interface EngineListener {
   readonly kind: "ok";
   readonly host: string;
   readonly port: number;
+  /** Takes no more connections; those that there are go on. */
+  close(): Promise<void>;
 }
 
 export interface ListenFailure {

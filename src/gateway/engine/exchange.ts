@@ -3,10 +3,10 @@
  * passed on piece by piece as they come, each side waiting for the other; nothing is kept but the head.
  *
  * When an endpoint cannot be reached, another is tried. When a connection ends without an answer (a kept one that the endpoint gave up,
- * a pod that ends between accept and read), the request is sent again if that is safe: nothing of an answer came, the method is
- * idempotent (RFC 9110 9.2.2) and there is no body.
+ * a pod that ends between accept and read), the request is sent again if that is safe: `tries.ts` says when.
  */
 import type { BackendRef, Route } from "../../decide/routes/index.ts";
+import type { Clock } from "../../lib/clock.ts";
 import { errnoCode } from "../../lib/errors.ts";
 import { ChunkedReader } from "../http1/chunked.ts";
 import type { Field } from "../http1/fields.ts";
@@ -17,6 +17,8 @@ import type { EngineLimits } from "./engine.ts";
 import { addedLines, replacedNames, withoutNames } from "./lines.ts";
 import type { Changes } from "./router.ts";
 import type { Sweeper } from "./sweeper.ts";
+import { Tries, type TriesUser } from "./tries.ts";
+import type { ClientCertificate } from "./upstream-tls.ts";
 import type { Endpoint, UpstreamConnection, UpstreamPool, UpstreamUser } from "./upstream.ts";
 
 export interface ExchangeOptions {
@@ -30,26 +32,21 @@ export interface ExchangeOptions {
   readonly backends: Backends;
   readonly pool: UpstreamPool;
   readonly sweeper: Sweeper;
+  readonly clock: Clock;
   readonly limits: EngineLimits;
+  /** What the gateway shows to endpoints over TLS. */
+  readonly certificate: ClientCertificate | undefined;
   /** No answer can be had. Called once, before anything was said to the client. */
   readonly refuse: (status: number, reason: string, message: string) => void;
   /** It is over; called once. `status` 0: the client had no head. */
   readonly finished: (status: number, endpoint: Endpoint | undefined) => void;
 }
 
-const maxTries = 3;
-/** How long an endpoint that refused a connection is avoided. */
-const avoidMs = 2000;
-const idempotent: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 const emptyBytes = Buffer.alloc(0);
 
-export class HttpExchange implements Exchange, UpstreamUser {
+export class HttpExchange implements Exchange, UpstreamUser, TriesUser {
   readonly #options: ExchangeOptions;
-  #tried: Set<Endpoint> | undefined;
-  #tries = 0;
-  /** Only over a connection of its own. */
-  #fresh = false;
-  #endpoint: Endpoint | undefined;
+  readonly #tries: Tries;
   #connection: UpstreamConnection | undefined;
   /** Pieces of the body that came before there was a connection. The client is paused after the first. */
   #waiting: Buffer[] | undefined;
@@ -66,34 +63,37 @@ export class HttpExchange implements Exchange, UpstreamUser {
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
+    this.#tries = new Tries(options, this);
+  }
+
+  /** What came of the present try is thrown away. */
+  abandon(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    this.#unparsed = emptyBytes;
+    connection?.destroy();
+  }
+
+  timedOut(message: string): void {
+    this.#fail(504, "EndpointTimeout", message);
   }
 
   start(): void {
-    const { backends, sweeper, backend, pool } = this.#options;
-    const choice = backends.choose(backend, sweeper.after(0), this.#tried);
+    if (this.#over) return;
+    const { pool } = this.#options;
+    const choice = this.#tries.choose();
     if (choice.kind === "none") return this.#refuse(choice.reason === "EndpointsFailed" ? 502 : 503, choice.reason, choice.message);
     const { endpoint } = choice;
-    this.#tries += 1;
-    this.#occupy(endpoint);
-    const idle = this.#fresh ? undefined : pool.takeIdle(endpoint);
+    const idle = this.#tries.fresh ? undefined : pool.takeIdle(endpoint);
     if (idle !== undefined) return this.#begin(idle);
     pool.open(endpoint).then(
-      (connection) => (this.#over ? connection.destroy() : this.#begin(connection)),
+      (connection) => (this.#over || this.#tries.endpoint !== endpoint ? connection.destroy() : this.#begin(connection)),
       (error: unknown) => this.#unreachable(endpoint, error),
     );
   }
 
-  #occupy(endpoint: Endpoint | undefined): void {
-    if (this.#endpoint !== undefined) this.#endpoint.active -= 1;
-    this.#endpoint = endpoint;
-    if (endpoint !== undefined) endpoint.active += 1;
-  }
-
   #unreachable(endpoint: Endpoint, error: unknown): void {
-    if (this.#over) return;
-    endpoint.avoidUntil = this.#options.sweeper.after(avoidMs);
-    (this.#tried ??= new Set()).add(endpoint);
-    if (this.#tries < maxTries) return this.start();
+    if (this.#over || this.#tries.afterNoConnection(endpoint)) return;
     const code = errnoCode(error) ?? "error";
     const { ip, port } = endpoint.address;
     this.#refuse(code === "ETIMEDOUT" ? 504 : 502, "EndpointsFailed", `${ip}:${port} cannot be reached (${code})`);
@@ -104,7 +104,7 @@ export class HttpExchange implements Exchange, UpstreamUser {
     connection.use(this);
     connection.writeText(this.#options.head);
     let room = true;
-    for (const bytes of this.#waiting ?? []) room = this.#send(bytes);
+    for (const bytes of this.#tries.replay() ?? this.#waiting ?? []) room = this.#send(bytes);
     this.#waiting = undefined;
     if (this.#requestDone) this.#sendEnd();
     else {
@@ -117,8 +117,9 @@ export class HttpExchange implements Exchange, UpstreamUser {
 
   write(bytes: Buffer): boolean {
     if (this.#over) return true;
+    if (this.#tries.keeps) this.#tries.keep(Buffer.from(bytes));
     if (this.#connection !== undefined) return this.#send(bytes);
-    (this.#waiting ??= []).push(Buffer.from(bytes));
+    if (!this.#tries.keeps) (this.#waiting ??= []).push(Buffer.from(bytes));
     return false;
   }
 
@@ -147,7 +148,10 @@ export class HttpExchange implements Exchange, UpstreamUser {
     if (request.body.kind === "chunked") {
       this.#connection?.writeText(`0\r\n${(this.#trailers ?? []).map(({ name, value }) => `${name}: ${value}\r\n`).join("")}\r\n`);
     }
-    if (this.#head === undefined) this.#connection?.limit(route.timeouts.responseMs ?? limits.responseMs);
+    if (this.#head !== undefined) return;
+    const { responseMs, requestMs, backendRequestMs } = route.timeouts;
+    this.#connection?.limit(responseMs ?? requestMs ?? backendRequestMs ?? limits.responseMs);
+    this.#tries.sent();
   }
 
   onDrain(): void {
@@ -177,6 +181,7 @@ export class HttpExchange implements Exchange, UpstreamUser {
       if (head.status >= 200) {
         this.#unparsed = emptyBytes;
         if (this.#connection !== undefined) this.#connection.lastHead = head;
+        if (this.#tries.afterStatus(head.status)) return;
         return this.#respond(head, rest);
       }
       this.#interim(head);
@@ -206,9 +211,15 @@ export class HttpExchange implements Exchange, UpstreamUser {
   #respond(head: ResponseHead, rest: Buffer): void {
     this.#head = head;
     this.#status = head.status;
+    this.#tries.answered();
     const { client, limits } = this.#options;
     const { body } = head;
-    client.respond({ status: head.status, reason: head.reason, body: answerBody(head), lines: this.#linesOf(head) });
+    client.respond({
+      status: head.status,
+      reason: head.reason,
+      body: answerBody(head),
+      lines: this.#linesOf(head) + this.#tries.cookieLine(),
+    });
     if (body.kind === "none" || (body.kind === "length" && body.length === 0)) return this.#answerEnds([], rest);
     if (body.kind === "length") this.#left = body.length;
     else if (body.kind === "chunked") {
@@ -285,21 +296,9 @@ export class HttpExchange implements Exchange, UpstreamUser {
   /** The connection ended before the answer did. */
   #broken(code: string): void {
     const connection = this.#connection;
-    if (connection !== undefined && this.#mayAskAgain()) {
-      this.#connection = undefined;
-      connection.destroy();
-      // A kept one may have grown old with all its like; a new one that breaks is the endpoint's fault.
-      this.#fresh = true;
-      if (!connection.reused && this.#endpoint !== undefined) (this.#tried ??= new Set()).add(this.#endpoint);
-      return this.start();
-    }
-    this.#fail(502, "EndpointClosed", `the endpoint closed the connection before it had answered (${code})`);
-  }
-
-  #mayAskAgain(): boolean {
-    const { method, body, upgrade } = this.#options.request;
     const unanswered = this.#head === undefined && this.#unparsed.length === 0;
-    return unanswered && this.#tries < maxTries && idempotent.has(method) && body.kind === "none" && upgrade === undefined;
+    if (connection !== undefined && unanswered && this.#tries.afterBreak(false, connection.reused)) return;
+    this.#fail(502, "EndpointClosed", `the endpoint closed the connection before it had answered (${code})`);
   }
 
   onTimeout(): void {
@@ -338,9 +337,7 @@ export class HttpExchange implements Exchange, UpstreamUser {
   }
 
   #finish(status: number): void {
-    const endpoint = this.#endpoint;
-    this.#occupy(undefined);
-    this.#options.finished(status, endpoint);
+    this.#options.finished(status, this.#tries.over());
   }
 }
 

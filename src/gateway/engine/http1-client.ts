@@ -33,6 +33,8 @@ export interface Http1ClientOptions {
   /** The connection is gone, or a tunnel whose end `tunnelClosed` tells. */
   readonly closed: () => void;
   readonly tunnelOpened: (client: StreamSocket, upstream: StreamSocket) => () => void;
+  /** The client begins with HTTP/2's preface (RFC 9113 3.4): the socket is given up with what was read of it. */
+  readonly http2?: (seen: Buffer) => void;
 }
 
 type State = "head" | "body" | "answer" | "closing" | "closed";
@@ -141,6 +143,13 @@ export class Http1Client implements ClientSide, Expiring {
       return false;
     }
     if (head.kind === "refused") {
+      const { http2 } = this.#options;
+      if (http2 !== undefined && isPreface(this.#unread)) {
+        this.#state = "closed";
+        this.#forgetSocket();
+        http2(Buffer.from(this.#unread));
+        return false;
+      }
       this.#refuse(head.status, head.why);
       return false;
     }
@@ -384,4 +393,10 @@ function joined(fields: readonly Field[], name: string): string | undefined {
 
 function noticedAtClose(): void {
   // An error is always followed by `close`; without a listener it would end the process.
+}
+
+const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\n");
+
+function isPreface(bytes: Buffer): boolean {
+  return bytes.subarray(0, preface.length).equals(preface);
 }

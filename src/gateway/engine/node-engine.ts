@@ -1,8 +1,16 @@
 /** The engine on Node's own sockets: `node:net`, `node:tls` and `node:http2`, in the thread that makes it. */
-import type { ServerHttp2Session } from "node:http2";
+import type { Http2Server, ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { BackendRef, Listener, Route, RouteTable } from "../../decide/routes/index.ts";
+import {
+  compareHosts,
+  sectionOf,
+  type BackendRef,
+  type Listener,
+  type Route,
+  type StreamListener,
+  type StreamSection,
+} from "../../decide/routes/index.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { listenTcp } from "../../net/listener.ts";
 import type { StreamSocket } from "../../net/stream-socket.ts";
@@ -20,13 +28,17 @@ import {
   type EngineStats,
   type ListenFailure,
 } from "./engine.ts";
-import { HttpExchange } from "./exchange.ts";
+import { HttpExchange, type ExchangeOptions } from "./exchange.ts";
 import { Http1Client } from "./http1-client.ts";
 import { Http2Client } from "./http2-client.ts";
+import { Http2Exchange } from "./http2-exchange.ts";
 import { addedLines, framingLine, identityLines, replacedNames } from "./lines.ts";
 import { decide, type Decision } from "./router.ts";
 import { Sweeper } from "./sweeper.ts";
-import { createSecureServer, type ArrivedStream, type SecureServer } from "./secure-server.ts";
+import { createHttp2, createSecureServer, type ArrivedStream, type SecureServer, type SecureServerOptions } from "./secure-server.ts";
+import { nobody, withMirrors } from "./mirror.ts";
+import { OwnTls } from "./own-tls.ts";
+import { sniffServerName, Streams, type StreamsOptions } from "./streams.ts";
 import { CertificateStore } from "./tls.ts";
 import { UpstreamPool, type Connect } from "./upstream.ts";
 
@@ -44,11 +56,7 @@ export interface RequestRecord {
 /** Opens a port; what comes there is paused. */
 export type Listen = (
   options: Pick<EngineListen, "host" | "port"> & { readonly onConnection: (socket: StreamSocket) => void },
-) => Promise<OpenListener | ListenFailure>;
-
-export interface OpenListener extends EngineListener {
-  close(): Promise<void>;
-}
+) => Promise<EngineListener | ListenFailure>;
 
 export interface NodeEngineOptions {
   readonly connect: Connect;
@@ -58,6 +66,8 @@ export interface NodeEngineOptions {
   readonly random: () => number;
   readonly limits?: Partial<EngineLimits>;
   readonly onRequest?: (record: RequestRecord) => void;
+  /** How datagrams reach an endpoint. Default: from this host's network. */
+  readonly udpTarget?: StreamsOptions["udpTarget"];
 }
 
 export function createNodeEngine(options: NodeEngineOptions): Engine {
@@ -73,18 +83,26 @@ class NodeEngine implements Engine {
   readonly #pool: UpstreamPool;
   readonly #backends: Backends;
   readonly #certificates = new CertificateStore();
-  readonly #listeners: OpenListener[] = [];
+  readonly #listeners = new Set<EngineListener>();
+  /** Of listeners whose certificates are everyone's. */
   readonly #secureServers: SecureServer[] = [];
+  readonly #ownTls = new OwnTls();
+  readonly #streams: Streams;
+  #plainHttp2: Http2Server | undefined;
+  #streamListeners: ReadonlyMap<string, StreamListener> = new Map();
   readonly #clients = new Set<Http1Client>();
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #tunnels = new Set<readonly [StreamSocket, StreamSocket]>();
   readonly #raw = new Set<StreamSocket>();
   #table: ReadonlyMap<string, Listener> = new Map();
   readonly #context = {
-    chooseBackend: (refs: readonly BackendRef[]) => this.#backends.chooseBackend(refs),
+    chooseBackend: (refs: readonly BackendRef[], id?: string) => this.#backends.chooseBackend(refs, id),
     // Until there is an HTTPS listener: where one would be.
     securePort: 443,
+    random: () => this.#options.random(),
   };
+  /** Of plain connections over HTTP/2. */
+  readonly #plainInfos = new WeakMap<Socket, Omit<ClientInfo, "httpVersion">>();
   #requests = 0;
   #stopping = false;
   #whenDrained = () => {};
@@ -96,24 +114,64 @@ class NodeEngine implements Engine {
     this.#backends = new Backends(options.random);
     const { connectMs, idleUpstreams } = this.#limits;
     this.#pool = new UpstreamPool({ connect: options.connect, sweeper: this.#sweeper, connectMs, maxIdle: idleUpstreams });
+    this.#streams = new Streams({
+      backends: this.#backends,
+      pool: this.#pool,
+      sweeper: this.#sweeper,
+      clock: options.clock,
+      limits: this.#limits,
+      listener: (name) => this.#streamListeners.get(name),
+      udpTarget: options.udpTarget,
+      opened: (pair) => this.#tunnelOpened(pair),
+    });
   }
 
-  publish({ routeTable, backends, certificates }: EngineChange): void {
+  publish({ routeTable, backends, certificates, tls }: EngineChange): void {
     for (const [key, backend] of backends ?? []) this.#backends.set(key, backend);
-    if (routeTable !== undefined) this.#table = listenersOf(routeTable);
+    if (routeTable !== undefined) {
+      this.#table = new Map(routeTable.listeners.map((listener) => [listener.name, listener]));
+      this.#streamListeners = new Map(routeTable.streams?.map((listener) => [listener.name, listener]));
+    }
+    if (tls !== undefined) this.#ownTls.replace(tls);
     if (certificates === undefined) return;
     this.#certificates.replace(certificates);
     for (const server of this.#secureServers) server.certificatesChanged();
   }
 
   async listen({ name, protocol, host, port }: EngineListen): Promise<EngineListener | ListenFailure> {
+    const opened = protocol === "UDP" ? await this.#streams.udp(name, host, port) : await this.#listenTcp({ name, protocol, host, port });
+    if (opened.kind === "failed") return opened;
+    this.#listeners.add(opened);
+    const close = async () => {
+      this.#listeners.delete(opened);
+      await opened.close();
+    };
+    return { kind: "ok", host: opened.host, port: opened.port, close };
+  }
+
+  async #listenTcp({ name, protocol, host, port }: EngineListen): Promise<EngineListener | ListenFailure> {
     let accept: (socket: StreamSocket) => void = (socket) => void socket.destroy();
     const listener = await (this.#options.listen ?? listenTcp)({ host, port, onConnection: (socket) => this.#admit(socket, accept) });
     if (listener.kind === "failed") return listener;
-    this.#listeners.push(listener);
-    if (protocol === "HTTPS") this.#context.securePort = listener.port;
-    accept = protocol === "HTTP" ? this.#plain(name, listener.port) : this.#secure(name, listener.port);
-    return { kind: "ok", host: listener.host, port: listener.port };
+    if (protocol === "HTTPS" && !this.#ownTls.has(name)) this.#context.securePort = listener.port;
+    accept = this.#acceptor(name, protocol, listener.port);
+    return listener;
+  }
+
+  /** Whoever listens otherwise than by `node:net` opens plain HTTP only: `node:tls` takes nothing else. */
+  #acceptor(name: string, protocol: EngineListen["protocol"], port: number): (socket: StreamSocket) => void {
+    switch (protocol) {
+      case "HTTP":
+        return this.#plain(name, port);
+      case "HTTPS":
+        return this.#secure(name, port);
+      case "TLS":
+        return this.#serverNamed(name, port);
+      case "TCP":
+        return (socket) => this.#streams.tcp(name, socket as Socket);
+      case "UDP":
+        return (socket) => void socket.destroy();
+    }
   }
 
   #admit(socket: StreamSocket, accept: (socket: StreamSocket) => void): void {
@@ -129,17 +187,90 @@ class NodeEngine implements Engine {
   }
 
   #secure(listener: string, port: number): (socket: StreamSocket) => void {
-    const infoOf = (socket: TLSSocket) => ({ address: socket.remoteAddress ?? "", scheme: "https", listener, port }) as const;
-    const server = createSecureServer({
-      certificates: this.#certificates,
+    const serverFor = this.#ownTls.has(listener) ? this.#ownSecure(listener, port) : this.#sharedSecure(listener, port);
+    return (socket) => acceptBy(serverFor(), socket as Socket);
+  }
+
+  #sharedSecure(listener: string, port: number): () => SecureServer {
+    const server = this.#secureServer(listener, port, this.#certificates, {});
+    this.#secureServers.push(server);
+    return () => server;
+  }
+
+  /** A Gateway's: its own certificates, and maybe those of its clients are asked for. */
+  #ownSecure(listener: string, port: number): () => SecureServer | undefined {
+    return () =>
+      this.#ownTls.server(listener, (store, { clients }) =>
+        this.#secureServer(listener, port, store, {
+          ...(clients === undefined ? {} : { clients }),
+          ...(this.#streamListeners.has(listener) ? { raw: (serverName: string) => this.#terminated(listener, serverName) } : {}),
+        }),
+      );
+  }
+
+  #secureServer(
+    listener: string,
+    port: number,
+    certificates: CertificateStore,
+    more: Pick<SecureServerOptions, "clients" | "raw">,
+  ): SecureServer {
+    const infoOf = (socket: TLSSocket): Omit<ClientInfo, "httpVersion"> => {
+      const { servername } = socket;
+      const named = typeof servername === "string" && servername !== "" ? { serverName: servername.toLowerCase() } : {};
+      return { address: socket.remoteAddress ?? "", scheme: "https", listener, port, ...named };
+    };
+    return createSecureServer({
+      certificates,
       limits: this.#limits,
       onHttp1: (socket) => this.#http1(socket, infoOf(socket)),
       onSession: (session) => this.#follow(session),
-      onStream: (arrived, socket) => this.#http2(arrived, infoOf(socket)),
+      onStream: (arrived, socket) => this.#http2(arrived, infoOf(socket as TLSSocket)),
+      ...more,
     });
-    this.#secureServers.push(server);
-    // Whoever listens otherwise than by `node:net` opens no HTTPS here: `node:tls` takes nothing else.
-    return (socket) => server.accept(socket as Socket);
+  }
+
+  /** TLS that ends here for a stream of this server name; undefined: it is HTTP's. */
+  #terminated(listener: string, serverName: string): ((socket: TLSSocket) => void) | undefined {
+    if (this.#streamSection(listener, serverName) === undefined) return undefined;
+    return (socket) => {
+      socket.pause();
+      this.#streams.terminated(listener, socket, serverName);
+    };
+  }
+
+  /** Of the sections of streams and of HTTPS on this port the most specific one has the server name. */
+  #streamSection(listener: string, serverName: string): StreamSection | undefined {
+    const stream = this.#streams.sectionFor(listener, serverName);
+    const http = this.#table.get(listener);
+    const other = stream === undefined || http === undefined ? undefined : sectionOf(http, serverName);
+    return stream !== undefined && (other === undefined || compareHosts(stream.host, other.host) < 0) ? stream : undefined;
+  }
+
+  /** The server name in the ClientHello says whether TLS ends here. */
+  #serverNamed(listener: string, port: number): (socket: StreamSocket) => void {
+    const secure = this.#ownSecure(listener, port);
+    return (raw) => {
+      const socket = raw as Socket;
+      sniffServerName(socket, this.#limits.headMs, this.#options.clock, (serverName = "") => {
+        const section = this.#streamSection(listener, serverName);
+        if (section?.tls === "passthrough") this.#streams.passThrough(listener, socket, serverName);
+        else if (section === undefined && this.#table.get(listener) === undefined) socket.destroy();
+        else acceptBy(secure(), socket);
+      });
+    };
+  }
+
+  /** HTTP/2 with prior knowledge on a plain port (RFC 9113 3.3): its preface has been read. */
+  #plainSession(socket: Socket, seen: Buffer, info: Omit<ClientInfo, "httpVersion">): void {
+    this.#plainHttp2 ??= createHttp2({
+      limits: this.#limits,
+      onSession: (session) => this.#follow(session),
+      onStream: (arrived, from) => this.#http2(arrived, this.#plainInfos.get(from) ?? info),
+    });
+    this.#plainInfos.set(socket, info);
+    socket.pause();
+    socket.unshift(seen);
+    this.#plainHttp2.emit("connection", socket);
   }
 
   #follow(session: ServerHttp2Session): void {
@@ -165,6 +296,9 @@ class NodeEngine implements Engine {
         this.#clientGone();
       },
       tunnelOpened: (...pair) => this.#tunnelOpened(pair),
+      ...(info.scheme === "http" && this.#options.listen === undefined
+        ? { http2: (seen: Buffer) => this.#plainSession(socket as Socket, seen, info) }
+        : {}),
     });
     this.#clients.add(client);
   }
@@ -197,6 +331,12 @@ class NodeEngine implements Engine {
         this.#record(request, decision.route, decision.status);
         return undefined;
       }
+      case "answer": {
+        const { response } = decision.changes;
+        client.ownAnswer({ status: decision.status, body: "", lines: response === undefined ? "" : addedLines(response) });
+        this.#record(request, decision.route, decision.status);
+        return undefined;
+      }
       case "refuse":
         client.ownAnswer(refusal(decision.status, decision.reason, decision.message));
         this.#record(request, decision.route, decision.status, decision.reason);
@@ -205,25 +345,46 @@ class NodeEngine implements Engine {
   }
 
   #forward(request: ProxiedRequest, client: OwnAnswering, decision: Extract<Decision, { kind: "forward" }>): Exchange {
-    const { route, backend, changes } = decision;
+    const { route, backend, mirrors } = decision;
     let reason: string | undefined;
-    const exchange = new HttpExchange({
-      request,
-      client,
-      route,
-      backend,
-      changes,
-      head: endpointHead(request, decision),
-      backends: this.#backends,
-      pool: this.#pool,
-      sweeper: this.#sweeper,
-      limits: this.#limits,
+    const exchange = this.#exchange(request, decision, backend, client, {
       refuse: (status, why, message) => {
         reason = why;
         client.ownAnswer(refusal(status, why, message));
       },
       finished: (status, endpoint) => this.#record(request, route, status, reason, endpoint?.key),
     });
+    if (mirrors.length === 0) return exchange;
+    const silent = { refuse: noticedAtClose, finished: noticedAtClose };
+    return withMirrors(
+      exchange,
+      mirrors.map((ref) => this.#exchange(request, decision, ref, nobody, silent)),
+    );
+  }
+
+  #exchange(
+    request: ProxiedRequest,
+    decision: Extract<Decision, { kind: "forward" }>,
+    backend: BackendRef,
+    client: ClientSide,
+    more: Pick<ExchangeOptions, "refuse" | "finished">,
+  ): Exchange {
+    const options: ExchangeOptions = {
+      request,
+      client,
+      route: decision.route,
+      backend,
+      changes: decision.changes,
+      head: endpointHead(request, decision),
+      backends: this.#backends,
+      pool: this.#pool,
+      sweeper: this.#sweeper,
+      clock: this.#options.clock,
+      limits: this.#limits,
+      certificate: this.#ownTls.toBackends(request.client.listener),
+      ...more,
+    };
+    const exchange = this.#backends.speaks(backend) === "h2c" ? new Http2Exchange(options) : new HttpExchange(options);
     exchange.start();
     return exchange;
   }
@@ -243,7 +404,8 @@ class NodeEngine implements Engine {
 
   async stop(graceMs = 0): Promise<void> {
     this.#stopping = true;
-    await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()));
+    await Promise.all([...this.#listeners].map((listener) => listener.close()));
+    this.#listeners.clear();
     for (const client of this.#clients) client.drain();
     for (const session of this.#sessions) session.close();
     if (graceMs > 0 && this.#clients.size + this.#sessions.size > 0) await this.#drained(graceMs);
@@ -269,8 +431,9 @@ class NodeEngine implements Engine {
   }
 }
 
-function listenersOf(table: RouteTable): ReadonlyMap<string, Listener> {
-  return new Map(table.listeners.map((listener) => [listener.name, listener]));
+function acceptBy(server: SecureServer | undefined, socket: Socket): void {
+  if (server === undefined) socket.destroy();
+  else server.accept(socket);
 }
 
 /** The request as the endpoint gets it. */

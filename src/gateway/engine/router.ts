@@ -1,7 +1,11 @@
 /** From a request to what is done with it: the published table's route, its filters, and the backend of the moment. */
 import {
+  cors,
+  corsNames,
   match,
+  pathPattern,
   requestHost,
+  sectionOf,
   type BackendRef,
   type Filter,
   type HeaderChange,
@@ -11,6 +15,7 @@ import {
   type RouteRequest,
 } from "../../decide/routes/index.ts";
 import type { ProxiedRequest } from "./client-side.ts";
+import { stickyId } from "./sticky.ts";
 
 export type Decision =
   | {
@@ -20,8 +25,12 @@ export type Decision =
       readonly target: string;
       readonly authority: string;
       readonly changes: Changes;
+      /** Where copies go. */
+      readonly mirrors: readonly BackendRef[];
     }
   | { readonly kind: "redirect"; readonly route: Route; readonly status: number; readonly location: string; readonly changes: Changes }
+  /** Answered here without a body. */
+  | { readonly kind: "answer"; readonly route: Route; readonly status: number; readonly changes: Changes }
   | {
       readonly kind: "refuse";
       readonly route: Route | undefined;
@@ -36,17 +45,25 @@ export interface Changes {
 }
 
 export interface RouterContext {
-  readonly chooseBackend: (refs: readonly BackendRef[]) => BackendRef | undefined;
+  /** `id`: of the session's endpoint. */
+  readonly chooseBackend: (refs: readonly BackendRef[], id?: string) => BackendRef | undefined;
   /** Of the HTTPS listener. */
   readonly securePort: number;
+  /** In [0, 1). */
+  readonly random: () => number;
 }
 
 const unchanged: Changes = { request: undefined, response: undefined };
+const noMirrors: readonly BackendRef[] = [];
 
-export function decide(listener: Listener | undefined, request: ProxiedRequest, { chooseBackend, securePort }: RouterContext): Decision {
+export function decide(listener: Listener | undefined, request: ProxiedRequest, context: RouterContext): Decision {
   if (listener === undefined)
     return { kind: "refuse", route: undefined, status: 503, reason: "NotReady", message: "the gateway does not know its routes yet" };
   const asked = routeRequest(request);
+  if (isMisdirected(listener, request, asked.host)) {
+    const message = `host ${asked.host} belongs to another listener than the server name of this connection`;
+    return { kind: "refuse", route: undefined, status: 421, reason: "MisdirectedRequest", message };
+  }
   const found = match(listener, asked);
   if (found.kind === "none") {
     const message = found.hostKnown
@@ -55,7 +72,19 @@ export function decide(listener: Listener | undefined, request: ProxiedRequest, 
     return { kind: "refuse", route: undefined, status: 404, reason: "NoRoute", message };
   }
   const { route } = found;
-  return route.filters.length === 0 ? forward(route, request, chooseBackend) : filtered(route, request, { chooseBackend, securePort });
+  return route.filters.length === 0 && route.backends.length === 1 && route.backends[0]?.filters === undefined
+    ? forward(route, route.backends[0], request)
+    : filtered(route, request, context);
+}
+
+/**
+ * A browser that uses a connection for another host that its certificate names may have come to the wrong listener: it is told to
+ * open another (RFC 9110 15.5.20, Gateway API `Listener.hostname`).
+ */
+function isMisdirected(listener: Listener, { client }: ProxiedRequest, host: string): boolean {
+  if (listener.sections === undefined || listener.sections.length < 2 || client.serverName === undefined) return false;
+  const wanted = sectionOf(listener, host);
+  return wanted !== undefined && wanted !== sectionOf(listener, client.serverName);
 }
 
 export function routeRequest({ authority, path, method, header, query }: ProxiedRequest): RouteRequest {
@@ -69,48 +98,99 @@ export function routeRequest({ authority, path, method, header, query }: Proxied
   };
 }
 
-type ChooseBackend = (refs: readonly BackendRef[]) => BackendRef | undefined;
-
-function forward(route: Route, request: ProxiedRequest, choose: ChooseBackend): Decision {
-  const backend = choose(route.backends);
+function forward(route: Route, backend: BackendRef | undefined, request: ProxiedRequest): Decision {
   if (backend === undefined) return { kind: "refuse", route, status: 500, reason: "NoBackend", message: "the rule has no backend" };
-  return { kind: "forward", route, backend, target: request.path + request.query, authority: request.authority, changes: unchanged };
+  if (backend.refused !== undefined) return { kind: "refuse", route, status: 500, reason: "BackendRefused", message: backend.refused };
+  const target = request.path + request.query;
+  return { kind: "forward", route, backend, target, authority: request.authority, changes: unchanged, mirrors: noMirrors };
 }
 
-function filtered(route: Route, request: ProxiedRequest, { chooseBackend, securePort }: RouterContext): Decision {
-  const changes: Changes = {
-    request: headerChange(route.filters, "request-headers"),
-    response: headerChange(route.filters, "response-headers"),
-  };
-  for (const filter of route.filters) {
-    if (filter.kind !== "redirect" || (filter.onlyFrom ?? request.client.scheme) !== request.client.scheme) continue;
-    return { kind: "redirect", route, status: filter.status, location: redirectLocation(filter, route, request, securePort), changes };
-  }
-  const plain = forward(route, request, chooseBackend);
+function filtered(route: Route, request: ProxiedRequest, context: RouterContext): Decision {
+  const own = answered(route, route.filters, request, context);
+  if (own !== undefined) return own;
+  const session = route.persistence === undefined ? undefined : stickyId(route.persistence, request.header);
+  const backend = context.chooseBackend(route.backends, session);
+  const plain = forward(route, backend, request);
   if (plain.kind !== "forward") return plain;
-  const rewrite = route.filters.find((filter) => filter.kind === "rewrite");
-  if (rewrite === undefined) return { ...plain, changes };
+  const filters = backend?.filters === undefined ? route.filters : [...route.filters, ...backend.filters];
+  const ofBackend = backend?.filters === undefined ? undefined : answered(route, backend.filters, request, context);
+  if (ofBackend !== undefined) return ofBackend;
+  const rewrite = filters.findLast((filter) => filter.kind === "rewrite");
   return {
     ...plain,
-    changes,
-    authority: rewrite.host ?? plain.authority,
-    target: rewritten(rewrite.path, route, request.path) + request.query,
+    changes: changesOf(filters, request),
+    mirrors: mirrorsOf(filters, context.random),
+    authority: rewrite?.host ?? plain.authority,
+    target: rewrite === undefined ? plain.target : rewritten(rewrite.path, route, request.path) + request.query,
   };
 }
 
-function headerChange(filters: readonly Filter[], kind: "request-headers" | "response-headers"): HeaderChange | undefined {
-  for (const filter of filters) if (filter.kind === kind) return filter.change;
+/** By a filter, without any backend. */
+function answered(route: Route, filters: readonly Filter[], request: ProxiedRequest, { securePort }: RouterContext): Decision | undefined {
+  for (const filter of filters) {
+    if (filter.kind === "refuse") return { kind: "refuse", route, status: filter.status, reason: "Unsupported", message: filter.message };
+    if (filter.kind === "cors" && cors(filter.policy, request).preflight) {
+      return { kind: "answer", route, status: 204, changes: changesOf(filters, request) };
+    }
+    if (filter.kind !== "redirect" || (filter.onlyFrom ?? request.client.scheme) !== request.client.scheme) continue;
+    const location = redirectLocation(filter, route, request, securePort);
+    return { kind: "redirect", route, status: filter.status, location, changes: changesOf(filters, request) };
+  }
   return undefined;
 }
 
-/** Gateway API HTTPPathModifier. */
+function changesOf(filters: readonly Filter[], request: ProxiedRequest): Changes {
+  let [onRequest, onResponse]: [HeaderChange | undefined, HeaderChange | undefined] = [undefined, undefined];
+  for (const filter of filters) {
+    if (filter.kind === "request-headers") onRequest = together(onRequest, filter.change);
+    else if (filter.kind === "response-headers") onResponse = together(onResponse, filter.change);
+    else if (filter.kind === "cors") {
+      const result = cors(filter.policy, request);
+      onResponse = together(onResponse, { set: result.kind === "allow" ? result.headers : [], add: [], remove: corsNames });
+    }
+  }
+  return { request: onRequest, response: onResponse };
+}
+
+/** One change after the other. */
+function together(first: HeaderChange | undefined, second: HeaderChange): HeaderChange {
+  if (first === undefined) return second;
+  const gone = new Set([...second.remove, ...second.set.map(({ name }) => name)]);
+  const kept = (all: HeaderChange["set"]) => all.filter(({ name }) => !gone.has(name));
+  return {
+    set: [...kept(first.set), ...second.set],
+    add: [...kept(first.add), ...second.add],
+    remove: [...first.remove, ...second.remove],
+  };
+}
+
+function mirrorsOf(filters: readonly Filter[], random: () => number): readonly BackendRef[] {
+  return filters.flatMap((filter) =>
+    filter.kind === "mirror" && filter.backend.refused === undefined && random() * filter.denominator < filter.numerator
+      ? [filter.backend]
+      : [],
+  );
+}
+
+/** Gateway API HTTPPathModifier; `groups`: ingress-nginx's `rewrite-target`. */
 function rewritten(rewrite: PathRewrite | undefined, { match: { path } }: Route, actual: string): string {
-  if (rewrite === undefined) return actual;
-  if (rewrite.kind === "full") return rewrite.value;
-  const prefix = path.kind === "prefix" && path.value !== "/" ? path.value : "";
-  const rest = actual.slice(prefix.length);
-  const base = rewrite.value.endsWith("/") ? rewrite.value.slice(0, -1) : rewrite.value;
-  return rest === "" ? rewrite.value || "/" : `${base}${rest.startsWith("/") ? "" : "/"}${rest}`;
+  switch (rewrite?.kind) {
+    case undefined:
+      return actual;
+    case "full":
+      return rewrite.value;
+    case "groups": {
+      const groups = path.kind === "regex" ? pathPattern(path)?.exec(actual) : undefined;
+      const text = rewrite.value.replace(/\$(\d)/g, (_, index: string) => groups?.[Number(index)] ?? "");
+      return text.startsWith("/") ? text : `/${text}`;
+    }
+    case "prefix": {
+      const prefix = path.kind === "prefix" && path.value !== "/" ? path.value : "";
+      const rest = actual.slice(prefix.length);
+      const base = rewrite.value.endsWith("/") ? rewrite.value.slice(0, -1) : rewrite.value;
+      return rest === "" ? rewrite.value || "/" : `${base}${rest.startsWith("/") ? "" : "/"}${rest}`;
+    }
+  }
 }
 
 type Redirect = Extract<Filter, { kind: "redirect" }>;

@@ -9,7 +9,7 @@ import {
 import type { Socket } from "node:net";
 import { createServer as createTlsServer, type SecureContext, type TLSSocket } from "node:tls";
 import { defaultHeadLimits } from "../http1/request-head.ts";
-import type { EngineLimits } from "./engine.ts";
+import type { EngineLimits, ListenerTls } from "./engine.ts";
 import type { CertificateStore } from "./tls.ts";
 
 /** A request over HTTP/2. */
@@ -27,7 +27,11 @@ export interface SecureServerOptions {
   readonly limits: EngineLimits;
   readonly onHttp1: (socket: TLSSocket) => void;
   readonly onSession: (session: ServerHttp2Session) => void;
-  readonly onStream: (arrived: ArrivedStream, socket: TLSSocket) => void;
+  readonly onStream: (arrived: ArrivedStream, socket: Socket) => void;
+  /** Certificates of clients; absent: none is asked for. */
+  readonly clients?: ListenerTls["clients"];
+  /** A server name that is none of HTTP's: its connections are given away as they come out of their TLS. */
+  readonly raw?: ((serverName: string) => ((socket: TLSSocket) => void) | undefined) | undefined;
 }
 
 export interface SecureServer {
@@ -39,28 +43,45 @@ export interface SecureServer {
 const endStream = 1;
 
 export function createSecureServer(options: SecureServerOptions): SecureServer {
-  const { certificates, limits, onHttp1 } = options;
-  const http2 = http2Server(options);
+  const { certificates, limits, onHttp1, clients, raw } = options;
+  const http2 = createHttp2(options);
   const tls = createTlsServer({
-    ALPNProtocols: ["h2", "http/1.1"],
+    ...(raw === undefined
+      ? { ALPNProtocols: [...httpProtocols] }
+      : { ALPNCallback: (asked: { readonly servername: string; readonly protocols: string[] }) => pickProtocol(raw, asked) }),
     minVersion: "TLSv1.2",
+    ...(clients === undefined ? {} : { requestCert: true, rejectUnauthorized: !clients.insecureFallback, ca: clients.ca }),
     allowHalfOpen: true,
     handshakeTimeout: limits.headMs,
     SNICallback: (name, done) => pickContext(certificates, name, done),
   });
   tls.on("secureConnection", (socket) => {
     socket.on("error", noticedAtClose);
-    if (socket.alpnProtocol === "h2") http2.emit("connection", socket);
+    const own = raw?.(typeof socket.servername === "string" ? socket.servername : "");
+    if (own !== undefined) own(socket);
+    else if (socket.alpnProtocol === "h2") http2.emit("connection", socket);
     else onHttp1(socket);
   });
   tls.on("tlsClientError", (_error, socket) => void socket.destroy());
   /** For clients that name no server. */
   const certificatesChanged = () => {
     const everyones = certificates.get("*");
-    if (everyones !== undefined) tls.setSecureContext({ cert: everyones.cert, key: everyones.key });
+    if (everyones !== undefined)
+      tls.setSecureContext({ cert: everyones.cert, key: everyones.key, ...(clients === undefined ? {} : { ca: clients.ca }) });
   };
   certificatesChanged();
   return { accept: (socket) => void tls.emit("connection", socket), certificatesChanged };
+}
+
+const httpProtocols = ["h2", "http/1.1"];
+
+/** What goes on below HTTP is the client's and the endpoint's affair: its first wish is granted. */
+function pickProtocol(
+  raw: NonNullable<SecureServerOptions["raw"]>,
+  { servername, protocols }: { readonly servername: string; readonly protocols: string[] },
+): string | undefined {
+  if (raw(servername) !== undefined) return protocols[0];
+  return httpProtocols.find((each) => protocols.includes(each));
 }
 
 function pickContext(certificates: CertificateStore, name: string, done: (error: Error | null, context?: SecureContext) => void): void {
@@ -75,7 +96,7 @@ function pickContext(certificates: CertificateStore, name: string, done: (error:
 }
 
 /** node:http2 with limits against the known floods: resets (CVE-2023-44487), CONTINUATION, settings, pings, empty frames. */
-function http2Server({ limits, onSession, onStream }: SecureServerOptions): Http2Server {
+export function createHttp2({ limits, onSession, onStream }: Pick<SecureServerOptions, "limits" | "onSession" | "onStream">): Http2Server {
   const server = createHttp2Server({
     settings: { maxConcurrentStreams: limits.streams, enablePush: false, initialWindowSize: 1 << 20 },
     maxHeaderListPairs: defaultHeadLimits.fields,
@@ -102,7 +123,7 @@ function http2Server({ limits, onSession, onStream }: SecureServerOptions): Http
       rawHeaders: rawHeaders as unknown as string[],
       endOfStream: (flags & endStream) !== 0,
     };
-    onStream(arrived, session.socket as TLSSocket);
+    onStream(arrived, session.socket as Socket);
   });
   return server;
 }

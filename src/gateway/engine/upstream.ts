@@ -1,9 +1,13 @@
 /** Connections to endpoints, kept open between requests. One request at a time goes over each (HTTP/1.1 without pipelining). */
+import { connect as connectHttp2, type ClientHttp2Session } from "node:http2";
+import type { Socket } from "node:net";
 import { errnoCode } from "../../lib/errors.ts";
-import type { BackendEndpoint } from "../../decide/routes/index.ts";
+import type { BackendEndpoint, BackendProtocol, UpstreamTls } from "../../decide/routes/index.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { StreamSocket } from "../../net/stream-socket.ts";
 import type { Expiring, Sweeper } from "./sweeper.ts";
+import { endpointId } from "./sticky.ts";
+import { secure, type ClientCertificate } from "./upstream-tls.ts";
 
 /** A connected socket, half-open allowed, not yet read. Rejects with the system's error. */
 export type Connect = (endpoint: BackendEndpoint, timeoutMs: number) => Promise<StreamSocket>;
@@ -20,9 +24,19 @@ export interface UpstreamUser {
   onTimeout(): void;
 }
 
-/** An address that some backend has now. */
+/** How an endpoint is spoken to. */
+export interface Speech {
+  readonly speaks: BackendProtocol;
+  readonly tls?: UpstreamTls | undefined;
+  readonly certificate?: ClientCertificate | undefined;
+}
+
+const plainSpeech: Speech = { speaks: "http1" };
+
+/** An address that some backend has now, and how it is spoken to there. */
 export class Endpoint {
   readonly address: BackendEndpoint;
+  readonly speech: Speech;
   /** Requests under way. */
   active = 0;
   /** Backends that have it; at 0 its connections are closed when they become idle. */
@@ -30,13 +44,55 @@ export class Endpoint {
   /** In the sweeper's time: not chosen before that if another can be. */
   avoidUntil = 0;
   readonly idle: UpstreamConnection[] = [];
+  /** Over HTTP/2 all requests share one. */
+  session: Promise<ClientHttp2Session> | undefined;
+  /** The endpoint that this is a way to speak to; itself, unless `as` made it. */
+  readonly place: Endpoint;
+  #variants: Map<string, Endpoint> | undefined;
+  #id: string | undefined;
 
-  constructor(address: BackendEndpoint) {
+  constructor(address: BackendEndpoint, speech: Speech = plainSpeech, place?: Endpoint) {
     this.address = address;
+    this.speech = speech;
+    this.place = place ?? this;
+  }
+
+  /** For sessions. */
+  get id(): string {
+    return (this.#id ??= endpointId(this.address));
   }
 
   get key(): string {
-    return `${this.address.ip} ${this.address.port}`;
+    const { speaks, tls } = this.speech;
+    const { ip, port } = this.address;
+    return speaks === "http1" && tls === undefined
+      ? `${ip} ${port}`
+      : `${ip} ${port} ${speaks} ${tls === undefined ? "" : JSON.stringify(tls)}`;
+  }
+
+  /** The same place spoken to otherwise: connections that show another certificate are not shared. */
+  as(speaks: BackendProtocol, certificate: ClientCertificate | undefined): Endpoint {
+    const { tls } = this.speech;
+    const shown = tls === undefined ? undefined : certificate;
+    if (speaks === this.speech.speaks && shown === undefined) return this;
+    const key = `${speaks} ${shown?.cert ?? ""}`;
+    let variant = this.#variants?.get(key);
+    if (variant === undefined) {
+      variant = new Endpoint(this.address, { speaks, tls, certificate: shown }, this);
+      (this.#variants ??= new Map()).set(key, variant);
+    }
+    variant.references = this.references;
+    return variant;
+  }
+
+  /** No backend has it any more: what is idle goes, what is under way goes on. */
+  drop(): void {
+    for (const connection of [...this.idle]) connection.destroy();
+    this.session?.then((session) => session.close(), nobodyWaits);
+    for (const variant of this.#variants?.values() ?? []) {
+      variant.references = 0;
+      variant.drop();
+    }
   }
 }
 
@@ -49,10 +105,13 @@ export interface PoolOptions {
 
 /** How long an idle connection is kept: less than the 5 s after which Node closes its side, the shortest common default. */
 const idleMs = 4000;
+/** Of a connection that requests over HTTP/2 share, without any. */
+const sessionIdleMs = 60_000;
 
 export class UpstreamPool {
   readonly options: PoolOptions;
   readonly #connections = new Set<UpstreamConnection>();
+  readonly #sessions = new Set<ClientHttp2Session>();
 
   constructor(options: PoolOptions) {
     this.options = options;
@@ -64,10 +123,48 @@ export class UpstreamPool {
   }
 
   async open(endpoint: Endpoint): Promise<UpstreamConnection> {
-    const socket = await this.options.connect(endpoint.address, this.options.connectMs);
+    const socket = await this.connect(endpoint);
     const connection = new UpstreamConnection(this, endpoint, socket);
     this.#connections.add(connection);
     return connection;
+  }
+
+  /** A connection of its own, in the endpoint's TLS if it has one. */
+  async connect({ address, speech: { speaks, tls, certificate } }: Endpoint): Promise<StreamSocket> {
+    const { connect, connectMs } = this.options;
+    const socket = await connect(address, connectMs);
+    if (tls === undefined) return socket;
+    return await secure(socket as Socket, { tls, certificate, protocol: speaks === "h2c" ? "h2" : "http/1.1", timeoutMs: connectMs });
+  }
+
+  /** The connection that requests over HTTP/2 share; opened when there is none. */
+  session(endpoint: Endpoint): Promise<ClientHttp2Session> {
+    if (endpoint.session !== undefined) return endpoint.session;
+    const opening = this.#openSession(endpoint);
+    endpoint.session = opening;
+    const forget = () => {
+      if (endpoint.session === opening) endpoint.session = undefined;
+    };
+    opening.then((session) => {
+      session.once("close", forget);
+      session.once("goaway", forget);
+    }, forget);
+    return opening;
+  }
+
+  async #openSession(endpoint: Endpoint): Promise<ClientHttp2Session> {
+    const socket = (await this.connect(endpoint)) as Socket;
+    const session = connectHttp2("http://endpoint", {
+      createConnection: () => socket,
+      settings: { enablePush: false, initialWindowSize: 1 << 20 },
+      maxSessionMemory: 64,
+    });
+    this.#sessions.add(session);
+    session.on("error", nobodyWaits);
+    session.once("close", () => this.#sessions.delete(session));
+    session.setTimeout(sessionIdleMs, () => session.close());
+    session.setLocalWindowSize(1 << 22);
+    return session;
   }
 
   forget(connection: UpstreamConnection): void {
@@ -76,7 +173,12 @@ export class UpstreamPool {
 
   close(): void {
     for (const connection of this.#connections) connection.destroy();
+    for (const session of this.#sessions) session.destroy();
   }
+}
+
+function nobodyWaits(): void {
+  // Whoever has a request under way hears of it through its stream.
 }
 
 export class UpstreamConnection implements Expiring {

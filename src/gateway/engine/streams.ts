@@ -1,0 +1,168 @@
+/**
+ * Listeners below HTTP: TCP and UDP as they come, TLS by its server name, ended here or passed through. A connection keeps the
+ * endpoint that it has, whatever is published afterwards.
+ */
+import type { RemoteInfo } from "node:dgram";
+import type { Socket } from "node:net";
+import { suffixPatterns, type BackendRef, type StreamListener, type StreamRoute, type StreamSection } from "../../decide/routes/index.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { bindUdp, type UdpListener } from "../../net/listener.ts";
+import { relay } from "../../net/relay.ts";
+import { UdpRelay, type UdpTarget } from "../../net/udp-relay.ts";
+import type { Backends } from "./backends.ts";
+import { readClientHello } from "./client-hello.ts";
+import type { EngineLimits, EngineListener, ListenFailure } from "./engine.ts";
+import type { Sweeper } from "./sweeper.ts";
+import type { Endpoint, UpstreamPool } from "./upstream.ts";
+
+export interface StreamsOptions {
+  readonly backends: Backends;
+  readonly pool: UpstreamPool;
+  readonly sweeper: Sweeper;
+  readonly clock: Clock;
+  readonly limits: EngineLimits;
+  /** Of a listener's name; undefined: it is not published (yet). */
+  readonly listener: (name: string) => StreamListener | undefined;
+  /** Where datagrams go; absent: from this host's network. */
+  readonly udpTarget?: ((endpoint: { readonly ip: string; readonly port: number }) => UdpTarget) | undefined;
+  readonly opened: (pair: readonly [Socket, Socket]) => () => void;
+}
+
+const maxTries = 3;
+const avoidMs = 2000;
+const udpIdleMs = 60_000;
+
+export class Streams {
+  readonly #options: StreamsOptions;
+
+  constructor(options: StreamsOptions) {
+    this.#options = options;
+  }
+
+  /** A connection of a TCP listener: paused, nothing read. */
+  tcp(name: string, socket: Socket): void {
+    const route = this.#options.listener(name)?.sections[0]?.routes[0];
+    void this.#join(socket, route);
+  }
+
+  /** Out of its TLS already. */
+  terminated(name: string, socket: Socket, serverName: string): void {
+    const found = this.#find(name, serverName);
+    void this.#join(socket, found?.route);
+  }
+
+  /** What the section of a server name wants done: `undefined`: no section has it. */
+  sectionFor(name: string, serverName: string): StreamSection | undefined {
+    return mostSpecific(this.#options.listener(name)?.sections ?? [], serverName);
+  }
+
+  passThrough(name: string, socket: Socket, serverName: string): void {
+    void this.#join(socket, this.#find(name, serverName)?.route);
+  }
+
+  #find(name: string, serverName: string): { readonly route: StreamRoute | undefined } | undefined {
+    const section = this.sectionFor(name, serverName);
+    return section === undefined ? undefined : { route: mostSpecific(section.routes, serverName) };
+  }
+
+  async #join(socket: Socket, route: StreamRoute | undefined): Promise<void> {
+    socket.on("error", noticedAtClose);
+    const backend = route === undefined ? undefined : this.#options.backends.chooseBackend(route.backends);
+    if (backend === undefined || backend.refused !== undefined) return void socket.destroy();
+    const upstream = await this.#connect(backend);
+    if (upstream === undefined || socket.destroyed) return void (socket.destroy(), upstream?.destroy());
+    const closed = this.#options.opened([socket, upstream]);
+    relay(socket, upstream, { onClose: closed });
+  }
+
+  async #connect(backend: BackendRef): Promise<Socket | undefined> {
+    const { backends, sweeper, pool } = this.#options;
+    const tried = new Set<Endpoint>();
+    for (let tries = 0; tries < maxTries; tries++) {
+      const choice = backends.choose(backend, sweeper.after(0), tried);
+      if (choice.kind === "none") return undefined;
+      try {
+        return (await pool.connect(choice.endpoint)) as Socket;
+      } catch {
+        choice.endpoint.avoidUntil = sweeper.after(avoidMs);
+        tried.add(choice.endpoint);
+      }
+    }
+    return undefined;
+  }
+
+  async udp(name: string, host: string, port: number): Promise<EngineListener | ListenFailure> {
+    let passOn: (message: Buffer, from: RemoteInfo) => void = () => {};
+    const listener = await bindUdp({ host, port, onMessage: (message, from) => passOn(message, from) });
+    if (listener.kind === "failed") return listener;
+    const relays = this.#relay(name, listener);
+    passOn = (message, from) => relays.receive(message, from);
+    return {
+      kind: "ok",
+      host: listener.host,
+      port: listener.port,
+      close: async () => {
+        relays.close();
+        await listener.close();
+      },
+    };
+  }
+
+  #relay(name: string, { socket }: UdpListener): UdpRelay {
+    const { clock, backends, sweeper, udpTarget } = this.#options;
+    return new UdpRelay({
+      listener: socket,
+      clock,
+      idleMs: udpIdleMs,
+      choose: () => {
+        const backend = backends.chooseBackend(this.#options.listener(name)?.sections[0]?.routes[0]?.backends ?? []);
+        if (backend === undefined || backend.refused !== undefined) return undefined;
+        const choice = backends.choose(backend, sweeper.after(0));
+        if (choice.kind === "none") return undefined;
+        const { address } = choice.endpoint;
+        return udpTarget?.(address) ?? address;
+      },
+    });
+  }
+}
+
+function mostSpecific<T extends { readonly host: string }>(all: readonly T[], host: string): T | undefined {
+  const exact = all.find((each) => each.host === host);
+  if (exact !== undefined) return exact;
+  for (const pattern of suffixPatterns(host)) {
+    const found = all.find((each) => each.host === pattern);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Reads on until the ClientHello is whole, then gives the socket back with all that was read before it. */
+export function sniffServerName(socket: Socket, timeoutMs: number, clock: Clock, done: (serverName: string | undefined) => void): void {
+  let seen = Buffer.alloc(0);
+  const timer = clock.after(timeoutMs, () => socket.destroy());
+  const stop = () => {
+    timer.cancel();
+    socket.off("data", onData);
+    socket.off("close", stop);
+    socket.off("end", onEnd);
+  };
+  const onEnd = () => socket.destroy();
+  const onData = (bytes: Buffer) => {
+    seen = Buffer.concat([seen, bytes]);
+    const hello = readClientHello(seen);
+    if (hello.kind === "incomplete") return;
+    stop();
+    socket.pause();
+    if (hello.kind === "malformed") return void socket.destroy();
+    socket.unshift(seen);
+    done(hello.serverName);
+  };
+  socket.on("data", onData);
+  socket.on("end", onEnd);
+  socket.once("close", stop);
+  socket.resume();
+}
+
+function noticedAtClose(): void {
+  // `close` follows.
+}
