@@ -1,4 +1,4 @@
-/** `nc [-v] [-z] [-t|-u] [-w SECONDS] HOST PORT`: standard input to a server, and its answer back, as OpenBSD's netcat of the image does. */
+/** `nc [-v] [-z] [-t|-u] [-w SECONDS] [-p SOURCE_PORT] HOST PORT`: standard input to a server, and its answer back, as OpenBSD's netcat of the image does. */
 import { createSocket } from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { connect } from "node:net";
@@ -10,6 +10,8 @@ export interface NetcatFlags {
   readonly scan: boolean;
   /** Seconds without anything until it ends; 0: none. */
   readonly wait: number;
+  /** From which it asks; 0: any. */
+  readonly sourcePort: number;
   readonly host: string;
   readonly port: number;
 }
@@ -18,21 +20,23 @@ export interface NetcatFlags {
 export function readNetcatFlags(words: readonly string[]): NetcatFlags {
   const rest: string[] = [];
   const letters = new Set<string>();
-  let wait = 0;
+  const numbers: Record<string, number> = { w: 0, p: 0 };
   for (let index = 0; index < words.length; index++) {
     const word = words[index] as string;
-    const [, cluster, value] = /^-([vtuzn46N]*)(?:w(\d*))?$/.exec(word) ?? [];
+    const [, cluster, option, value] = /^-([vtuzn46N]*)(?:([wp])(\d*))?$/.exec(word) ?? [];
     if (cluster === undefined) {
-      if (word.startsWith("-")) throw new Error(`nc ${word}: Fairlead's nc has -v -t -u -z -n -4 -6 -N and -w SECONDS`);
+      if (word.startsWith("-")) throw new Error(`nc ${word}: Fairlead's nc has -v -t -u -z -n -4 -6 -N, -w SECONDS and -p PORT`);
       rest.push(word);
       continue;
     }
     for (const letter of cluster) letters.add(letter);
-    if (value !== undefined) wait = Number(value === "" ? words[++index] : value);
+    if (option !== undefined) numbers[option] = Number(value === "" ? words[++index] : value);
   }
   const [host = "", port = ""] = rest;
-  if (rest.length !== 2 || !/^\d+$/.test(port) || Number.isNaN(wait)) throw new Error("usage: nc [-vtuzn46N] [-w SECONDS] HOST PORT");
-  return { udp: letters.has("u"), verbose: letters.has("v"), scan: letters.has("z"), wait, host, port: Number(port) };
+  const { w: wait = 0, p: sourcePort = 0 } = numbers;
+  if (rest.length !== 2 || ![Number(port), wait, sourcePort].every(Number.isInteger))
+    throw new Error("usage: nc [-vtuzn46N] [-w SECONDS] [-p SOURCE_PORT] HOST PORT");
+  return { udp: letters.has("u"), verbose: letters.has("v"), scan: letters.has("z"), wait, sourcePort, host, port: Number(port) };
 }
 
 export async function netcat(words: readonly string[]): Promise<void> {
@@ -58,9 +62,9 @@ export async function netcat(words: readonly string[]): Promise<void> {
 
 type Transfer = (flags: NetcatFlags, succeeded: () => void, failed: (reason: string) => void) => void;
 
-const tcp: Transfer = ({ host, port, scan, wait }, succeeded, failed) => {
+const tcp: Transfer = ({ host, port, scan, wait, sourcePort }, succeeded, failed) => {
   // The other side ends the connection when it has answered; ours stays open to hear that.
-  const socket = connect({ host, port, allowHalfOpen: true });
+  const socket = connect({ host, port, allowHalfOpen: true, ...(sourcePort === 0 ? {} : { localPort: sourcePort }) });
   let connected = false;
   if (wait > 0) socket.setTimeout(wait * 1000, () => (connected ? process.exit(0) : failed("Operation timed out")));
   socket.once("connect", () => {
@@ -74,7 +78,7 @@ const tcp: Transfer = ({ host, port, scan, wait }, succeeded, failed) => {
   socket.once("error", (error: NodeJS.ErrnoException) => (connected ? process.exit(1) : failed(reasonOf(error))));
 };
 
-const udp: Transfer = ({ host, port, scan, wait }, succeeded, failed) => {
+const udp: Transfer = ({ host, port, scan, wait, sourcePort }, succeeded, failed) => {
   const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
   let idle: NodeJS.Timeout | undefined;
   const rearm = () => {
@@ -86,6 +90,7 @@ const udp: Transfer = ({ host, port, scan, wait }, succeeded, failed) => {
     rearm();
     process.stdout.write(message);
   });
+  socket.bind(sourcePort);
   socket.connect(port, host, () => {
     succeeded();
     if (scan) process.exit(0);

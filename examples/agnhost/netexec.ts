@@ -13,6 +13,8 @@ import { endWithSignals, listenHost } from "./servers.ts";
 interface Running {
   server: Server | undefined;
   udpReady: boolean;
+  /** It was told to end, and ends later. */
+  ending: boolean;
 }
 
 type Route = (query: URLSearchParams, request: IncomingMessage, response: ServerResponse, running: Running) => void | Promise<void>;
@@ -23,7 +25,7 @@ export function netexec(words: readonly string[]): void {
     ...{ "tls-cert-file": "", "tls-private-key-file": "", "udp-listen-addresses": "", "delay-shutdown": "0" },
   });
   if (flags.number("sctp-port") !== -1) throw new Error("--sctp-port: SCTP is not supported here");
-  const running: Running = { server: undefined, udpReady: flags.number("udp-port") === -1 };
+  const running: Running = { server: undefined, udpReady: flags.number("udp-port") === -1, ending: false };
   const override = flags.text("http-override");
   const listener = (request: IncomingMessage, response: ServerResponse) => {
     void answer(override === "" ? (request.url ?? "/") : override, request, response, running);
@@ -41,7 +43,11 @@ export function netexec(words: readonly string[]): void {
   if (flags.number("udp-port") !== -1)
     for (const address of addresses.length > 0 ? addresses : [listenHost]) serveUdp(address, flags.number("udp-port"), running);
   const delay = flags.number("delay-shutdown");
-  if (delay > 0) process.on("SIGTERM", () => setTimeout(() => process.exit(0), delay * 1000));
+  const endLater = () => {
+    running.ending = true;
+    setTimeout(() => process.exit(0), delay * 1000);
+  };
+  if (delay > 0) process.on("SIGTERM", endLater);
   else endWithSignals();
 }
 
@@ -67,6 +73,11 @@ const routes: Readonly<Record<string, Route>> = {
   "/serverport": (_, { socket }, response) => void response.end(String(socket.localPort)),
   "/header": (query, { headers }, response) => void response.end(String(headers[(query.get("key") ?? "").toLowerCase()] ?? "")),
   "/healthz": (_, __, response, { udpReady }) => void response.writeHead(udpReady ? 200 : 412).end(),
+  // Healthy while it ends, but no longer to be asked.
+  "/readyz": (_, __, response, { udpReady, ending }) => {
+    if (ending) response.writeHead(503).end("shutting down");
+    else response.writeHead(udpReady ? 200 : 412).end(udpReady ? "ok" : "");
+  },
   "/echo": (query, _, response) => {
     const code = query.get("code") ?? "";
     if (code !== "" && !/^\d{3}$/.test(code))
@@ -112,17 +123,18 @@ function serveUdp(address: string | undefined, port: number, running: Running): 
   udp.on("message", (message, from) => {
     const text = message.toString().trimEnd();
     console.log(`Received UDP message ${JSON.stringify(text)} from ${endpoint(from.address, from.port)}`);
-    const reply = udpReply(text, endpoint(from.address, from.port));
+    const reply = udpReply(text, endpoint(from.address, from.port), port);
     if (reply !== undefined) udp.send(reply, from.port, from.address);
   });
   udp.on("error", (error) => console.error(error.message));
   udp.bind(port, address, () => (running.udpReady = true));
 }
 
-function udpReply(text: string, client: string): string | undefined {
+function udpReply(text: string, client: string, port: number): string | undefined {
   const [word = "", ...rest] = text.split(" ");
   if (word.toLowerCase() === "hostname") return hostname();
   if (word.toLowerCase() === "clientip") return client;
+  if (word.toLowerCase() === "serverport") return String(port);
   return word.toLowerCase() === "echo" ? rest.join(" ") : undefined;
 }
 

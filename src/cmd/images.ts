@@ -33,8 +33,15 @@ export function builtInImages(nodePath: string = process.execPath): readonly Ima
   ];
 }
 
-/** Upstream's test image, by a program of our own (examples/agnhost): bundled beside this one, or its source when that runs. */
-function agnhost(node: readonly string[], metaUrl: string = import.meta.url): ImageEntry {
+/**
+ * Upstream's test image: by the real program where `$AGNHOST` says where it is, else by one of our own (examples/agnhost), bundled beside
+ * this one, or its source when that runs.
+ */
+function agnhost(
+  node: readonly string[],
+  real: string | undefined = process.env["AGNHOST"],
+  metaUrl: string = import.meta.url,
+): ImageEntry {
   const here = dirname(fileURLToPath(metaUrl));
   const fromSource = metaUrl.endsWith(".ts");
   const examples = join(here, fromSource ? "../../examples/agnhost" : "../examples/agnhost");
@@ -47,7 +54,7 @@ function agnhost(node: readonly string[], metaUrl: string = import.meta.url): Im
     // `nc` is the image's own: the node's may differ, or be missing.
     path: [join(examples, "bin"), ...node],
     needs: [dirname(program), join(examples, "bin"), ...(fromSource ? [join(here, "../lib")] : [])],
-    files: { "/agnhost": join(examples, "agnhost") },
+    files: { "/agnhost": real === undefined || real === "" ? join(examples, "agnhost") : real },
   };
 }
 

@@ -1,5 +1,6 @@
 /**
  * Upstream's own end-to-end tests against `fairlead up`: `E2E_TEST=…/e2e.test sh bin/node test/peers/e2e.ts [flags]`.
+ * `AGNHOST=…/agnhost` lets upstream's own agnhost run in the pods, else ours does.
  *
  *     --focus REGEX    which specs; default: the conformance tests of [sig-network]
  *     --skip REGEX     which not
@@ -9,7 +10,7 @@
  *     --nodes N        of its own cluster, in three zones in turn (default 6: some specs want two in each)
  *     --kubeconfig F   a cluster that runs already, in place of one of its own
  *
- * Prints one line for each spec that did not pass, and the count. `test/peers/build.ts` builds `e2e.test`.
+ * Prints one line for each spec that did not pass, and the count. `test/peers/build.ts` builds both.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -100,6 +101,7 @@ async function withCluster<T>(use: (kubeconfig: string) => Promise<T>): Promise<
   if (values.kubeconfig !== undefined) return await use(resolve(values.kubeconfig));
   const home = mkdtempSync(join(tmpdir(), "fairlead-e2e-"));
   const fairlead = program(home);
+  if (process.env["AGNHOST"] !== undefined) fairlead.env["AGNHOST"] = resolve(process.env["AGNHOST"]);
   const zones = Array.from({ length: Number(values.nodes) }, (_, index) => {
     return ["--node-labels", `node-${index + 1}:topology.kubernetes.io/zone=zone-${"abc"[index % 3]}`];
   });

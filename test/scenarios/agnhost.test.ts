@@ -3,7 +3,9 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { connect as connectTls, type TLSSocket } from "node:tls";
 import { afterEach, expect, test } from "vitest";
+import { readNetcatFlags } from "../../examples/agnhost/nc.ts";
 import { parseDuration, readFlags } from "../../examples/agnhost/flags.ts";
 import { grpcProbe } from "../../src/kubelet/probes/grpc-probe.ts";
 import { connectFromHost } from "../../src/kubelet/runtime/connect.ts";
@@ -78,9 +80,55 @@ test("serve-hostname over HTTP and UDP, porter, test-webserver", { timeout: 60_0
   socket.close();
   start(["porter"], { SERVE_PORT_8082: "foo", SERVE_PORT_8083: "bar" });
   expect([await text(8082), await text(8083)]).toEqual(["foo", "bar"]);
+  start(["porter"], { SERVE_TLS_PORT_8086: "<a href='/'>secret</a>" });
+  const secure = await untilConnected(8086);
+  expect([secure.getPeerX509Certificate()?.checkHost("localhost"), secure.encrypted]).toEqual(["localhost", true]);
+  secure.destroy();
   start(["test-webserver", "--port", "8084"]);
   expect(await text(8084, "/etc/hosts")).toContain("localhost");
   expect((await get(8084, "/no/such")).status).toBe(404);
+});
+
+async function untilConnected(port: number): Promise<TLSSocket> {
+  for (;;) {
+    const socket = connectTls({ host, port, rejectUnauthorized: false });
+    const outcome = await new Promise((resolve) => socket.once("secureConnect", resolve).once("error", resolve));
+    if (outcome === undefined) return socket;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+test("nc sends its input and prints the answer; netexec by UDP, and while it ends", { timeout: 60_000 }, async () => {
+  const server = start(["netexec", "--http-port", "8087", "--udp-port", "8088", "--delay-shutdown", "60"]);
+  expect(await text(8087, "/readyz")).toBe("ok");
+  const ask = async (input: string, ...words: readonly string[]) => {
+    const child = spawn(process.execPath, [main, "nc", ...words], { stdio: ["pipe", "pipe", "ignore"] });
+    running.push(child);
+    let output = "";
+    child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    child.stdin.end(input);
+    const code = await new Promise((resolve) => child.once("close", resolve));
+    return [code, output];
+  };
+  expect(await ask("serverport\n", "-u", "-w", "1", host, "8088")).toEqual([0, "8088"]);
+  expect(await ask("GET /hostname HTTP/1.0\r\n\r\n", "-v", "-w5", host, "8087")).toEqual([
+    0,
+    expect.stringMatching(new RegExp(`${hostname()}$`)),
+  ]);
+  expect(await ask("", "-z", host, "8087")).toEqual([0, ""]);
+  expect(await ask("", "-w", "2", host, "1")).toEqual([1, ""]);
+  expect(() => readNetcatFlags(["-l", "80"])).toThrow("nc -l: Fairlead's nc has");
+  expect(readNetcatFlags(["-vu", "-w5", "-p", "7", "h", "80"])).toMatchObject({
+    udp: true,
+    verbose: true,
+    wait: 5,
+    sourcePort: 7,
+    host: "h",
+    port: 80,
+  });
+  server.kill("SIGTERM");
+  await expect.poll(async () => (await get(8087, "/readyz")).status, { timeout: 20_000 }).toBe(503);
+  expect((await get(8087, "/healthz")).status).toBe(200);
 });
 
 test("grpc-health-checking, with its switches", { timeout: 60_000 }, async () => {
@@ -107,12 +155,17 @@ test("connect says in a word how it failed; the rest print and end", { timeout: 
 });
 
 test("flags as Go takes them", () => {
-  const flags = readFlags(["--port=1", "--tcp", "--http=false", "word"], { port: "0", tcp: false, http: true, other: "x" });
+  const flags = readFlags(["--port=1", "--tcp", "--http=false", "--other", "-1", "word"], {
+    port: "0",
+    tcp: false,
+    http: true,
+    other: "x",
+  });
   expect([flags.number("port"), flags.flag("tcp"), flags.flag("http"), flags.text("other"), flags.words]).toEqual([
     1,
     true,
     false,
-    "x",
+    "-1",
     ["word"],
   ]);
   expect(() => readFlags(["--unknown"], {})).toThrow("unknown");
