@@ -62,10 +62,6 @@ function formed(object: KubeObject, view: View, withoutColumns = false): object 
 const mediaTypes = { json: "application/json", yaml: "application/yaml", protobuf: protobufType } as const;
 
 export async function respondList(list: StoreList, view: View): Promise<ApiResponse> {
-  if (view.encoding === "protobuf") {
-    const { protobufList } = await import("./protobuf-list.ts");
-    return answer(200, { kind: "bytes", bytes: await protobufList(list, view) }, protobufType);
-  }
   return answer(200, await listBody(list, view), mediaTypes[view.encoding]);
 }
 
