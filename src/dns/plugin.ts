@@ -109,6 +109,9 @@ export type Outcome = Reply | NoReply | Dropped | Transfer;
 
 export type Next = (request: DnsRequest) => Awaitable<Outcome>;
 
+/** Counts what was sent again so many times. */
+export type CountAgain = (times: number) => void;
+
 export interface Handler {
   /** The directive. */
   readonly name: string;
@@ -117,8 +120,11 @@ export interface Handler {
    * such handlers may be sent again as it is while it holds (`Reply.holds`).
    */
   readonly repeatable?: boolean;
-  /** Of a repeatable handler that counts: called when an answer is kept; what it returns is called each time that is sent again. */
-  repeats?(request: DnsRequest, outcome: Reply): () => void;
+  /**
+   * Of a repeatable handler that counts: called when an answer is kept; what it returns is called when that was sent again. It stays
+   * as long as the answer: it should hold counters, not the request.
+   */
+  repeats?(request: DnsRequest, outcome: Reply): CountAgain | undefined;
   serveDNS(request: DnsRequest, next: Next): Awaitable<Outcome>;
 }
 

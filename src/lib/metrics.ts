@@ -16,7 +16,8 @@ export interface Gauge {
 
 export interface Histogram {
   /** Takes the metric's own unit (seconds where the name ends in `_seconds`). */
-  observe(value: number): void;
+  /** `times`: how often it was seen. Default once. */
+  observe(value: number, times?: number): void;
 }
 
 /** A metric with label names; `labels` gives the child for one set of values, made on first use. */
@@ -136,12 +137,12 @@ class HistogramSeries implements Histogram, Series {
     this.#counts = buckets.map(() => 0);
   }
 
-  observe(value: number): void {
-    this.#sum += value;
-    this.#count += 1;
+  observe(value: number, times = 1): void {
+    this.#sum += value * times;
+    this.#count += times;
     for (let i = 0; i < this.#buckets.length; i++) {
       if (value <= (this.#buckets[i] as number)) {
-        this.#counts[i] = (this.#counts[i] as number) + 1;
+        this.#counts[i] = (this.#counts[i] as number) + times;
         return;
       }
     }

@@ -5,7 +5,7 @@ import { encode } from "../wire/encode.ts";
 import { createQuery, createReply } from "../wire/message.ts";
 import { parseRecord } from "../wire/parse-record.ts";
 import { recordText } from "../wire/text.ts";
-import { AnswerTable, copyAnswer } from "./answer-table.ts";
+import { AnswerTable, AskedBefore, copyAnswer } from "./answer-table.ts";
 import { Cookies } from "./cookies.ts";
 import { rotationOf } from "./rotation.ts";
 
@@ -61,6 +61,35 @@ describe("a table of answers", () => {
     expect([find(table, packet("a.")), find(table, packet("b."))]).toEqual([undefined, undefined]);
     table.close();
     expect(listeners.size).toBe(0);
+  });
+
+  test("tells how often an answer was sent when it goes, replaced or cleared", () => {
+    const told: number[][] = [];
+    const table = new AnswerTable({ leaves: ({ id, times }) => told.push([id, times]) });
+    const put = (name: string, id: number) => table.put(packet(name), answer(), { holds: { until: "time", ms: 1 }, id }, 0);
+    const send = (name: string) => {
+      const entry = find(table, packet(name));
+      if (entry !== undefined) copyAnswer(entry, packet(name), new Uint8Array(512), 0);
+    };
+    put("a.", 1);
+    put("b.", 2);
+    for (const name of ["a.", "b.", "a."]) send(name);
+    put("a.", 3);
+    expect(told).toEqual([[1, 2]]);
+    table.clear();
+    expect(told.slice(1)).toEqual([
+      [3, 0],
+      [2, 1],
+    ]);
+  });
+
+  test("an answer is kept when its question comes again; made-up names push nobody out", () => {
+    const asked = new AskedBefore();
+    expect([asked.again(packet("a.")), asked.again(packet("a.", 9)), asked.again(packet("b."))]).toEqual([false, true, false]);
+    let again = 0;
+    for (let i = 0; i < 10_000; i++) if (asked.again(packet(`made-up-${i}.`))) again++;
+    // Two of 32 bits may be the same by chance, not many.
+    expect(again).toBeLessThan(5);
   });
 
   test("has a bound in number and bytes", () => {

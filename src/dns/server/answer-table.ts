@@ -2,29 +2,38 @@
  * Answers as bytes, by the bytes of their question: what was worked out once is sent again with the id patched, for as long as
  * it holds. A hit allocates nothing. An answer leaves when what it shows changes (`tag`), or when its time is over.
  */
-import type { ChangeSource, Holds } from "../plugin.ts";
+import type { ChangeSource, CountAgain, Holds } from "../plugin.ts";
 import { rotate, rotationOf, type Rotation } from "./rotation.ts";
 
 export interface TableEntry {
-  /** The query from its flags on: the id is not part of the question. */
-  readonly key: Uint8Array;
-  readonly response: Uint8Array;
+  /** Holds the question from its flags on (the id is not part of it), and the answer behind it. */
+  readonly chunk: Buffer;
+  readonly at: number;
+  readonly keyLength: number;
+  /** Of the answer, in bytes. */
+  readonly length: number;
   /** Monotonic ms after which it does not hold; Infinity when only a change ends it. */
   readonly until: number;
   readonly tag: string | undefined;
-  /** Called for each time it is sent again. */
-  readonly count: (() => void) | undefined;
+  /** Called when it was sent again. */
+  readonly count: CountAgain | undefined;
   /** Its addresses may be sent in another order; undefined: they may not, or there is but one. */
   readonly rotation: Rotation | undefined;
+  /** Of who put it; how often it was sent is told by it. */
+  readonly id: number;
+  /** How often it was sent since somebody asked. */
+  times: number;
   live: boolean;
 }
 
 /** What is to be kept of an answer. */
 export interface KeptAnswer {
   readonly holds: Holds;
-  readonly count?: () => void;
+  readonly count?: CountAgain;
   /** Addresses take turns at the front. */
   readonly rotate?: boolean;
+  /** Default 0. */
+  readonly id?: number;
 }
 
 /** Where answers that may be sent again are kept. */
@@ -35,28 +44,36 @@ export interface AnswerKeeper {
 export interface AnswerTableOptions {
   /** Answers kept at most; beyond it all go and the table begins anew. Default 32,768. */
   readonly capacity?: number;
-  /** Bytes of all keys and answers. Default 16 MiB. */
+  /** Bytes of all questions and answers, those that no longer hold included. Default 8 MiB. */
   readonly maxBytes?: number;
+  /** Called for each that goes, once it holds no longer and its room is needed. */
+  readonly leaves?: (entry: TableEntry) => void;
 }
 
 /** The first bytes of a packet that are not part of the question. */
 const idBytes = 2;
 const maxKeyBytes = 320;
+/** Questions and answers stand in few large buffers: one of its own costs each several times its size. */
+const chunkBytes = 64 * 1024;
 
 export class AnswerTable implements AnswerKeeper {
   readonly #capacity: number;
   readonly #maxBytes: number;
   readonly #mask: number;
+  readonly #leaves: (entry: TableEntry) => void;
   /** Hash → index in `#entries` + 1; 0: free. Open addressing, never more than half full. */
   readonly #slots: Int32Array;
   #entries: TableEntry[] = [];
-  #bytes = 0;
+  readonly #chunks: Buffer[] = [];
+  /** Of the last chunk. */
+  #used = chunkBytes;
   readonly #byTag = new Map<string, TableEntry[]>();
   readonly #sources = new Map<ChangeSource, () => void>();
 
-  constructor({ capacity = 32_768, maxBytes = 16 << 20 }: AnswerTableOptions = {}) {
+  constructor({ capacity = 32_768, maxBytes = 8 << 20, leaves = () => undefined }: AnswerTableOptions = {}) {
     this.#capacity = capacity;
     this.#maxBytes = maxBytes;
+    this.#leaves = leaves;
     const slots = 2 ** Math.ceil(Math.log2(capacity * 2));
     this.#slots = new Int32Array(slots);
     this.#mask = slots - 1;
@@ -72,29 +89,54 @@ export class AnswerTable implements AnswerKeeper {
       const index = this.#slots[slot] as number;
       if (index === 0) return undefined;
       const entry = this.#entries[index - 1] as TableEntry;
-      if (sameQuestion(entry.key, packet, length)) return entry.live && now < entry.until ? entry : undefined;
+      if (sameQuestion(entry, packet, length)) return entry.live && now < entry.until ? entry : undefined;
     }
   }
 
-  put(packet: Uint8Array, response: Uint8Array, { holds, count, rotate = false }: KeptAnswer, now: number): void {
-    if (packet.length > maxKeyBytes) return;
+  entries(): Iterable<TableEntry> {
+    return this.#entries;
+  }
+
+  put(packet: Uint8Array, response: Uint8Array, { holds, count, rotate = false, id = 0 }: KeptAnswer, now: number): void {
+    const keyLength = packet.length - idBytes;
+    if (keyLength > maxKeyBytes || keyLength + response.length > chunkBytes) return;
     if (holds.until === "change") this.#follow(holds.source);
-    if (this.#entries.length >= this.#capacity || this.#bytes > this.#maxBytes) this.clear();
+    if (this.#entries.length >= this.#capacity) this.clear();
+    const at = this.#store(packet, response);
     const entry: TableEntry = {
-      key: Uint8Array.prototype.slice.call(packet, idBytes),
-      response,
+      chunk: this.#chunks.at(-1) as Buffer,
+      at,
+      keyLength,
+      length: response.length,
       until: holds.until === "time" ? now + holds.ms : Number.POSITIVE_INFINITY,
       tag: holds.until === "change" ? holds.tag : undefined,
       count,
       rotation: rotate ? rotationOf(response) : undefined,
+      id,
+      times: 0,
       live: true,
     };
-    this.#bytes += entry.key.length + response.length;
     this.#place(packet, entry);
     if (entry.tag === undefined) return;
     const tagged = this.#byTag.get(entry.tag);
     if (tagged === undefined) this.#byTag.set(entry.tag, [entry]);
     else tagged.push(entry);
+  }
+
+  /** Where it begins, in the last chunk. */
+  #store(packet: Uint8Array, response: Uint8Array): number {
+    const length = packet.length - idBytes + response.length;
+    if (this.#used + length > chunkBytes) {
+      if (this.#chunks.length * chunkBytes >= this.#maxBytes) this.clear();
+      this.#chunks.push(Buffer.allocUnsafeSlow(chunkBytes));
+      this.#used = 0;
+    }
+    const chunk = this.#chunks.at(-1) as Buffer;
+    const at = this.#used;
+    chunk.set(packet.subarray(idBytes), at);
+    chunk.set(response, at + packet.length - idBytes);
+    this.#used += length;
+    return at;
   }
 
   #place(packet: Uint8Array, entry: TableEntry): void {
@@ -105,9 +147,9 @@ export class AnswerTable implements AnswerKeeper {
         return;
       }
       const old = this.#entries[index - 1] as TableEntry;
-      if (!sameQuestion(old.key, packet, packet.length)) continue;
+      if (!sameQuestion(old, packet, packet.length)) continue;
       old.live = false;
-      this.#bytes -= old.key.length + old.response.length;
+      this.#leaves(old);
       this.#entries[index - 1] = entry;
       return;
     }
@@ -140,20 +182,25 @@ export class AnswerTable implements AnswerKeeper {
   }
 
   clear(): void {
+    for (const entry of this.#entries) this.#leaves(entry);
     this.#slots.fill(0);
     this.#entries = [];
     this.#byTag.clear();
-    this.#bytes = 0;
+    this.#chunks.length = 0;
+    this.#used = chunkBytes;
   }
 }
 
 /** The answer for the packet that asks, into `target`: with the packet's id, and another address in front. Returns its length. */
-export function copyAnswer({ response, rotation }: TableEntry, packet: Uint8Array, target: Uint8Array, turn: number): number {
-  target.set(response);
+export function copyAnswer(entry: TableEntry, packet: Uint8Array, target: Uint8Array, turn: number): number {
+  const { chunk, length, rotation } = entry;
+  const from = entry.at + entry.keyLength;
+  chunk.copy(target, 0, from, from + length);
   target[0] = packet[0] as number;
   target[1] = packet[1] as number;
   if (rotation !== undefined) rotate(target, rotation, turn);
-  return response.length;
+  entry.times++;
+  return length;
 }
 
 /** FNV-1a, from behind the id on. Keys are what strangers send: long runs of one slot are bounded by the table's being half empty. */
@@ -166,8 +213,27 @@ function hash(bytes: Uint8Array, length: number): number {
 /** Of this process: nobody outside can choose names that share a slot. */
 const seed = Math.floor(Math.random() * 2 ** 32);
 
-function sameQuestion(key: Uint8Array, packet: Uint8Array, length: number): boolean {
-  if (key.length !== length - idBytes) return false;
-  for (let i = 0; i < key.length; i++) if (key[i] !== packet[i + idBytes]) return false;
+function sameQuestion({ chunk, at, keyLength }: TableEntry, packet: Uint8Array, length: number): boolean {
+  if (keyLength !== length - idBytes) return false;
+  for (let i = 0; i < keyLength; i++) if (chunk[at + i] !== packet[i + idBytes]) return false;
   return true;
 }
+
+/**
+ * Which questions came before: an answer is kept when it is asked for again. Names that somebody makes up come once, and would only
+ * push out those that are asked for. Forgets, for it has no more room than this.
+ */
+export class AskedBefore {
+  readonly #marks = new Uint32Array(rememberedQuestions);
+
+  /** Whether it came before; now it did. */
+  again(packet: Uint8Array): boolean {
+    const mark = hash(packet, packet.length) || 1;
+    const slot = mark & (rememberedQuestions - 1);
+    if (this.#marks[slot] === mark) return true;
+    this.#marks[slot] = mark;
+    return false;
+  }
+}
+
+const rememberedQuestions = 65_536;

@@ -12,6 +12,7 @@ import {
   failure,
   type Awaitable,
   type ClientAddress,
+  type CountAgain,
   type DnsRequest,
   type Outcome,
   type PluginEnvironment,
@@ -22,7 +23,7 @@ import { decode, decodeHeader } from "../wire/decode.ts";
 import { extendedErrors, optionCodes } from "../wire/extended-error.ts";
 import { createQuery, createReply, opcodes, type Message } from "../wire/message.ts";
 import { bareReply, refusalOf } from "./accept.ts";
-import { copyAnswer, type AnswerKeeper, type AnswerTable } from "./answer-table.ts";
+import { AskedBefore, copyAnswer, type AnswerKeeper, type AnswerTable } from "./answer-table.ts";
 import { Cookies, isCookie } from "./cookies.ts";
 import { finish, messageOf } from "./finish.ts";
 import { chainOf, type Routes } from "./route.ts";
@@ -51,6 +52,7 @@ export class Answerer {
   readonly #panics: Counter;
   readonly #requests: RequestMetrics;
   readonly #cookies: Cookies;
+  readonly #asked = new AskedBefore();
   #turn = 0;
 
   constructor(environment: PluginEnvironment) {
@@ -65,8 +67,8 @@ export class Answerer {
     const kept =
       arrival.client.protocol === "tcp" ? undefined : arrival.table?.find(packet, packet.length, this.#environment.clock.monotonic());
     if (kept !== undefined) {
-      kept.count?.();
-      const copy = Buffer.allocUnsafe(kept.response.length);
+      kept.count?.(1);
+      const copy = Buffer.allocUnsafe(kept.length);
       copyAnswer(kept, packet, copy, this.#turn++);
       return copy;
     }
@@ -160,12 +162,17 @@ export class Answerer {
     if (message.opcode !== opcodes.QUERY || (message.edns?.options.length ?? 0) > 0) return;
     const chain = chainOf(routes, name, question.type, () => true);
     if (chain === undefined || chain.accepts !== undefined || !chain.repeatable.has(reply.by ?? reply.plugin)) return;
+    if (!this.#asked.again(packet)) return;
     const counts = chain.handlers.flatMap((handler) => handler.repeats?.(request, reply) ?? []);
-    const count = counts.length === 0 ? {} : { count: () => counts.forEach((one) => one()) };
+    const count = counts.length === 0 ? {} : { count: allOf(counts) };
     const rotate = chain.plugins.includes("loadbalance");
     keeper.put(packet, bytes, { holds: reply.holds, rotate, ...count }, this.#environment.clock.monotonic());
   }
 }
+
+/** Here, not where the request is in reach: a function holds on to all that is. */
+const allOf = (counts: readonly CountAgain[]): CountAgain =>
+  counts.length === 1 ? (counts[0] as CountAgain) : (times) => counts.forEach((one) => one(times));
 
 const servesClass = ({ plugins }: Chain, recordClass: number): boolean =>
   recordClass === classes.IN || plugins.some((plugin) => otherClasses.includes(plugin));

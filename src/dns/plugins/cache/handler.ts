@@ -6,6 +6,7 @@ import {
   mapRecords,
   reply,
   type Awaitable,
+  type CountAgain,
   type DnsRequest,
   type Handler,
   type Next,
@@ -65,9 +66,9 @@ export class CacheHandler implements Handler {
     return this.#fresh(key, request, hit, hit.verdict.left, next);
   }
 
-  repeats(request: DnsRequest, outcome: Reply): () => void {
+  repeats(request: DnsRequest, outcome: Reply): CountAgain | undefined {
     const pool: Pool = outcome.message.answers.length > 0 ? "success" : "denial";
-    return outcome.by === "cache" ? () => this.#metrics.hit(request, pool) : () => undefined;
+    return outcome.by === "cache" ? this.#metrics.hitAgain(request, pool) : undefined;
   }
 
   /** A denial is the newer of the two, but a failure must not hide a good answer. */

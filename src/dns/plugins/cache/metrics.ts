@@ -1,3 +1,4 @@
+import type { CountAgain } from "../../plugin.ts";
 import type { MetricsRegistry } from "../../../lib/metrics.ts";
 
 export type Pool = "success" | "denial";
@@ -10,6 +11,8 @@ interface Where {
 /** CoreDNS's metrics of the cache. */
 export interface CacheMetrics {
   hit(where: Where, pool: Pool): void;
+  /** Counts the same again; one function for all that are counted alike. */
+  hitAgain(where: Where, pool: Pool): CountAgain;
   miss(where: Where): void;
   /** An answer to another question than was asked. */
   drop(where: Where): void;
@@ -26,7 +29,9 @@ export function cacheMetrics(metrics: MetricsRegistry, zones: string): CacheMetr
     const family = metrics.counter(name, help, common);
     return ({ server, view }: Where) => family.labels(server, zones, view).inc();
   };
-  const requests = plain("coredns_cache_requests_total", "The count of cache requests.");
+  const requestsOf = metrics.counter("coredns_cache_requests_total", "The count of cache requests.", common);
+  const requests = ({ server, view }: Where) => requestsOf.labels(server, zones, view).inc();
+  const counters = new Map<string, CountAgain>();
   const misses = plain("coredns_cache_misses_total", "The count of cache misses.");
   const hits = metrics.counter("coredns_cache_hits_total", "The count of cache hits.", byType);
   const evictions = metrics.counter("coredns_cache_evictions_total", "The count of cache evictions.", byType);
@@ -35,6 +40,21 @@ export function cacheMetrics(metrics: MetricsRegistry, zones: string): CacheMetr
     hit(where, pool) {
       requests(where);
       hits.labels(where.server, pool, zones, where.view).inc();
+    },
+    hitAgain: ({ server, view }, pool) => {
+      const key = `${pool} ${server} ${view}`;
+      let again = counters.get(key);
+      if (again === undefined) {
+        const [all, own] = [requestsOf.labels(server, zones, view), hits.labels(server, pool, zones, view)];
+        counters.set(
+          key,
+          (again = (times) => {
+            all.inc(times);
+            own.inc(times);
+          }),
+        );
+      }
+      return again;
     },
     miss(where) {
       requests(where);

@@ -1,7 +1,7 @@
 /** CoreDNS's metrics of requests (plugin/metrics/vars): counts, sizes, durations and codes. */
 import { rcodeName, typeName } from "../../../decide/dns/records.ts";
 import type { MetricsRegistry } from "../../../lib/metrics.ts";
-import { rcodeOf, type DnsRequest, type Outcome, type Reply } from "../../plugin.ts";
+import { rcodeOf, type DnsRequest, type Outcome, type CountAgain, type Reply } from "../../plugin.ts";
 import { encode } from "../../wire/encode.ts";
 
 const sizes = [0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16e3, 32e3, 48e3, 64e3];
@@ -13,7 +13,7 @@ export interface RequestMetrics {
   /** `zone`: of the server block; `dropped` when no block took the request. `tookMs`: milliseconds. */
   count(request: DnsRequest, zone: string, outcome: Outcome, tookMs: number): void;
   /** Counts the same again each time it is called, at the cost of the numbers alone. The time is what a copy takes: none. */
-  repeated(request: DnsRequest, zone: string, outcome: Reply): () => void;
+  repeated(request: DnsRequest, zone: string, outcome: Reply): CountAgain;
 }
 
 export function requestMetrics(metrics: MetricsRegistry): RequestMetrics {
@@ -44,6 +44,7 @@ export function requestMetrics(metrics: MetricsRegistry): RequestMetrics {
     [...common, "proto"],
     sizes,
   );
+  const alike = new Map<string, CountAgain>();
   return {
     count({ client, server, question, size, message, view }, zone, outcome, tookMs) {
       const type = typeName(question.type);
@@ -60,22 +61,55 @@ export function requestMetrics(metrics: MetricsRegistry): RequestMetrics {
     },
     repeated({ client, server, question, size, message, view }, zone, outcome) {
       const type = typeName(question.type);
-      const family = client.address.includes(":") ? "2" : "1";
-      const counters = [
-        requests.labels(server, zone, view, client.protocol, family, known.has(type) ? type : "other"),
-        responses.labels(server, zone, view, rcodeName(outcome.message.rcode), outcome.plugin),
-        ...(message.edns?.dnssecOk === true ? [dnssec.labels(server, zone, view)] : []),
-      ];
-      const bytes = encode(outcome.message).length;
-      const took = duration.labels(server, zone, view);
-      const asked = requestSize.labels(server, zone, view, client.protocol);
-      const answered = responseSize.labels(server, zone, view, client.protocol);
-      return () => {
-        for (const counter of counters) counter.inc();
-        took.observe(0);
-        asked.observe(size);
-        answered.observe(bytes);
+      const { protocol } = client;
+      const labels = {
+        ...{ server, zone, view, protocol, family: client.address.includes(":") ? "2" : "1", type: known.has(type) ? type : "other" },
+        ...{ rcode: rcodeName(outcome.message.rcode), plugin: outcome.plugin, dnssecOk: message.edns?.dnssecOk === true },
       };
+      const bytes = encode(outcome.message).length;
+      const key = [...Object.values(labels), size, bytes].join(" ");
+      const there = alike.get(key);
+      if (there !== undefined) return there;
+      if (alike.size >= maxAlike) alike.clear();
+      const again = counting(labels, size, bytes);
+      alike.set(key, again);
+      return again;
     },
   };
+
+  function counting(
+    { server, zone, view, protocol, family, type, rcode, plugin, dnssecOk }: RepeatedLabels,
+    size: number,
+    bytes: number,
+  ): CountAgain {
+    const counters = [
+      requests.labels(server, zone, view, protocol, family, type),
+      responses.labels(server, zone, view, rcode, plugin),
+      ...(dnssecOk ? [dnssec.labels(server, zone, view)] : []),
+    ];
+    const took = duration.labels(server, zone, view);
+    const asked = requestSize.labels(server, zone, view, protocol);
+    const answered = responseSize.labels(server, zone, view, protocol);
+    return (times) => {
+      for (const counter of counters) counter.inc(times);
+      took.observe(0, times);
+      asked.observe(size, times);
+      answered.observe(bytes, times);
+    };
+  }
 }
+
+interface RepeatedLabels {
+  readonly server: string;
+  readonly zone: string;
+  readonly view: string;
+  readonly protocol: string;
+  readonly family: string;
+  readonly type: string;
+  readonly rcode: string;
+  readonly plugin: string;
+  readonly dnssecOk: boolean;
+}
+
+/** Answers that are counted alike share a function; so many are remembered. */
+const maxAlike = 8192;

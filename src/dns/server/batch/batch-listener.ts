@@ -3,13 +3,16 @@ import { closeSync, writeSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { loadLibc, type Libc } from "../../../host/syscalls/libc.ts";
 import { decodeSocketAddress } from "../../../host/syscalls/socket-address.ts";
-import type { ChangeSource, ClientAddress } from "../../plugin.ts";
+import type { ChangeSource, ClientAddress, CountAgain } from "../../plugin.ts";
 import type { Answer } from "../answer.ts";
 import type { AnswerKeeper, KeptAnswer } from "../answer-table.ts";
 import { refused, unmapped, type Listener, type ListenerOptions } from "../listener.ts";
-import type { BatchThreadData, FromBatchThread, ToBatchThread } from "./protocol.ts";
+import { FrameReader, FrameWriter } from "./frames.ts";
+import { answerFrames, type BatchThreadData, type FromBatchThread, type ToBatchThread } from "./protocol.ts";
 
 const nonBlocking = 0x800;
+/** A thread holds its table and little else: it needs no room for much that is new. */
+const resourceLimits = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 4 };
 /** Counters that are remembered; the oldest go first: their answers are the first to go too. */
 const maxCounters = 65_536;
 
@@ -41,7 +44,8 @@ class BatchSocket implements AnswerKeeper {
   readonly #options: ListenerOptions;
   readonly #wake: number;
   readonly #worker: Worker;
-  readonly #counters = new Map<number, () => void>();
+  readonly #answers = new FrameWriter();
+  readonly #counters = new Map<number, CountAgain>();
   readonly #sources = new Map<ChangeSource, () => void>();
   readonly #ended: Promise<void>;
   #listening: (result: Error | undefined) => void = () => undefined;
@@ -55,7 +59,7 @@ class BatchSocket implements AnswerKeeper {
     this.port = options.port;
     this.#wake = libc.eventfd(0, nonBlocking);
     const workerData: BatchThreadData = { host: options.host, port: options.port, reusePort, wake: this.#wake };
-    this.#worker = new Worker(threadUrl(), { workerData, name: "dns-batch", resourceLimits: { maxOldGenerationSizeMb: 128 } });
+    this.#worker = new Worker(threadUrl(), { workerData, name: "dns-batch", resourceLimits });
     this.#worker.unref();
     this.#started = new Promise((resolve) => (this.#listening = resolve));
     this.#worker.on("message", (message: FromBatchThread) => this.#receive(message));
@@ -76,13 +80,19 @@ class BatchSocket implements AnswerKeeper {
       case "failed":
         return this.#listening(Object.assign(new Error(message.message), { code: message.code }));
       case "ask":
-        message.packets.forEach((packet, i) => this.#answer(packet, message.from[i] as Uint8Array));
-        return;
+        return this.#answerAll(new FrameReader(message.frames));
       case "sent":
-        for (const [id, times] of message.counts) for (let i = 0; i < times; i++) this.#counters.get(id)?.();
+        for (const [id, times] of message.counts) this.#counters.get(id)?.(times);
         return;
       case "ended":
         return;
+    }
+  }
+
+  #answerAll(frames: FrameReader): void {
+    while (!frames.done) {
+      const from = frames.bytes();
+      this.#answer(frames.bytes(), from);
     }
   }
 
@@ -97,7 +107,9 @@ class BatchSocket implements AnswerKeeper {
       local: { address: host, port: this.port },
     };
     const send = (bytes: Answer) => {
-      if (bytes instanceof Uint8Array) this.#post({ kind: "send", bytes: exact(bytes), to: from });
+      if (!(bytes instanceof Uint8Array)) return;
+      this.#answers.number(answerFrames.send).bytes(from).bytes(bytes);
+      this.#soon();
     };
     const result = answer(packet, client, this);
     // A query that fails is told by the server itself.
@@ -112,16 +124,16 @@ class BatchSocket implements AnswerKeeper {
       if (this.#counters.size > maxCounters) this.#counters.delete(this.#counters.keys().next().value as number);
     }
     if (holds.until === "change") this.#follow(holds.source);
-    const tag = holds.until === "change" ? holds.tag : "";
-    this.#post({
-      kind: "keep",
-      id,
-      packet: exact(packet),
-      response: exact(response),
-      tag,
-      ms: holds.until === "time" ? holds.ms : undefined,
-      rotate,
-    });
+    const [ms, tag] = holds.until === "time" ? [holds.ms, ""] : [-1, holds.tag];
+    this.#answers
+      .number(answerFrames.keep)
+      .number(id)
+      .number(ms)
+      .number(rotate ? 1 : 0)
+      .text(tag)
+      .bytes(packet)
+      .bytes(response);
+    this.#soon();
   }
 
   #follow(source: ChangeSource): void {
@@ -138,17 +150,28 @@ class BatchSocket implements AnswerKeeper {
     this.#post({ kind: "clear" });
   }
 
-  /** The thread is woken once for all that is posted in one turn. */
+  /** What an answer shows may end with the next message: those that were worked out before go first. */
   #post(message: ToBatchThread): void {
+    this.#flush();
     this.#worker.postMessage(message);
-    if (this.#posted) return;
-    this.#posted = true;
-    queueMicrotask(() => this.#ring());
+    this.#soon();
   }
 
-  #ring(): void {
-    this.#posted = false;
-    writeSync(this.#wake, oneBell);
+  /** Answers of one turn go together, and the thread is woken once for all that is posted in it. */
+  #soon(): void {
+    if (this.#posted) return;
+    this.#posted = true;
+    queueMicrotask(() => {
+      this.#posted = false;
+      this.#flush();
+      writeSync(this.#wake, oneBell);
+    });
+  }
+
+  #flush(): void {
+    if (this.#answers.empty) return;
+    const frames = this.#answers.take();
+    this.#worker.postMessage({ kind: "answers", frames } satisfies ToBatchThread, [frames.buffer]);
   }
 
   async close(): Promise<void> {
@@ -160,9 +183,6 @@ class BatchSocket implements AnswerKeeper {
     closeSync(this.#wake);
   }
 }
-
-/** In memory of its own: with a view all that it is a view of would be cloned. */
-const exact = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
 
 const oneBell = new Uint8Array(BigUint64Array.of(1n).buffer);
 

@@ -1,4 +1,4 @@
-/** What the main thread and a batch thread tell each other; plain data that can be cloned. */
+/** What the main thread and a batch thread tell each other; plain data that can be cloned or handed over. */
 
 export interface BatchThreadData {
   readonly host: string;
@@ -10,31 +10,27 @@ export interface BatchThreadData {
 }
 
 export type ToBatchThread =
-  /** An answer that may be sent again. `ms` undefined: until it is dropped. */
-  | {
-      readonly kind: "keep";
-      readonly id: number;
-      readonly packet: Uint8Array;
-      readonly response: Uint8Array;
-      readonly tag: string;
-      readonly ms: number | undefined;
-      readonly rotate: boolean;
-    }
+  /** Answers, as `answerFrames` has them. */
+  | { readonly kind: "answers"; readonly frames: Uint8Array }
   /** What shows the tag holds no longer; undefined: nothing that a change can end does. */
   | { readonly kind: "drop"; readonly tag: string | undefined }
   | { readonly kind: "clear" }
-  /** To a client whose question was not known. */
-  | { readonly kind: "send"; readonly bytes: Uint8Array; readonly to: Uint8Array }
   | { readonly kind: "end" };
 
 export type FromBatchThread =
   | { readonly kind: "listening"; readonly port: number }
   | { readonly kind: "failed"; readonly code: string; readonly message: string }
-  /** Questions that are not known here. `from`: `sockaddr`s. */
-  | { readonly kind: "ask"; readonly packets: readonly Uint8Array[]; readonly from: readonly Uint8Array[] }
+  /** Questions that are not known here: `sockaddr` and packet of each. */
+  | { readonly kind: "ask"; readonly frames: Uint8Array }
   /** How often kept answers were sent, by their id, since the last time. */
   | { readonly kind: "sent"; readonly counts: readonly (readonly [id: number, times: number])[] }
   | { readonly kind: "ended" };
+
+/**
+ * A frame of `answers` begins with one of these. `send`: `sockaddr` and bytes, to a client whose question was not known. `keep`: id,
+ * milliseconds (-1: until it is dropped), whether addresses take turns (0, 1), tag, packet and response, to be sent again.
+ */
+export const answerFrames = { send: 0, keep: 1 } as const;
 
 /** Changes to a table through which the thread goes. */
 export const noSource = { onChange: () => () => undefined };

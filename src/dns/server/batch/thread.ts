@@ -10,7 +10,8 @@ import { MessageVector } from "../../../host/syscalls/message-vector.ts";
 import { decodeSocketAddress, encodeSocketAddress } from "../../../host/syscalls/socket-address.ts";
 import { errnoCode, errorMessage } from "../../../lib/errors.ts";
 import { AnswerTable, copyAnswer, type TableEntry } from "../answer-table.ts";
-import { noSource, type BatchThreadData, type FromBatchThread, type ToBatchThread } from "./protocol.ts";
+import { FrameReader, FrameWriter } from "./frames.ts";
+import { answerFrames, noSource, type BatchThreadData, type FromBatchThread, type ToBatchThread } from "./protocol.ts";
 
 const batch = 64;
 const messageBytes = 4096;
@@ -28,9 +29,10 @@ class BatchThread {
   readonly #events: Uint8Array;
   readonly #in: MessageVector;
   readonly #out: MessageVector;
-  readonly #table = new AnswerTable();
-  /** Entry → its id in the main thread, and how often it was sent since the last report. */
-  readonly #ids = new Map<TableEntry, { readonly id: number; times: number }>();
+  readonly #table = new AnswerTable({ leaves: (entry) => this.#count(entry) });
+  /** Not told yet: how often answers were sent, by id. */
+  #counts: [id: number, times: number][] = [];
+  readonly #asking = new FrameWriter();
   readonly #eventView: DataView;
   readonly #wakeBytes = new Uint8Array(8);
   #turn = 0;
@@ -78,7 +80,7 @@ class BatchThread {
   #wait(): void {
     this.#report();
     const { epollEvent } = this.#libc;
-    const count = this.#libc.epollWait(this.#epoll, this.#events, this.#ids.size > 0 ? reportMs : -1);
+    const count = this.#libc.epollWait(this.#epoll, this.#events, this.#table.size > 0 ? reportMs : -1);
     for (let i = 0; i < count; i++) {
       const fd = this.#eventView.getInt32(i * epollEvent.bytes + epollEvent.dataOffset, true);
       if (fd === this.#wake) readSync(this.#wake, this.#wakeBytes);
@@ -101,8 +103,6 @@ class BatchThread {
       else {
         const length = copyAnswer(entry, packet, this.#out.messages[sending] as Uint8Array, this.#turn++);
         this.#out.address(sending++, length, this.#in, i);
-        const known = this.#ids.get(entry);
-        if (known !== undefined) known.times++;
       }
     }
     if (sending > 0) this.#libc.sendmmsg(this.#fd, this.#out.headers, sending, 0);
@@ -111,12 +111,12 @@ class BatchThread {
   }
 
   #ask(indexes: readonly number[]): void {
-    const copy = (bytes: Uint8Array, length: number) => Uint8Array.prototype.slice.call(bytes, 0, length);
-    this.#post({
-      kind: "ask",
-      packets: indexes.map((i) => copy(this.#in.messages[i] as Uint8Array, this.#in.received(i))),
-      from: indexes.map((i) => copy(this.#in.addresses[i] as Uint8Array, this.#in.addressLength(i))),
-    });
+    for (const i of indexes) {
+      this.#asking.bytes(this.#in.addresses[i] as Uint8Array, this.#in.addressLength(i));
+      this.#asking.bytes(this.#in.messages[i] as Uint8Array, this.#in.received(i));
+    }
+    const frames = this.#asking.take();
+    this.#port.postMessage({ kind: "ask", frames } satisfies FromBatchThread, [frames.buffer]);
   }
 
   #takeMessages(): void {
@@ -131,24 +131,12 @@ class BatchThread {
   /** How many messages wait to be sent then. */
   #take(message: ToBatchThread, sending: number): number {
     switch (message.kind) {
-      case "send": {
-        const { bytes, to } = message;
-        if (bytes.length > messageBytes) return sending;
-        (this.#out.messages[sending] as Uint8Array).set(bytes);
-        this.#out.addressTo(sending, bytes.length, to);
-        if (sending + 1 < batch) return sending + 1;
-        this.#libc.sendmmsg(this.#fd, this.#out.headers, batch, 0);
-        return 0;
-      }
-      case "keep":
-        this.#keep(message);
-        return sending;
+      case "answers":
+        return this.#takeAnswers(new FrameReader(message.frames), sending);
       case "drop":
         this.#table.drop(message.tag);
         return sending;
       case "clear":
-        this.#report();
-        this.#ids.clear();
         this.#table.clear();
         return sending;
       case "end":
@@ -157,24 +145,42 @@ class BatchThread {
     }
   }
 
-  #keep({ id, packet, response, tag, ms, rotate }: Extract<ToBatchThread, { kind: "keep" }>): void {
-    const holds = ms === undefined ? ({ until: "change", tag, source: noSource } as const) : ({ until: "time", ms } as const);
+  #takeAnswers(frames: FrameReader, before: number): number {
+    let sending = before;
+    while (!frames.done) {
+      if (frames.number() === answerFrames.send) sending = this.#send(frames.bytes(), frames.bytes(), sending);
+      else this.#keep(frames);
+    }
+    return sending;
+  }
+
+  #send(to: Uint8Array, bytes: Uint8Array, sending: number): number {
+    if (bytes.length > messageBytes) return sending;
+    (this.#out.messages[sending] as Uint8Array).set(bytes);
+    this.#out.addressTo(sending, bytes.length, to);
+    if (sending + 1 < batch) return sending + 1;
+    this.#libc.sendmmsg(this.#fd, this.#out.headers, batch, 0);
+    return 0;
+  }
+
+  #keep(frames: FrameReader): void {
+    const [id, ms, rotate, tag] = [frames.number(), frames.number(), frames.number() === 1, frames.text()];
+    const [packet, response] = [frames.bytes(), frames.bytes()];
+    const holds = ms < 0 ? ({ until: "change", tag, source: noSource } as const) : ({ until: "time", ms } as const);
     const now = performance.now();
-    this.#table.put(packet, response, { holds, rotate }, now);
-    const entry = this.#table.find(packet, packet.length, now);
-    if (entry !== undefined) this.#ids.set(entry, { id, times: 0 });
+    this.#table.put(packet, response, { holds, rotate, id }, now);
   }
 
   #report(): void {
-    const now = performance.now();
-    this.#reported = now;
-    const counts: [number, number][] = [];
-    for (const [entry, known] of this.#ids) {
-      if (known.times > 0) counts.push([known.id, known.times]);
-      known.times = 0;
-      if (!entry.live || now >= entry.until) this.#ids.delete(entry);
-    }
-    if (counts.length > 0) this.#post({ kind: "sent", counts });
+    this.#reported = performance.now();
+    for (const entry of this.#table.entries()) this.#count(entry);
+    if (this.#counts.length > 0) this.#post({ kind: "sent", counts: this.#counts });
+    this.#counts = [];
+  }
+
+  #count(entry: TableEntry): void {
+    if (entry.times > 0) this.#counts.push([entry.id, entry.times]);
+    entry.times = 0;
   }
 }
 
