@@ -11,6 +11,7 @@
 import type { KubeObject } from "../api/object.ts";
 import type { WatchStream } from "../api/request.ts";
 import type { Resource } from "../api/resources.ts";
+import type { Entry } from "../storage/backend.ts";
 
 /** One version of one object; immutable. */
 export interface CachedObject {
@@ -104,6 +105,8 @@ export interface Store {
   readonly problem: string | undefined;
   /** The newest revision applied. */
   readonly revision: number;
+  /** Everything as of now, in the form in which it is stored; each value is made when it is asked for. */
+  snapshot(): { readonly revision: number; readonly entries: Iterable<Entry> };
   /** Ends all watches, then closes the backend. Idempotent. */
   close(): Promise<void>;
 }

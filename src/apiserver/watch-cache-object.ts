@@ -80,6 +80,14 @@ export class StoredVersion extends Version {
     return this.#bytes;
   }
 
+  /** As it is stored: without the revision. */
+  value(): Buffer {
+    const bytes = this.#bytes;
+    const start = bytes.indexOf(metadataStart) + metadataStart.length;
+    const end = bytes.indexOf('"', start + revisionStart.length) + 1;
+    return concat(bytes.subarray(0, start), bytes.subarray(bytes[end] === ",".charCodeAt(0) ? end + 1 : end));
+  }
+
   /** How much it holds in memory. */
   get size(): number {
     return this.#bytes.length;

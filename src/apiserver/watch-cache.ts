@@ -160,10 +160,23 @@ class WatchCache implements Store {
     }
   }
 
+  snapshot(): { readonly revision: number; readonly entries: Iterable<Entry> } {
+    const all = [...this.#caches].map(([resource, cache]) => [resource, cache.index.range(undefined)] as const);
+    return { revision: this.#revision, entries: storedEntries(all) };
+  }
+
   async close(): Promise<void> {
     for (const cache of this.#caches.values()) cache.endWatches();
     await this.#backend.close();
   }
+}
+
+function* storedEntries(all: readonly (readonly [string, readonly StoredVersion[]])[]): Generator<Entry> {
+  for (const [resource, versions] of all)
+    for (const version of versions) {
+      const { key, createRevision, revision: modRevision } = version;
+      yield { key: `${root}${resource}/${key}`, createRevision, modRevision, value: version.value() };
+    }
 }
 
 function splitStorageKey(storageKey: string): { readonly resource: string; readonly key: string } {

@@ -13,6 +13,7 @@ export const errorTable = {
   FL_STORAGE: "the data directory cannot be used",
   FL_STORAGE_LOCKED: "another process uses the data directory",
   FL_STORAGE_SCHEMA: "the data directory was written by another version",
+  FL_SNAPSHOT: "a snapshot cannot be used",
   FL_LISTEN: "an address cannot be bound",
   FL_CONNECT: "a server cannot be reached",
   FL_RUNTIME: "a pod's process cannot be run",

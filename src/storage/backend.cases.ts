@@ -2,11 +2,15 @@
 import * as fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Backend, Snapshot, StoreEvent } from "./backend.ts";
+import { writeSnapshot } from "./snapshot/format.ts";
+import { restoredSnapshot } from "./snapshot/restore.ts";
 
 export interface BackendUnderTest {
   readonly backend: Backend;
   /** A second backend on the same data, after the first was closed; undefined where nothing is kept. */
   readonly reopen?: () => Backend;
+  /** Another backend, made of a snapshot. */
+  readonly restored: (snapshot: Snapshot) => Backend;
 }
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -120,6 +124,28 @@ export function backendCases(name: string, make: () => BackendUnderTest): void {
       const again = reopen();
       open.push(again);
       expect((await again.open()).entries).toHaveLength(50);
+    });
+
+    test("what a snapshot holds is there again, and its revisions go on above all that were seen", async () => {
+      const { backend, events, restored } = await start();
+      const json = (number: number) => bytes(JSON.stringify({ metadata: {}, number }));
+      for (const [i, key] of ["/a", "/b", "/c"].entries()) await backend.write({ key, value: json(i), expect: 0 });
+      await backend.write({ key: "/b", value: json(7), expect: 3 });
+      await backend.write({ key: "/c", value: null, expect: 4 });
+      const entries = [
+        { key: "/a", value: json(0), createRevision: 2, modRevision: 2 },
+        { key: "/b", value: json(7), createRevision: 3, modRevision: 5 },
+      ];
+      const snapshot = await restoredSnapshot(writeSnapshot({ revision: 6, takenAt: "2026-01-01T00:00:00Z" }, entries));
+      // Written after the snapshot: a watcher of the old store may have seen it.
+      await backend.write({ key: "/late", value: json(8), expect: 0 });
+      const other = restored(snapshot);
+      open.push(other);
+      const opened = await other.open();
+      expect(content(opened)).toEqual(content({ revision: 6, entries }));
+      expect(opened.revision).toBeGreaterThan(events.at(-1)?.revision as number);
+      expect(await other.write({ key: "/b", value: json(9), expect: 5 })).toEqual({ kind: "ok", revision: opened.revision + 1 });
+      expect(await other.write({ key: "/late", value: json(9), expect: 0 })).toEqual({ kind: "ok", revision: opened.revision + 2 });
     });
 
     test("any sequence of writes behaves like a map with a counter, over restarts too", async () => {

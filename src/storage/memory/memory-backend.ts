@@ -6,6 +6,8 @@ import { Heads } from "../heads.ts";
 export interface MemoryBackendOptions {
   /** What is in it from the start. */
   readonly entries?: readonly Entry[];
+  /** Of the last write before. Default: the newest revision of `entries`. */
+  readonly revision?: number;
 }
 
 export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend {
@@ -16,7 +18,7 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend
     name: "memory",
     async open() {
       const entries = options.entries ?? [];
-      const snapshot = { revision: entries.reduce((newest, entry) => Math.max(newest, entry.modRevision), firstRevision), entries };
+      const snapshot = { revision: options.revision ?? newestOf(entries), entries };
       heads.load(snapshot);
       return snapshot;
     },
@@ -37,4 +39,8 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend
       closed = true;
     },
   };
+}
+
+function newestOf(entries: readonly Entry[]): number {
+  return entries.reduce((newest, entry) => Math.max(newest, entry.modRevision), firstRevision);
 }

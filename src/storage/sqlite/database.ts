@@ -112,6 +112,24 @@ export class Database {
     }
   }
 
+  get isEmpty(): boolean {
+    return this.#db.prepare("SELECT 1 FROM objects LIMIT 1").get() === undefined;
+  }
+
+  /** Everything that is there for these rows, in one transaction. */
+  replaceAll(revision: number, rows: readonly Row[]): void {
+    this.#db.exec("BEGIN; DELETE FROM objects");
+    try {
+      const insert = this.#db.prepare("INSERT INTO objects (create_revision, revision, key, value) VALUES (?, ?, ?, ?)");
+      for (const row of rows) insert.run(row.createRevision, row.revision, row.key, row.value);
+      this.#count.run(revision);
+      this.#db.exec("COMMIT");
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      throw new FairleadError("FL_STORAGE", `nothing was restored: ${errorMessage(error)}`, { cause: error });
+    }
+  }
+
   /** Moves the log into the file, so the log starts over. */
   checkpoint(): void {
     this.#db.exec("PRAGMA wal_checkpoint(PASSIVE)");

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, describe, expect, test } from "vitest";
 import { backendCases } from "../backend.cases.ts";
-import type { Backend, Snapshot } from "../backend.ts";
+import type { Backend, Entry, Snapshot } from "../backend.ts";
+import { restoreInto } from "./restore.ts";
 import { createSqliteBackend } from "./sqlite-backend.ts";
 
 const made: string[] = [];
@@ -33,7 +34,15 @@ const put = (to: Backend, key: string, size = 10, expected = 0) =>
 
 backendCases("sqlite", () => {
   const path = directory();
-  return { backend: createSqliteBackend({ directory: path }), reopen: () => createSqliteBackend({ directory: path }) };
+  return {
+    backend: createSqliteBackend({ directory: path }),
+    reopen: () => createSqliteBackend({ directory: path }),
+    restored: (snapshot) => {
+      const other = directory();
+      restoreInto({ directory: other }, snapshot);
+      return createSqliteBackend({ directory: other });
+    },
+  };
 });
 
 describe("the data directory", () => {
@@ -110,6 +119,30 @@ describe("the data directory", () => {
     });
     chmodSync(path, 0o600);
   });
+});
+
+test("a snapshot replaces only what nobody uses, and objects only when told to", async () => {
+  const path = directory();
+  const snapshot: Snapshot = {
+    revision: 100,
+    entries: [{ key: "/new", value: Buffer.from("{}"), createRevision: 4, modRevision: 9 }],
+  };
+  const one = backend({ directory: path });
+  await one.open();
+  await put(one, "/old");
+  expect(() => restoreInto({ directory: path, replace: true }, snapshot)).toThrow(expect.objectContaining({ code: "FL_STORAGE_LOCKED" }));
+  await one.close();
+  expect(() => restoreInto({ directory: path }, snapshot)).toThrow(expect.objectContaining({ code: "FL_STORAGE" }));
+  // Two keys of one creation are none that a store has written: nothing is changed then.
+  const twice = { ...snapshot, entries: [...snapshot.entries, { ...(snapshot.entries[0] as Entry), key: "/other" }] };
+  expect(() => restoreInto({ directory: path, replace: true }, twice)).toThrow(expect.objectContaining({ code: "FL_STORAGE" }));
+  const kept = await backend({ directory: path }).open();
+  expect(kept.entries.map(({ key }) => key)).toEqual(["/old"]);
+  await open.at(-1)?.close();
+  restoreInto({ directory: path, replace: true }, snapshot);
+  const { revision, entries } = await backend({ directory: path }).open();
+  expect([revision, entries.map(({ key, modRevision }) => `${key}@${modRevision}`)]).toEqual([100, ["/new@9"]]);
+  expect((statSync(join(path, "store.db")).mode & 0o777).toString(8)).toBe("600");
 });
 
 test("a file of version 1, whose rows were found by key, is taken over", async () => {
