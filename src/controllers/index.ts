@@ -21,6 +21,7 @@ import { replicaSetController, replicationController } from "./replicaset/contro
 import { rootCaController } from "./root-ca/controller.ts";
 import { runPodsController } from "./run-pods/controller.ts";
 import { schedulerController } from "./scheduler/controller.ts";
+import { serviceCidrController } from "./servicecidr/controller.ts";
 import { serviceSelectorController } from "./serviceselector/controller.ts";
 import { serviceAccountController } from "./serviceaccount/controller.ts";
 import { statefulSetController } from "./statefulset/controller.ts";
@@ -52,6 +53,7 @@ export const controllers: readonly ControllerEntry[] = [
   persistentVolumeController,
   disruptionController,
   ipAddressController,
+  serviceCidrController,
   eventTtlController,
   clusterRoleAggregationController,
   nodeLifecycleController,

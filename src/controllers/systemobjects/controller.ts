@@ -27,7 +27,7 @@ function create(context: ControllerContext): Component {
     },
     reconcile: async (key) => {
       const entry = objects.get(key);
-      if (entry !== undefined) await ensure(context.client, entry, context.clock.now());
+      if (entry !== undefined) await ensure(context.client, entry);
     },
   });
 }
