@@ -16,6 +16,7 @@ import type { Documents } from "./documents.ts";
 import { representation } from "./encode/accept.ts";
 import { protobufType } from "./encode/protobuf-plan.ts";
 import { answer, respond } from "./encode/respond.ts";
+import { snapshotPath } from "./snapshot.ts";
 import { health, isHealthPath, type HealthChecks } from "./health.ts";
 import { requestMetrics, type RequestMetrics } from "./request-metrics.ts";
 import { requestInfo, type PathRequest, type RequestInfo } from "./request-info.ts";
@@ -31,6 +32,8 @@ export interface HandlerOptions {
   readonly address: () => string;
   readonly version: ServerVersion;
   readonly health: () => HealthChecks;
+  /** Everything that is stored, as a file. */
+  readonly snapshot: () => AsyncIterable<Uint8Array>;
   /** What fails from then on is nobody's fault. */
   readonly stopping: () => boolean;
   readonly metrics: MetricsRegistry;
@@ -98,6 +101,8 @@ export class Handler implements ApiHandler {
         return respond(200, versionInfo(this.#options.version));
       case "/metrics":
         return answer(200, { kind: "bytes", bytes: Buffer.from(metrics.text()) }, "text/plain; version=0.0.4; charset=utf-8");
+      case snapshotPath:
+        return answer(200, { kind: "chunks", chunks: this.#options.snapshot() }, "application/x-ndjson");
       default:
         return found(await documents.answer({ ...request, path: clean }));
     }
@@ -133,6 +138,7 @@ const paths = [
   "/.well-known/openid-configuration",
   "/api",
   "/apis",
+  "/debug/snapshot",
   "/healthz",
   "/livez",
   "/metrics",

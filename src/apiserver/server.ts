@@ -36,6 +36,7 @@ import { Registry } from "./registry/registry.ts";
 import { ResourceRouter } from "./resource-router.ts";
 import { startCleanup } from "./custom-resource-cleanup.ts";
 import { ServicePools } from "./service-pools.ts";
+import { snapshotOf } from "./snapshot.ts";
 import { ServedKinds } from "./served-kinds.ts";
 import type { Store } from "./store.ts";
 import type { NodeAgentLookup } from "./subresources/pod-target.ts";
@@ -185,6 +186,7 @@ class Server implements ApiServer {
       address,
       version,
       health: () => this.#checks(),
+      snapshot: () => snapshotOf(this.#store, this.#clock.now()),
       stopping: () => this.#state === "stopped",
       metrics: this.#metrics,
       clock: this.#clock,

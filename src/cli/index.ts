@@ -9,6 +9,7 @@ import type { Report } from "./flags.ts";
 import { addIngress } from "./ingress/command.ts";
 import { addProxy } from "./proxy/command.ts";
 import { addRun } from "./run/command.ts";
+import { addSnapshot } from "./snapshot/command.ts";
 import { createTerminal, type Terminal } from "./terminal.ts";
 import { addUp } from "./up/command.ts";
 import { kubernetesVersion, version } from "./version.ts";
@@ -70,6 +71,7 @@ Examples:
   addDns(program, terminal, report);
   addProxy(program, terminal, report);
   addIngress(program, terminal, report);
+  addSnapshot(program, terminal, report);
   addCompletion(program, terminal);
   return program;
 }
