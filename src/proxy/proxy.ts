@@ -259,6 +259,7 @@ class MetaProxier implements Proxy {
       await sleep(clock, 0);
       pause = clock.monotonic() + sliceMs;
     }
+    if (!this.#firstSyncDone) await this.#completed();
     for (const key of this.#backend.takeReleased()) this.#tracker.mark(key);
     // A look at what stands is no sync, unless it is the first.
     if (changes.length > 0 || !this.#firstSyncDone) this.#observe(changes, started);
@@ -267,6 +268,15 @@ class MetaProxier implements Proxy {
     this.#syncing = false;
     this.#firstSyncDone = true;
     this.#wake();
+  }
+
+  async #completed(): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
+    try {
+      await this.#backend.completed?.();
+    } catch (error) {
+      this.#options.log.error("rules of before could not be taken away", { error: errorMessage(error) });
+    }
   }
 
   /** Fails only for itself. */

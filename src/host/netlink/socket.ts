@@ -28,6 +28,11 @@ export interface NetlinkSocket {
   readonly fd: number;
   /** Sends all messages at once and gathers the answers. Throws a SystemError when the batch cannot be sent at all. */
   exchange(batch: Uint8Array): Exchange;
+  /**
+   * The same, a `recv` at a time, for long lists: the kernel makes the next part when it is asked for. Until the last part has come
+   * nothing else may be sent.
+   */
+  parts?(batch: Uint8Array): Iterable<Exchange>;
   close(): void;
 }
 
@@ -60,7 +65,12 @@ export function openNetlinkDescriptor(libc: Libc, protocol: number): number {
 /** Takes over a descriptor that `openNetlinkDescriptor` made; `close` closes it. */
 export function adoptNetlink(libc: Libc, fd: number): NetlinkSocket {
   const buffer = new Uint8Array(receiveBytes);
-  return { fd, exchange: (batch) => exchange(libc, fd, batch, buffer), close: () => libc.close(fd) };
+  return {
+    fd,
+    exchange: (batch) => exchange(libc, fd, batch, buffer),
+    parts: (batch) => parts(libc, fd, batch, buffer),
+    close: () => libc.close(fd),
+  };
 }
 
 /** Past the limit for ordinary users where that is allowed, else up to it. */
@@ -79,29 +89,44 @@ function tryOption(libc: Libc, fd: number, level: number, option: number, value:
 }
 
 function exchange(libc: Libc, fd: number, batch: Uint8Array, buffer: Uint8Array): Exchange {
+  const whole = { acknowledged: [] as number[], failures: [] as NetlinkAck[], messages: [] as NetlinkMessage[] };
+  let overrun = false;
+  for (const part of parts(libc, fd, batch, buffer)) {
+    whole.acknowledged.push(...part.acknowledged);
+    whole.failures.push(...part.failures);
+    for (const message of part.messages) whole.messages.push(message);
+    overrun ||= part.overrun;
+  }
+  return { ...whole, overrun };
+}
+
+function* parts(libc: Libc, fd: number, batch: Uint8Array, buffer: Uint8Array): Generator<Exchange> {
   const sent = libc.send(fd, batch, 0);
   if (sent !== batch.byteLength) throw new SystemError("send", sent < 0 ? -sent : c.ENOBUFS, `netlink batch of ${batch.byteLength} bytes`);
-  const acknowledged: number[] = [];
-  const failures: NetlinkAck[] = [];
-  const messages: NetlinkMessage[] = [];
-  let overrun = false;
   for (;;) {
     const received = libc.recv(fd, buffer, 0);
-    if (received === -c.EAGAIN) break;
+    if (received === -c.EAGAIN) return;
     if (received === -c.ENOBUFS) {
-      overrun = true;
+      yield { acknowledged: [], failures: [], messages: [], overrun: true };
       continue;
     }
     if (received < 0) throw new SystemError("recv", -received, "netlink");
-    for (const message of readMessages(buffer.subarray(0, received))) {
-      if (message.type === NLMSG_ERROR) {
-        const ack = readAck(message);
-        if (ack.errno === 0) acknowledged.push(ack.sequence);
-        else failures.push(ack);
-      } else messages.push({ ...message, payload: message.payload.slice() });
-    }
+    yield sorted(readMessages(buffer.subarray(0, received)));
   }
-  return { acknowledged, failures, messages, overrun };
+}
+
+function sorted(all: readonly NetlinkMessage[]): Exchange {
+  const acknowledged: number[] = [];
+  const failures: NetlinkAck[] = [];
+  const messages: NetlinkMessage[] = [];
+  for (const message of all) {
+    if (message.type === NLMSG_ERROR) {
+      const ack = readAck(message);
+      if (ack.errno === 0) acknowledged.push(ack.sequence);
+      else failures.push(ack);
+    } else messages.push({ ...message, payload: message.payload.slice() });
+  }
+  return { acknowledged, failures, messages, overrun: false };
 }
 
 /** Sends what the writer holds and empties it. The first failure is thrown, by the message's label. */
@@ -119,6 +144,33 @@ export function commit(socket: NetlinkSocket, writer: NetlinkWriter): Exchange {
 export function netlinkError(ack: NetlinkAck, writer: NetlinkWriter): SystemError {
   const what = writer.label(ack.sequence) ?? `message ${ack.sequence}`;
   return new SystemError("netlink", ack.errno, ack.message === undefined ? what : `${what}: ${ack.message}`);
+}
+
+/**
+ * A dump a part at a time, each with a pause after it. Throws EINTR where the list changed under way: the whole is to be read again.
+ */
+export async function dumpSlowly(
+  socket: NetlinkSocket,
+  writer: NetlinkWriter,
+  write: (writer: NetlinkWriter) => void,
+  use: (messages: readonly NetlinkMessage[]) => void,
+  pause: () => Promise<void>,
+): Promise<void> {
+  write(writer.reset());
+  const label = writer.label(writer.sequence);
+  const batch = writer.finish().slice();
+  let torn = false;
+  let failed: NetlinkAck | undefined;
+  // Read to its end also where it has failed: the socket is others' too.
+  for (const { failures, messages, overrun } of socket.parts?.(batch) ?? [socket.exchange(batch)]) {
+    torn ||= overrun || messages.some(({ flags }) => flags & NLM_F_DUMP_INTR);
+    const ends = messages.filter(({ type, payload }) => type === NLMSG_DONE && payload.length >= 4).map(readAck);
+    failed ??= [...failures, ...ends].find(({ errno }) => errno > 0);
+    use(messages.filter(({ type }) => type !== NLMSG_DONE));
+    await pause();
+  }
+  if (failed !== undefined) throw new SystemError("netlink", failed.errno, label);
+  if (torn) throw new SystemError("netlink", c.EINTR, label);
 }
 
 /** Runs one dump: `write` begins a message with NLM_F_DUMP. Throws EINTR when the list changes faster than it can be read. */

@@ -1,6 +1,6 @@
 /** Operations as nfnetlink messages. Everything between `beginBatch` and `endBatch` is one transaction of the kernel. */
 import type { BaseHook, DataType, Element, Operation, SetDeclaration, Table } from "../../lib/nftables/ruleset.ts";
-import { NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, type NetlinkWriter } from "../netlink/writer.ts";
+import { NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, type NetlinkWriter } from "../netlink/writer.ts";
 import { encodeAtoms, sizeOf, typeNumber } from "./atoms.ts";
 import * as c from "./constants.ts";
 import { verdictData } from "./expressions.ts";
@@ -49,6 +49,12 @@ export function writeOperation(writer: NetlinkWriter, operation: Operation): voi
         .attributeString(c.NFTA_CHAIN_TABLE, table.name)
         .attributeString(c.NFTA_CHAIN_NAME, operation.chain);
       return;
+    case "flushChain":
+      // Without a handle: all of the chain's rules.
+      begin(writer, c.NFT_MSG_DELRULE, 0, table, `flush chain ${in_} ${operation.chain}`)
+        .attributeString(c.NFTA_RULE_TABLE, table.name)
+        .attributeString(c.NFTA_RULE_CHAIN, operation.chain);
+      return;
     case "addSet":
       return writeSet(writer, table, operation.set);
     case "deleteSet":
@@ -77,7 +83,35 @@ export function writeGetTable(writer: NetlinkWriter, table: Table): void {
   begin(writer, c.NFT_MSG_GETTABLE, NLM_F_ACK, table, label).attributeString(c.NFTA_TABLE_NAME, table.name);
 }
 
-const hooks = { prerouting: 0, input: 1, forward: 2, output: 3, postrouting: 4 } as const;
+/** A question about the whole network namespace. */
+export function writeGetGeneration(writer: NetlinkWriter): void {
+  writer
+    .message((c.NFNL_SUBSYS_NFTABLES << 8) | c.NFT_MSG_GETGEN, 0, "get generation")
+    .u8(0)
+    .u8(0)
+    .u16be(0);
+}
+
+export type Listed = "chains" | "rules" | "sets" | "elements";
+
+const listings = {
+  chains: [c.NFT_MSG_GETCHAIN, c.NFTA_CHAIN_TABLE],
+  rules: [c.NFT_MSG_GETRULE, c.NFTA_RULE_TABLE],
+  sets: [c.NFT_MSG_GETSET, c.NFTA_SET_TABLE],
+  elements: [c.NFT_MSG_GETSETELEM, c.NFTA_SET_ELEM_LIST_TABLE],
+} as const;
+
+/** Begins a list of a table's parts; `set`: of its elements. */
+export function writeList(writer: NetlinkWriter, table: Table, what: Listed, set?: string): void {
+  const [type, tableAttribute] = listings[what];
+  begin(writer, type, NLM_F_DUMP, table, `list ${what} of ${table.family} ${table.name} ${set ?? ""}`).attributeString(
+    tableAttribute,
+    table.name,
+  );
+  if (set !== undefined) writer.attributeString(c.NFTA_SET_ELEM_LIST_SET, set);
+}
+
+export const hookNumbers = { prerouting: 0, input: 1, forward: 2, output: 3, postrouting: 4 } as const;
 
 function writeChain(writer: NetlinkWriter, table: Table, name: string, base: BaseHook | undefined): void {
   begin(writer, c.NFT_MSG_NEWCHAIN, NLM_F_CREATE, table, `add chain ${table.family} ${table.name} ${name}`)
@@ -86,7 +120,7 @@ function writeChain(writer: NetlinkWriter, table: Table, name: string, base: Bas
   if (base === undefined) return;
   writer
     .nest(c.NFTA_CHAIN_HOOK, (w) =>
-      w.attributeU32be(c.NFTA_HOOK_HOOKNUM, hooks[base.hook]).attributeU32be(c.NFTA_HOOK_PRIORITY, base.priority),
+      w.attributeU32be(c.NFTA_HOOK_HOOKNUM, hookNumbers[base.hook]).attributeU32be(c.NFTA_HOOK_PRIORITY, base.priority),
     )
     .attributeString(c.NFTA_CHAIN_TYPE, base.type);
 }

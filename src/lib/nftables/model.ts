@@ -116,6 +116,10 @@ function applyToTable(state: TableState, operation: Exclude<Operation, { kind: "
     case "deleteChain":
       if (!state.chains.delete(operation.chain)) throw new RulesetError("ENOENT", `delete chain ${operation.chain}`);
       return;
+    case "flushChain":
+      if (!state.chains.has(operation.chain)) throw new RulesetError("ENOENT", `flush chain ${operation.chain}`);
+      state.chains.get(operation.chain)?.rules.splice(0);
+      return;
     case "addSet":
       if (!state.sets.has(operation.set.name)) state.sets.set(operation.set.name, { declaration: operation.set, elements: new Map() });
       return;

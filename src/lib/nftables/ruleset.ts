@@ -99,6 +99,8 @@ export type Operation =
   | { readonly kind: "addSet"; readonly table: Table; readonly set: SetDeclaration }
   /** With its elements; no rule may name it any more. */
   | { readonly kind: "deleteSet"; readonly table: Table; readonly set: SetDeclaration }
+  /** Its rules go, it stays. */
+  | { readonly kind: "flushChain"; readonly table: Table; readonly chain: string }
   | { readonly kind: "addRule"; readonly table: Table; readonly chain: string; readonly statements: readonly Statement[] }
   | { readonly kind: "addElements"; readonly table: Table; readonly set: SetDeclaration; readonly elements: readonly Element[] }
   | { readonly kind: "deleteElements"; readonly table: Table; readonly set: SetDeclaration; readonly elements: readonly Element[] };

@@ -66,6 +66,8 @@ export interface Backend {
   applyAll?(changes: readonly ServiceChange[]): Promise<readonly Applied[]>;
   /** Looks whether what was set up still stands; sets it up again, and says true, where it is gone. Never during an `apply`. */
   heal?(): Promise<boolean>;
+  /** Every Service has been applied once. Called after the first sync. */
+  completed?(): Promise<void>;
   /** The node has changed: counts from the next `apply` on, which follows for every Service. */
   setNode?(node: PlanNode): void;
   /** A connection to a virtual address from inside this process, by the same plan. */

@@ -34,9 +34,31 @@ export class ClassTable {
   readonly #unused = new Map<string, true>();
   readonly #marks = new Map<number, string>();
 
-  constructor(layout: FamilyLayout, journal: Journal) {
+  /** Chain → number, of classes that the kernel has already: who asks for one of these gets its number, and nobody else does. */
+  readonly #former: ReadonlyMap<string, number>;
+  readonly #formerMarks: ReadonlySet<number>;
+
+  constructor(layout: FamilyLayout, journal: Journal, former: ReadonlyMap<string, number> = new Map()) {
     this.#layout = layout;
     this.#journal = journal;
+    this.#former = former;
+    this.#formerMarks = new Set(former.values());
+  }
+
+  /** All classes that there are, with their chains, as if they were new. */
+  snapshot(builder: OperationBuilder): void {
+    const made = new Set<string>();
+    const make = (chain: ClassChain): void => {
+      if (made.has(chain.name) || !this.#chains.has(chain.name)) return;
+      made.add(chain.name);
+      for (const next of chain.leadsTo) make(next);
+      for (const set of chain.sets ?? []) builder.addChain([{ kind: "addSet", table: this.#layout.table, set }]);
+      builder.addChain(chainOperations(this.#layout.table, chain.name, chain.rules));
+    };
+    for (const { mark, chain } of this.#classes.values()) {
+      make(chain);
+      builder.add(this.#layout.table, this.#layout.classes, { key: [mark], value: { kind: "goto", chain: chain.name } });
+    }
   }
 
   /** The number of the class, which from now on has one user more. */
@@ -64,7 +86,8 @@ export class ClassTable {
 
   #create(chain: ClassChain, builder: OperationBuilder): ClassState {
     this.#use(chain, builder);
-    const mark = this.#freeMark();
+    const former = this.#former.get(chain.name);
+    const mark = former === undefined || this.#marks.has(former) ? this.#freeMark() : former;
     this.#journal.set(this.#marks, mark, chain.name);
     builder.add(this.#layout.table, this.#layout.classes, { key: [mark], value: { kind: "goto", chain: chain.name } });
     return { mark, chain, uses: 0 };
@@ -72,7 +95,7 @@ export class ClassTable {
 
   #freeMark(): number {
     let mark = firstMark + this.#marks.size;
-    while (this.#marks.has(mark)) mark += 1;
+    while (this.#marks.has(mark) || this.#formerMarks.has(mark)) mark += 1;
     return mark;
   }
 

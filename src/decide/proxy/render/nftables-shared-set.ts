@@ -23,6 +23,11 @@ export class SharedSet {
     for (const ip of after) if (!before.has(ip)) this.#hold(ip, builder);
   }
 
+  /** Everything that is held. */
+  snapshot(builder: OperationBuilder): void {
+    for (const ip of this.#holders.keys()) builder.add(this.#table, this.#set, { key: this.#set.key.map(() => ip) });
+  }
+
   #hold(ip: string, builder: OperationBuilder): void {
     const holders = this.#holders.get(ip) ?? 0;
     this.#journal.set(this.#holders, ip, holders + 1);

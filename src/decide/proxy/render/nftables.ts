@@ -3,15 +3,15 @@
  * to the other. Holds what the kernel should hold, does no I/O; the caller sends the operations and says whether they went in.
  */
 import type { IpFamily } from "../../../lib/ip.ts";
-import type { Operation, Table } from "../../../lib/nftables/ruleset.ts";
-import type { PlanNode, PortPlan, ServicePlan, VirtualAddress } from "../plan.ts";
+import type { Element, Operation, Table } from "../../../lib/nftables/ruleset.ts";
+import type { EndpointSet, PlanNode, PortPlan, ServicePlan, VirtualAddress } from "../plan.ts";
 import { endpointsOf, servicePortText } from "../plan.ts";
 import { Journal } from "./journal.ts";
 import { classOf } from "./nftables-class.ts";
 import { ClassTable } from "./nftables-classes.ts";
 import { claimKey, ClaimTable } from "./nftables-claims.ts";
-import { baseOperations, familyLayout, type FamilyLayout } from "./nftables-layout.ts";
-import { place } from "./nftables-placement.ts";
+import { baseOperations, elementsOfFamily, familyLayout, type FamilyLayout } from "./nftables-layout.ts";
+import { place, type Slot } from "./nftables-placement.ts";
 import { changeAddress, portKey, type Placement, type RenderedAddress } from "./nftables-service.ts";
 import { SharedSet } from "./nftables-shared-set.ts";
 import { OperationBuilder } from "./operations.ts";
@@ -26,6 +26,16 @@ export interface NftablesOptions {
   readonly tableName?: string;
   /** False for addresses that another backend serves. Default: all are served here. */
   readonly serves?: (address: VirtualAddress) => boolean;
+  /** What the kernel holds from before, so that what can stay as it is does. */
+  readonly former?: (table: Table) => FormerTable | undefined;
+}
+
+/** Of a table that an earlier proxy has made. */
+export interface FormerTable {
+  /** Chain → number of its class. */
+  readonly classes: ReadonlyMap<string, number>;
+  /** Endpoints in the order in which they stand. */
+  slots(protocol: PortPlan["protocol"], address: string, port: number, set: EndpointSet): readonly Slot[];
 }
 
 export interface TakenAddress {
@@ -56,13 +66,14 @@ interface Family {
   readonly classes: ClassTable;
   readonly clusterIPs: SharedSet;
   readonly hairpins: SharedSet;
+  readonly former: FormerTable | undefined;
 }
 
 export class NftablesRenderer {
-  readonly #options: NftablesOptions;
+  #options: NftablesOptions;
   readonly #journal = new Journal();
   readonly #claims = new ClaimTable(this.#journal);
-  readonly #families: ReadonlyMap<IpFamily, Family>;
+  readonly #families: Map<IpFamily, Family>;
   readonly #services = new Map<string, ServiceState>();
 
   constructor(options: NftablesOptions) {
@@ -73,9 +84,11 @@ export class NftablesRenderer {
 
   #family(family: IpFamily): Family {
     const layout = familyLayout(family, this.#options.tableName ?? defaultTableName);
+    const former = this.#options.former?.(layout.table);
     return {
       layout,
-      classes: new ClassTable(layout, this.#journal),
+      former,
+      classes: new ClassTable(layout, this.#journal, former?.classes),
       clusterIPs: new SharedSet(layout.table, layout.clusterIPs, this.#journal),
       hairpins: new SharedSet(layout.table, layout.hairpin, this.#journal),
     };
@@ -103,6 +116,41 @@ export class NftablesRenderer {
   base(): readonly Operation[] {
     const { node, serviceCIDRs } = this.#options;
     return [...this.#families.values()].flatMap(({ layout }) => baseOperations(layout, { nodeAddresses: node.addresses, serviceCIDRs }));
+  }
+
+  /** Everything that should be there, in parts of `elements` and more, for tables that are there already: what they lack is to be added. */
+  *snapshot(elements: number): Generator<readonly Operation[]> {
+    yield this.base().filter(({ kind }) => kind !== "addTable" && kind !== "deleteTable");
+    let builder = new OperationBuilder();
+    for (const { classes, clusterIPs, hairpins } of this.#families.values()) {
+      classes.snapshot(builder);
+      clusterIPs.snapshot(builder);
+      hairpins.snapshot(builder);
+    }
+    for (const { addresses } of this.#services.values()) {
+      for (const rendered of addresses.values()) changeAddress(this.#familyOf(rendered).layout, undefined, rendered, builder);
+      if (builder.elements < elements) continue;
+      yield builder.finish();
+      builder = new OperationBuilder();
+    }
+    yield builder.finish();
+  }
+
+  /** What was there before is known no more. */
+  forgetFormer(): void {
+    for (const [family, state] of this.#families) this.#families.set(family, { ...state, former: undefined });
+  }
+
+  /** The node has other addresses; where pods are counts for Services that are rendered from now on. */
+  setNode(node: NftablesOptions["node"], builder: OperationBuilder): void {
+    const [before, addresses] = [this.#options.node.addresses, node.addresses];
+    this.#options = { ...this.#options, node };
+    for (const { layout } of this.#families.values()) {
+      const [old, next] = [before, addresses].map((list) => elementsOfFamily(layout.family, list)) as [Element[], Element[]];
+      const has = (list: readonly Element[], { key }: Element) => list.some((one) => one.key[0] === key[0]);
+      for (const element of old) if (!has(next, element)) builder.delete(layout.table, layout.nodeIPs, element);
+      for (const element of next) if (!has(old, element)) builder.add(layout.table, layout.nodeIPs, element);
+    }
   }
 
   /** Takes the tables away. */
@@ -182,10 +230,11 @@ export class NftablesRenderer {
     const addresses = new Map<string, RenderedAddress>();
     const placements = new Map<string, Placement>();
     for (const [claim, { port, address }] of wanted) {
-      const { layout, classes } = this.#families.get(address.family) as Family;
+      const { layout, classes, former } = this.#families.get(address.family) as Family;
       const { chain, sets } = classOf(layout, port, address, this.#options.node.clusterCIDRs ?? []);
       const placed = `${portKey(port)} ${address.family}`;
-      const placement = placements.get(placed) ?? placePort(old.placements.get(placed), port, address.family);
+      const placement =
+        placements.get(placed) ?? placePort(old.placements.get(placed) ?? formerPlacement(former, port, address), port, address.family);
       placements.set(placed, placement);
       addresses.set(claim, {
         kind: address.kind,
@@ -233,6 +282,15 @@ function placePort(old: Placement | undefined, port: PortPlan, family: IpFamily)
   const { cluster, local } = endpointsOf(port, family);
   const ids = port.affinity.kind === "clientIP";
   return { cluster: place((old ?? noPlacement).cluster, cluster, ids), local: place((old ?? noPlacement).local, local, ids) };
+}
+
+function formerPlacement(
+  former: FormerTable | undefined,
+  { protocol }: PortPlan,
+  { address, port }: VirtualAddress,
+): Placement | undefined {
+  if (former === undefined) return undefined;
+  return { cluster: former.slots(protocol, address, port, "cluster"), local: former.slots(protocol, address, port, "local") };
 }
 
 function clusterIPsOf({ addresses }: ServiceState, family: IpFamily): ReadonlySet<string> {

@@ -4,9 +4,6 @@
  */
 import { release } from "node:os";
 import type { PlanNode, ServicePlan } from "../../../decide/proxy/index.ts";
-import { jumpWords, fullRestoreLines } from "../../../decide/proxy/render/iptables/text.ts";
-import type { IptablesRules } from "../../../decide/proxy/render/iptables/rules.ts";
-import { kube } from "../../../decide/proxy/render/iptables/layout.ts";
 import { IpvsModel } from "../../../decide/proxy/render/ipvs/model.ts";
 import { inOrder, serverOperations, type IpvsOperation } from "../../../decide/proxy/render/ipvs/operations.ts";
 import { contributionOptions, rulesOf, type IpvsOptions } from "../../../decide/proxy/render/ipvs/render.ts";
@@ -22,6 +19,7 @@ import { countAddresses, dialThroughKernel, type KernelConnect } from "../kernel
 import { Drains } from "./drains.ts";
 import { prepareKernel, type IpvsKernel } from "./kernel.ts";
 import { KernelReader } from "./reader.ts";
+import { IpvsRuleWriter } from "./rules.ts";
 import { runOperations, type OwnedOperation } from "./run.ts";
 
 /** One network namespace. */
@@ -50,8 +48,7 @@ interface FamilyState {
   readonly family: IpFamily;
   readonly options: IpvsOptions;
   readonly model: IpvsModel;
-  /** The rules that the kernel has, as text; undefined: not known. */
-  rules: string | undefined;
+  readonly rules: IpvsRuleWriter;
 }
 
 /** The proxy looks every 10 s: everything is compared each ten minutes. */
@@ -76,7 +73,7 @@ export class IpvsBackend implements Backend {
     const { kernel, node, rules, families = [4, 6], excludeCIDRs = [], clock = realClock, drainIntervalMs = 10_000 } = options;
     this.#families = families.map((family) => {
       const rendered: IpvsOptions = { ...rules, node, family };
-      return { family, options: rendered, model: new IpvsModel(contributionOptions(rendered)), rules: undefined };
+      return { family, options: rendered, model: new IpvsModel(contributionOptions(rendered)), rules: new IpvsRuleWriter(kernel.iptables) };
     });
     this.#drains = new Drains({ ipvs: kernel.ipvs, clock, intervalMs: drainIntervalMs });
     this.#reader = new KernelReader(kernel, excludeCIDRs);
@@ -172,31 +169,8 @@ export class IpvsBackend implements Backend {
       kernel: this.#options.kernel,
       family: state.family,
       drains: this.#drains,
-      writeRules: () => this.#writeRules(state),
+      writeRules: () => state.rules.write(rulesOf(state.model, state.options)),
     });
-  }
-
-  /** The rules are few and change only when a set gets its first entry or loses its last. */
-  async #writeRules(state: FamilyState): Promise<void> {
-    const { iptables } = this.#options.kernel;
-    const rules = rulesOf(state.model, state.options);
-    const first = state.rules === undefined;
-    const existing = first ? await iptables.chains(state.family, "nat") : [];
-    const text = `${[...fullRestoreLines(rules, existing)].join("\n")}\n`;
-    if (text === state.rules) return;
-    state.rules = undefined;
-    await iptables.restore(state.family, text);
-    if (first) await this.#ensureJumps(rules);
-    state.rules = first && existing.length > 0 ? `${[...fullRestoreLines(rules, [])].join("\n")}\n` : text;
-  }
-
-  /** At the top of the kernel's chains, in order. Rules of others stay where they are. */
-  async #ensureJumps({ family, jumps }: IptablesRules): Promise<void> {
-    const { iptables } = this.#options.kernel;
-    for (const jump of jumps.toReversed()) {
-      if (await iptables.rule(family, jumpWords(jump, "-C"))) continue;
-      if (!(await iptables.rule(family, jumpWords(jump, "-I")))) throw new Error(`iptables: no rule could be put into ${jump.from}`);
-    }
   }
 
   /** The first time all Services are there: what is left over from an earlier proxy goes. Later: what others have changed is mended. */
@@ -205,7 +179,6 @@ export class IpvsBackend implements Backend {
     this.#heals += 1;
     const first = this.#heals === 1;
     const gone = await this.#flushed();
-    if (gone) for (const state of this.#families) state.rules = undefined;
     if (!gone && !first && !this.#uncertain && this.#heals % healsPerComparison !== 0) return false;
     const changed = await this.#compare();
     return gone || (changed && !first);
@@ -213,14 +186,13 @@ export class IpvsBackend implements Backend {
 
   /** Looks at what disappears when somebody clears the tables: the canary, what leads to our chains, the link, a set. */
   async #flushed(): Promise<boolean> {
-    const { iptables, link, ipset } = this.#options.kernel;
-    if (link.addresses() === undefined) return true;
-    for (const { family, model, options } of this.#families) {
-      if (ipset.list(this.#reader.canary(family)) === undefined) return true;
-      for (const table of ["filter", "nat"]) if (!(await iptables.rule(family, ["-t", table, "-S", kube.canary]))) return true;
-      for (const jump of rulesOf(model, options).jumps) if (!(await iptables.rule(family, jumpWords(jump, "-C")))) return true;
+    const { link, ipset } = this.#options.kernel;
+    let gone = link.addresses() === undefined;
+    for (const { family, model, options, rules } of this.#families) {
+      gone ||= ipset.list(this.#reader.canary(family)) === undefined;
+      if (!(await rules.stands(rulesOf(model, options)))) gone = true;
     }
-    return false;
+    return gone;
   }
 
   /** Whether anything was otherwise than wanted. */

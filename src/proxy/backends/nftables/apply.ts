@@ -1,11 +1,18 @@
 /**
  * The nftables backend: what the renderer says, sent to the kernel of a node's network namespace. See README.md beside this file.
- * Holds in memory what the kernel holds and never asks it: a change costs that change.
+ * Holds in memory what the kernel holds: a change costs that change. The kernel is asked what it holds at the start, to take over an
+ * earlier proxy's tables, and when somebody else has been at them.
  */
 import type { Socket } from "node:net";
 import type { PlanNode, ServicePlan, VirtualAddress } from "../../../decide/proxy/index.ts";
-import { NftablesRenderer, type ServiceChange as Rendered, type TakenAddress } from "../../../decide/proxy/render/nftables.ts";
+import {
+  NftablesRenderer,
+  type NftablesOptions,
+  type ServiceChange as Rendered,
+  type TakenAddress,
+} from "../../../decide/proxy/render/nftables.ts";
 import { OperationBuilder } from "../../../decide/proxy/render/operations.ts";
+import { NotAdoptable } from "../../../decide/proxy/render/nftables-adoption.ts";
 import { splitOperations } from "../../../decide/proxy/render/split.ts";
 import type { Conntrack } from "../../../host/conntrack/conntrack.ts";
 import type { Nftables } from "../../../host/nftables/nftables.ts";
@@ -14,6 +21,7 @@ import { joinHostPort, type IpFamily } from "../../../lib/ip.ts";
 import type { Logger } from "../../../lib/log.ts";
 import { StaleFlows } from "../../stale-flows.ts";
 import type { AddressProblem, Applied, Backend, DialResult, DialTarget, ServiceChange } from "../backend.ts";
+import { KernelTables, nextTurn } from "./tables.ts";
 
 /** The kernel of one network namespace. */
 export interface KernelOptions {
@@ -43,18 +51,21 @@ const driftCodes: ReadonlySet<string> = new Set(["ENOENT", "EEXIST", "EBUSY"]);
 
 export class NftablesBackend implements Backend {
   readonly mode = "nftables";
-  readonly #options: NftablesBackendOptions;
+  #options: NftablesBackendOptions;
+  readonly #tables: KernelTables;
   #renderer: NftablesRenderer;
   /** Whether the kernel holds what the renderer believes. Not at first, and not after somebody else has changed the table. */
   #ready = false;
   /** What the kernel does now. */
   readonly #plans = new Map<string, ServicePlan>();
   readonly #released = new Set<string>();
+  #nodeChanged = false;
   readonly #stale: StaleFlows | undefined;
 
   constructor(options: NftablesBackendOptions) {
     this.#options = options;
     this.#renderer = this.#makeRenderer();
+    this.#tables = new KernelTables(options.nftables, transactionElements * 2);
     this.#stale = options.conntrack === undefined ? undefined : new StaleFlows(options.conntrack);
   }
 
@@ -71,7 +82,7 @@ export class NftablesBackend implements Backend {
   async applyAll(changes: readonly ServiceChange[]): Promise<readonly Applied[]> {
     const results: Applied[] = [];
     try {
-      if (!this.#ready) await this.#rebuild();
+      if (!this.#ready) await this.#restore();
     } catch (error) {
       return changes.map(({ key }) => ({ key, kind: "failed", error }));
     }
@@ -84,13 +95,30 @@ export class NftablesBackend implements Backend {
     return results;
   }
 
-  /** Two small questions. Finds tables that are gone (`nft flush ruleset`), not single elements. */
+  /** One small question, unless somebody else has changed something: then the tables are read and mended. */
   async heal(): Promise<boolean> {
-    if (this.#plans.size === 0 || (this.#ready && this.#renderer.tables().every((table) => this.#options.nftables.has(table))))
-      return false;
+    if (this.#plans.size === 0 || (this.#ready && !this.#tables.meddled)) return false;
+    const before = this.#tables.sent;
     this.#ready = false;
-    await this.#rebuild();
-    return true;
+    await this.#restore();
+    return this.#tables.sent > before;
+  }
+
+  /** All Services have been applied once: what an earlier proxy has left of others goes. */
+  async completed(): Promise<void> {
+    try {
+      if (!this.#ready) await this.#restore();
+      this.#renderer.forgetFormer();
+      await this.#tables.finish();
+    } catch (error) {
+      this.#ready = false;
+      throw error;
+    }
+  }
+
+  setNode(node: PlanNode): void {
+    this.#options = { ...this.#options, node };
+    this.#nodeChanged = true;
   }
 
   /** As many Services as make a transaction; at least one. */
@@ -99,12 +127,14 @@ export class NftablesBackend implements Backend {
     const some: ServiceChange[] = [];
     const rendered: Rendered[] = [];
     try {
+      if (this.#nodeChanged) this.#renderer.setNode(this.#options.node, builder);
       for (let i = from; i < changes.length && builder.elements < transactionElements; i++) {
         const change = changes[i] as ServiceChange;
         some.push(change);
         rendered.push(this.#renderer.change(change.key, change.plan, builder));
       }
       await this.#commit(builder);
+      this.#nodeChanged = false;
     } catch (error) {
       this.#renderer.refused();
       // Of a table that is not as we think, no part can be right: all are tried again, on a new one.
@@ -118,25 +148,56 @@ export class NftablesBackend implements Backend {
   }
 
   async #commit(builder: OperationBuilder): Promise<void> {
-    const { nftables } = this.#options;
     let sent = 0;
     try {
       for (const part of splitOperations(builder.finish(), transactionElements * 2)) {
         if (sent > 0) await nextTurn();
-        nftables.commit(part);
+        this.#tables.commit(part);
         sent += 1;
       }
       this.#renderer.committed();
     } catch (error) {
-      if (sent > 0 || driftCodes.has(errnoCode(error) ?? "")) this.#ready = false;
+      if (sent > 0 || error instanceof NotAdoptable || driftCodes.has(errnoCode(error) ?? "")) this.#ready = false;
       throw error;
     }
   }
 
+  /** Makes the kernel hold what the renderer believes, by as little as may be. */
+  async #restore(): Promise<void> {
+    try {
+      if (!(await (this.#plans.size === 0 ? this.#adopt() : this.#mend()))) await this.#rebuild();
+    } catch (error) {
+      this.#options.log?.warn("the tables in the kernel cannot be mended, and are made anew", { error: errorMessage(error) });
+      await this.#rebuild();
+    }
+    this.#ready = true;
+  }
+
+  /** An earlier proxy's tables: until `completed` only differences are sent. False: there are none. */
+  async #adopt(): Promise<boolean> {
+    const former = await this.#tables.adopt(this.#renderer.tables());
+    if (former === undefined) return false;
+    this.#renderer = this.#makeRenderer(former);
+    this.#tables.commit(this.#renderer.base());
+    return true;
+  }
+
+  /** Our own, which somebody else has changed. False: they are gone. */
+  async #mend(): Promise<boolean> {
+    if ((await this.#tables.adopt(this.#renderer.tables())) === undefined) return false;
+    for (const operations of this.#renderer.snapshot(transactionElements)) {
+      for (const part of splitOperations(operations, transactionElements * 2)) this.#tables.commit(part);
+      await nextTurn();
+    }
+    await this.#tables.finish();
+    return true;
+  }
+
   /** The tables anew, with every Service that was in them. */
   async #rebuild(): Promise<void> {
+    this.#tables.abandon();
     this.#renderer = this.#makeRenderer();
-    this.#options.nftables.commit(this.#renderer.base());
+    this.#tables.commit(this.#renderer.base());
     for (const changes of chunks(
       [...this.#plans].map(([key, plan]) => ({ key, plan })),
       64,
@@ -147,7 +208,6 @@ export class NftablesBackend implements Backend {
       await this.#commit(builder);
       await nextTurn();
     }
-    this.#ready = true;
   }
 
   #applied({ key, plan }: ServiceChange, { taken, again }: Rendered): Applied {
@@ -194,9 +254,15 @@ export class NftablesBackend implements Backend {
     this.#options.conntrack?.close();
   }
 
-  #makeRenderer(): NftablesRenderer {
+  #makeRenderer(former?: NftablesOptions["former"]): NftablesRenderer {
     const { node, serviceCIDRs, families, serves = notLoopback } = this.#options;
-    return new NftablesRenderer({ node, serviceCIDRs, serves, ...(families === undefined ? {} : { families }) });
+    return new NftablesRenderer({
+      node,
+      serviceCIDRs,
+      serves,
+      ...(families === undefined ? {} : { families }),
+      ...(former === undefined ? {} : { former }),
+    });
   }
 }
 
@@ -206,10 +272,6 @@ function notLoopback({ address }: VirtualAddress): boolean {
 
 function chunks<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function takenProblem({ address: { address, port }, protocol, by }: TakenAddress): AddressProblem {
