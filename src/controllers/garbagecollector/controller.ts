@@ -33,13 +33,14 @@ import type { Component } from "../../component/component.ts";
 import { semanticEqual } from "../../decide/endpoints/equal.ts";
 import type { ControllerContext, ControllerEntry } from "../controller.ts";
 import { createKeyController, type KeyQueue } from "../key-controller.ts";
+import { followCustomResources } from "./custom-resources.ts";
 import { collect, dropReferences, removeFinalizer } from "./finalize.ts";
 import { memberId, OwnerGraph, type Member } from "./graph.ts";
 import { ownerState, planByOwners, planForDependents, type OwnerState } from "./reconcile.ts";
 
 export const garbageCollector: ControllerEntry = { name: "garbagecollector", create };
 
-/** Events and Leases are left out: they change often, and own nothing. */
+/** Events and Leases are left out: they change often, and own nothing. Custom resources come as their definitions do. */
 const collected = [
   pods,
   replicaSets,
@@ -108,7 +109,7 @@ function create(context: ControllerContext): Component {
   /** An owner that the informers do not show may only be new to them: before anything is deleted the server is asked. */
   async function stateOf(reference: OwnerReference, dependent: KubeObject): Promise<OwnerState> {
     const id = graph.ownerId(reference, dependent);
-    const resource = graph.resourceOf(reference)?.resource;
+    const resource = graph.resourceOf(reference);
     // An owner of a kind that is not known here may well exist: nothing is deleted on a guess.
     if (id === undefined || resource === undefined) return "solid";
     const known = ownerState(reference, graph.member(id)?.object);
@@ -128,7 +129,10 @@ function create(context: ControllerContext): Component {
     name: "garbagecollector",
     context,
     informers: graph.informers,
-    watch: (queue) => graph.informers.map((informer) => informer.addHandlers(handlers(graph, informer.resource, queue))),
+    watch: (queue) => [
+      ...graph.informers.map((informer) => informer.addHandlers(handlers(graph, informer.resource, queue))),
+      followCustomResources(context, graph, queue, (resource) => handlers(graph, resource, queue)),
+    ],
     reconcile,
   });
 }

@@ -11,15 +11,29 @@ export interface Member {
 }
 
 export class OwnerGraph {
-  readonly informers: readonly Informer<KubeObject>[];
-  readonly #byKind: ReadonlyMap<string, Informer<KubeObject>>;
-  readonly #byResource: ReadonlyMap<string, Informer<KubeObject>>;
+  readonly #byKind = new Map<string, Resource>();
+  readonly #byResource = new Map<string, Informer<KubeObject>>();
 
   constructor(informers: readonly Informer<KubeObject>[]) {
-    this.informers = informers;
-    this.#byKind = new Map(informers.map((informer) => [`${informer.resource.group}/${informer.resource.kind}`, informer]));
-    this.#byResource = new Map(informers.map((informer) => [groupResource(informer.resource), informer]));
-    for (const informer of informers) informer.addIndex("controllers/owners", ownerUids);
+    for (const informer of informers) this.add(informer);
+  }
+
+  get informers(): readonly Informer<KubeObject>[] {
+    return [...this.#byResource.values()];
+  }
+
+  /** Before it is started. */
+  add(informer: Informer<KubeObject>): void {
+    const { resource } = informer;
+    this.#byKind.set(`${resource.group}/${resource.kind}`, resource);
+    this.#byResource.set(groupResource(resource), informer);
+    informer.addIndex("controllers/owners", ownerUids);
+  }
+
+  /** Nothing more is seen of it. Its kind stays known: who is asked for an owner of it says that there is none. */
+  remove(informer: Informer<KubeObject>): void {
+    const name = groupResource(informer.resource);
+    if (this.#byResource.get(name) === informer) this.#byResource.delete(name);
   }
 
   member(id: string): Member | undefined {
@@ -35,17 +49,29 @@ export class OwnerGraph {
   }
 
   /** The resource that a reference names; undefined when this program does not know the kind. The version does not matter. */
-  resourceOf({ apiVersion, kind }: OwnerReference): Informer<KubeObject> | undefined {
-    const group = apiVersion.includes("/") ? (apiVersion.split("/")[0] as string) : "";
-    return this.#byKind.get(`${group}/${kind}`);
+  resourceOf({ apiVersion, kind }: OwnerReference): Resource | undefined {
+    return this.#byKind.get(kindOf(apiVersion, kind));
   }
 
   /** The id of an owner: in the dependent's own namespace unless its kind is cluster-wide. */
   ownerId(reference: OwnerReference, dependent: KubeObject): string | undefined {
-    const informer = this.resourceOf(reference);
-    if (informer === undefined) return undefined;
-    return `${groupResource(informer.resource)}|${keyOf(informer.resource.namespaced ? dependent.metadata.namespace : undefined, reference.name)}`;
+    const resource = this.resourceOf(reference);
+    if (resource === undefined) return undefined;
+    return `${groupResource(resource)}|${keyOf(resource.namespaced ? dependent.metadata.namespace : undefined, reference.name)}`;
   }
+
+  /** What refers to any object of that kind: a walk over everything, for when a kind comes or goes. */
+  dependentsOfKind({ group, kind }: Resource): readonly Member[] {
+    const refers = ({ apiVersion, kind: other }: OwnerReference) => kindOf(apiVersion, other) === `${group}/${kind}`;
+    return this.informers.flatMap((informer) =>
+      informer.lister.list().flatMap((object) => (object.metadata.ownerReferences?.some(refers) === true ? [{ informer, object }] : [])),
+    );
+  }
+}
+
+/** `apps/Deployment`, `/Pod` */
+function kindOf(apiVersion: string, kind: string): string {
+  return `${apiVersion.includes("/") ? (apiVersion.split("/")[0] as string) : ""}/${kind}`;
 }
 
 const ownerUids = ({ metadata }: KubeObject): readonly string[] => (metadata.ownerReferences ?? []).map(({ uid }) => uid);
