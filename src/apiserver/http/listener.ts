@@ -87,7 +87,7 @@ class Shell implements Listener {
   constructor(options: ListenerOptions) {
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
-    this.#inFlight = new InFlight(this.#limits, options.metrics);
+    this.#inFlight = new InFlight(this.#limits, options.metrics, options.clock);
     this.#server = this.#createServer();
   }
 
@@ -167,7 +167,8 @@ class Shell implements Listener {
     const { handler, tokens, clock } = this.#options;
     const head = readHead(request);
     const user = await authenticate({ certificate: peerCertificate(request), authorization: head.headers["authorization"] }, tokens);
-    const leave = this.#inFlight.enter(head);
+    const seat = this.#inFlight.enter({ head, user, address: request.socket.remoteAddress, isGone: () => departure.gone });
+    const leave = typeof seat === "function" ? seat : await seat;
     try {
       const body = await readBytes(request, this.#limits, clock);
       const answer = await handler.handle(apiRequest(head, user, body, departure));
