@@ -208,6 +208,7 @@ class MetaProxier implements Proxy {
     while (!this.#stopping.signal.aborted && (!this.#firstSyncDone || this.#syncing || this.#tracker.isPending)) {
       await new Promise<void>((resolve) => this.#waiters.add(resolve));
     }
+    await this.#options.serviceHealth?.settled();
   }
 
   #begin(): void {

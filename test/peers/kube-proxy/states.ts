@@ -130,8 +130,16 @@ function slicesOf(chosen: Spec, n: number): readonly EndpointSlice[] {
 /** Clients of every kind, to every address and to ports that none has; those of this node only, since others do not come by here. */
 export function packetsFor({ services }: State): readonly Packet[] {
   const clients = {
-    4: [podAddress(4, 0, 1), podAddress(4, 1, 2), "10.244.1.200", nodeAddresses[4], "203.0.113.9", "192.0.2.200"],
-    6: [podAddress(6, 0, 1), podAddress(6, 1, 2), "fd00:10:244:1::200", nodeAddresses[6], "2001:db8:1::9", "2001:db8:9::9"],
+    4: [podAddress(4, 0, 1), podAddress(4, 1, 2), "10.244.1.200", "10.244.1.201", nodeAddresses[4], "203.0.113.9", "192.0.2.200"],
+    6: [
+      podAddress(6, 0, 1),
+      podAddress(6, 1, 2),
+      "fd00:10:244:1::200",
+      "fd00:10:244:1::201",
+      nodeAddresses[6],
+      "2001:db8:1::9",
+      "2001:db8:9::9",
+    ],
   };
   const packets: Packet[] = [];
   const to = (address: string, port: number, protocol: Protocol) => {
