@@ -20,6 +20,7 @@ import { MetricsRegistry } from "../lib/metrics.ts";
 import { createClusterDns, type ClusterDns, type DnsQueryResult } from "./cluster-dns.ts";
 import type { Gateway } from "../gateway/gateway.ts";
 import { createClusterGateway, type ClusterGateway } from "./cluster-gateway.ts";
+import { createClusterGatewayApi, type ClusterGatewayApi } from "./cluster-gateway-api.ts";
 import { startControlPlane, type ControlPlane } from "./control-plane.ts";
 import { removeFormerNodes } from "./former-nodes.ts";
 import { createNetwork } from "./network/index.ts";
@@ -45,6 +46,8 @@ export interface ClusterOptions {
   readonly runtime: ClusterRuntime;
   /** Default `loopback`. `namespaces` needs a process that was started for it. */
   readonly mode?: ClusterMode;
+  /** Nodes and pods are on paper only: Running, Ready, and nowhere. `mode` and `runtime` have no effect. */
+  readonly simulate?: boolean;
   /** How many nodes, `node-1` to `node-N`. Default 1. */
   readonly nodes?: number;
   /** Node name → its labels beside those that every node has. */
@@ -235,9 +238,22 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
       })
     : undefined;
   if (gateway !== undefined) await manager.start(gateway);
+  const gatewayApi = wants("gateway")
+    ? createClusterGatewayApi({
+        client: control.clientOf("system:serviceaccount:kube-system:fairlead-gateway", ["system:masters"]),
+        informers,
+        clock,
+        log,
+        metrics,
+        cidr: network.gatewayCIDR,
+        ...(network.connectEndpoint === undefined ? {} : { connect: network.connectEndpoint }),
+        ...(network.udpTarget === undefined ? {} : { udpTarget: network.udpTarget }),
+      })
+    : undefined;
+  if (gatewayApi !== undefined) await manager.start(gatewayApi);
   informers.start();
   await informers.waitForSync();
-  return await new RunningCluster({ options, plan, network, control, dns, nodes, gateway, release }).listening();
+  return await new RunningCluster({ options, plan, network, control, dns, nodes, gateway, gatewayApi, release }).listening();
 }
 
 interface Composed {
@@ -248,6 +264,7 @@ interface Composed {
   readonly dns: ClusterDns | undefined;
   readonly nodes: readonly RunningNode[];
   readonly gateway: ClusterGateway | undefined;
+  readonly gatewayApi: ClusterGatewayApi | undefined;
   readonly release: () => Promise<void>;
 }
 
@@ -342,7 +359,11 @@ class RunningCluster implements Cluster {
   }
 
   async settled(): Promise<void> {
-    await Promise.all([...this.#parts.nodes.map((node) => node.settled()), this.#parts.gateway?.settled()]);
+    await Promise.all([
+      ...this.#parts.nodes.map((node) => node.settled()),
+      this.#parts.gateway?.settled(),
+      this.#parts.gatewayApi?.settled(),
+    ]);
   }
 
   stop(): Promise<void> {

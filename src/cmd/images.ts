@@ -27,6 +27,7 @@ export function builtInImages(nodePath: string = process.execPath): readonly Ima
       path: node,
     },
     agnhost(node),
+    ...echoBasic(),
     coreDns(node),
     // Holds a pod's network and names for 'fairlead run' to join. The number is the longest wait that every sleep takes.
     { repositories: ["fairlead.dev/run"], entrypoint: ["sleep", "2147483647"], cmd: [], env: {}, path: [] },
@@ -81,4 +82,11 @@ export function coreDns(
     needs: [root],
     note: "fairlead dns runs in the place of CoreDNS; $COREDNS names the real program",
   };
+}
+
+/** The backend of the Gateway API's conformance suite, where `$ECHO_BASIC` says where that program is. */
+function echoBasic(program: string | undefined = process.env["ECHO_BASIC"]): readonly ImageEntry[] {
+  if (program === undefined) return [];
+  const repositories = ["registry.k8s.io/gateway-api/echo-basic", "gcr.io/k8s-staging-gateway-api/echo-basic"];
+  return [{ repositories, entrypoint: ["/echo-basic"], cmd: [], env: {}, path: [], files: { "/echo-basic": program } }];
 }

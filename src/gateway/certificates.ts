@@ -72,7 +72,7 @@ function ofRef(ref: CertificateRef, { secret, authority, now }: CertificateSourc
   return { certificate: { host, cert: read.cert, key: read.key }, problems };
 }
 
-interface ReadSecret {
+export interface ReadSecret {
   readonly cert: string;
   readonly key: string;
   readonly leaf: X509Certificate;
@@ -81,7 +81,7 @@ interface ReadSecret {
 const readSecrets = new WeakMap<Secret, ReadSecret | string>();
 
 /** A `kubernetes.io/tls` Secret, or why it is of no use. Objects are frozen: each is read once. */
-function readSecret(secret: Secret): ReadSecret | string {
+export function readSecret(secret: Secret): ReadSecret | string {
   let result = readSecrets.get(secret);
   if (result === undefined) readSecrets.set(secret, (result = parseSecret(secret)));
   return result;

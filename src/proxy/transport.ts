@@ -11,7 +11,7 @@ import type { StreamSocket } from "../net/stream-socket.ts";
 import type { UdpTarget } from "../net/udp-relay.ts";
 
 export interface Approach {
-  readonly endpoint: PlanEndpoint;
+  readonly endpoint: Pick<PlanEndpoint, "ip" | "port">;
   /** The client's address as the listener saw it. */
   readonly client: string;
   /** The endpoint sees the node in place of the client. */

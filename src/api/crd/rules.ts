@@ -92,8 +92,11 @@ function ruleOf(written: object, faults: string[]): Rule | undefined {
 
 function compile(text: string): Evaluate {
   if (text.length > maxRule) throw new Error(`longer than ${maxRule} characters`);
-  return celEnvironment().parse(text) as unknown as Evaluate;
+  return celEnvironment().parse(text.replace(hasOfElement, "('$2' in $1)")) as unknown as Evaluate;
 }
+
+/** `has(self.matches[0].path)`: the library's macro takes names only; asking the element itself says the same. */
+const hasOfElement = /\bhas\(\s*([A-Za-z_][\w.]*\[\w+\](?:\.\w+|\[\w+\])*)\.(\w+)\s*\)/g;
 
 let shared: Environment | undefined;
 

@@ -17,6 +17,8 @@ export interface LoopbackNetwork {
   readonly proxyAddress: string;
   /** Addresses of LoadBalancer Services. */
   readonly loadBalancerCIDR: string;
+  /** Addresses of Gateways. */
+  readonly gatewayCIDR: string;
   /** By which the host reaches a node that is a namespace; `index` from 1 to 250. */
   nodeAddress(index: number): string;
 }
@@ -38,6 +40,7 @@ export function loopbackNetwork(slot: number): LoopbackNetwork {
     dnsAddress: `127.${pods}.255.53`,
     proxyAddress: `127.${pods}.255.80`,
     loadBalancerCIDR: `127.${pods}.128.0/18`,
+    gatewayCIDR: `127.${pods}.192.0/19`,
     nodeAddress: (index) => `127.${pods}.254.${index}`,
   };
 }

@@ -7,6 +7,7 @@ import { hostname } from "node:os";
 import { createKubelet, type Kubelet } from "../../kubelet/kubelet.ts";
 import type { Runtime } from "../../kubelet/runtime/runtime.ts";
 import { FairleadError } from "../../lib/errors.ts";
+import { ServiceHealthServers } from "../../proxy/health/service-health.ts";
 import { createProxy, type Proxy } from "../../proxy/proxy.ts";
 import { kubernetesVersion } from "../../cli/version.ts";
 import type { ClusterNetwork, NodeContext, RunningNode } from "./network.ts";
@@ -40,6 +41,7 @@ export async function createLoopbackNetwork({ root, runtime }: LoopbackOptions):
     hosts: {},
     allowLoopbackEndpoints: true,
     loadBalancerCIDR: network.loadBalancerCIDR,
+    gatewayCIDR: network.gatewayCIDR,
     ignoredFields: (pod) => runtime?.ignoredFields(pod) ?? [],
     startNode: (index, context) => startNode(index, context, network, runtime),
     release,
@@ -66,6 +68,13 @@ async function startNode(
         log,
         metrics,
         recorder: recorder("kube-proxy"),
+        serviceHealth: new ServiceHealthServers({
+          places: async (port) => [{ host: nodeAddress, port }],
+          healthy: () => true,
+          nodeName: name,
+          recorder: recorder("kube-proxy"),
+          log,
+        }),
         node: { name, labels: context.labels, addresses: [nodeAddress], nodePortAddresses: [nodeAddress], clusterCIDRs: plan.podCIDRs },
       })
     : undefined;

@@ -27,8 +27,11 @@ import { createEgress } from "../../net/egress/egress.ts";
 import { createKernelNat } from "../../net/egress/kernel-nat.ts";
 import { isReady } from "../../component/component.ts";
 import { Manager } from "../../component/manager.ts";
+import { ProxyHealth } from "../../proxy/health/proxy-health.ts";
+import { ServiceHealthServers } from "../../proxy/health/service-health.ts";
 import { createProxy, type Proxy } from "../../proxy/proxy.ts";
 import { builtInImages } from "../images.ts";
+import { namespaceTransport } from "../way-in-transport.ts";
 import { createLoadBalancerWayIn, createNodeWayIn, type WayIn, type WayInContext } from "../way-in.ts";
 import { claimLoopbackNetwork, type LoopbackNetwork } from "./loopback-slots.ts";
 import type { ClusterNetwork, NodeContext, SharedContext } from "./network.ts";
@@ -85,6 +88,7 @@ function namespacedNetwork(
   const [systemAddress = ""] = fabric.systemAddresses;
   const apiAddress = { host: systemAddress, port: apiPort };
   const nodes: StartedNode[] = [];
+  const transport = namespaceTransport({ node: () => fabric, fabric });
   let balancers: WayIn | undefined;
   /** Of pods and nodes. */
   let inside: readonly Cidr[] = [];
@@ -109,6 +113,8 @@ function namespacedNetwork(
       return isInside ? await fabric.connect({ host: ip, port, timeoutMs }) : await connectFromHost(ip, port, timeoutMs);
     },
     loadBalancerCIDR: loopback.loadBalancerCIDR,
+    gatewayCIDR: loopback.gatewayCIDR,
+    udpTarget: (endpoint) => transport.udpTarget({ endpoint, client: "", masquerade: false }),
     ignoredFields: (pod) => ignoredFields(pod, isRoot),
     async startShared(context) {
       inside = [...context.plan.podCIDRs, ...defaultNodeCIDRs].flatMap((text) => parseCidr(text) ?? []);
@@ -215,8 +221,18 @@ async function proxyOf({ name, network, podCIDRs: cidrs, libc, families }: NodeP
     mode === "nftables"
       ? { kernel: { nftables: openNftables(await socket()), conntrack, serviceCIDRs: plan.serviceCIDRs, families, connect } }
       : { iptables: { iptables: await iptablesIn(network), conntrack, families, connect } };
+  const health = new ProxyHealth({ clock, timeoutMs: proxyLateMs, families });
+  const serviceHealth = new ServiceHealthServers({
+    places: (port) => Promise.all(families.map((family) => network.listen(family === 4 ? "0.0.0.0" : "::", port))),
+    healthy: () => health.healthy,
+    nodeName: name,
+    recorder: recorder("kube-proxy"),
+    log,
+  });
   return createProxy({
     informers,
+    health,
+    serviceHealth,
     node: { name, labels, addresses: network.addresses, nodePortAddresses: network.addresses, clusterCIDRs: cidrs },
     mode,
     ...carrier,
@@ -226,6 +242,9 @@ async function proxyOf({ name, network, podCIDRs: cidrs, libc, families }: NodeP
     metrics,
   });
 }
+
+/** A change that waits longer makes the node's health checks fail; kube-proxy's sync period twice. */
+const proxyLateMs = 60_000;
 
 /** Throws FL_UNSUPPORTED where the programs are missing or the kernel lacks what they need. */
 async function iptablesIn({ path }: NodeNetwork): Promise<Iptables> {

@@ -16,6 +16,7 @@ import type { Pod } from "../../api/types.ts";
 import type { SocketSource } from "../../dns/server/listener.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
+import type { UdpTarget } from "../../net/udp-relay.ts";
 import type { MetricsRegistry } from "../../lib/metrics.ts";
 import type { ClusterPaths } from "../../cli/paths.ts";
 import type { ClusterDns } from "../cluster-dns.ts";
@@ -45,8 +46,12 @@ export interface ClusterNetwork {
   openApi?(server: ApiServer): Promise<void>;
   /** From which the LoadBalancer controller gives addresses. */
   readonly loadBalancerCIDR: string;
+  /** From which Gateways (Gateway API) have their addresses. */
+  readonly gatewayCIDR: string;
   /** Reaches an endpoint (a pod, a node, the host, or anything beyond), if not from the host's own network. */
   readonly connectEndpoint?: (ip: string, port: number, timeoutMs: number) => Promise<Socket>;
+  /** How datagrams of the host reach an endpoint, if not from the host's own network. */
+  readonly udpTarget?: (endpoint: { readonly ip: string; readonly port: number }) => UdpTarget;
   /** A pod's fields that have no effect in this mode. */
   ignoredFields(pod: Pod): readonly IgnoredField[];
   /** Starts what all nodes share, before the first. */

@@ -1,0 +1,106 @@
+/** The cluster's Gateway API controller, loaded when its definitions are installed: before, a cluster has none of it in memory. */
+import type { Socket } from "node:net";
+import { customResourceDefinitions } from "../api/resources.ts";
+import type { Client } from "../client/client.ts";
+import type { InformerFactory } from "../client/informer.ts";
+import { isReady, type Component, type Readiness } from "../component/component.ts";
+import type { GatewayController } from "../gateway/control/controller.ts";
+import type { Clock } from "../lib/clock.ts";
+import { errorMessage } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import type { MetricsRegistry } from "../lib/metrics.ts";
+import { connectTcp } from "../net/connect.ts";
+import type { UdpTarget } from "../net/udp-relay.ts";
+
+export interface ClusterGatewayApiOptions {
+  readonly client: Client;
+  readonly informers: InformerFactory;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: MetricsRegistry;
+  /** From which Gateways have their addresses. */
+  readonly cidr: string;
+  /** Reaches an endpoint. Default: from this host's network. */
+  readonly connect?: (ip: string, port: number, timeoutMs: number) => Promise<Socket>;
+  /** How datagrams reach an endpoint. Default: from this host's network. */
+  readonly udpTarget?: (endpoint: { readonly ip: string; readonly port: number }) => UdpTarget;
+}
+
+export interface ClusterGatewayApi extends Component {
+  /** Every change seen so far is live. */
+  settled(): Promise<void>;
+}
+
+export function createClusterGatewayApi(options: ClusterGatewayApiOptions): ClusterGatewayApi {
+  return new LazyController(options);
+}
+
+class LazyController implements ClusterGatewayApi {
+  readonly name = "gateway-api";
+  readonly #options: ClusterGatewayApiOptions;
+  #stopWatching = () => {};
+  #starting: Promise<void> | undefined;
+  #controller: GatewayController | undefined;
+  #failure: string | undefined;
+  #stopped = false;
+
+  constructor(options: ClusterGatewayApiOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    this.#stopWatching = this.#options.informers.informer(customResourceDefinitions).addHandlers({
+      added: ({ spec }) => {
+        if (spec.group === "gateway.networking.k8s.io") this.#starting ??= this.#open();
+      },
+    });
+  }
+
+  async #open(): Promise<void> {
+    const { client, informers, clock, log, metrics, cidr, connect, udpTarget } = this.#options;
+    try {
+      const { createGatewayController } = await import("../gateway/control/controller.ts");
+      if (this.#stopped) return;
+      this.#controller = createGatewayController({
+        client,
+        informers,
+        clock,
+        log,
+        metrics,
+        addresses: { cidr },
+        defaultClass: "fairlead",
+        connect: connect === undefined ? connectFromHost : ({ ip, port }, timeoutMs) => connect(ip, port, timeoutMs),
+        ...(udpTarget === undefined ? {} : { udpTarget }),
+      });
+      await this.#controller.start();
+    } catch (error) {
+      this.#failure = errorMessage(error);
+      log.error("Gateways are not served", { error: this.#failure });
+    }
+  }
+
+  async settled(): Promise<void> {
+    await this.#starting;
+    await this.#controller?.settled();
+  }
+
+  ready(): Readiness {
+    return this.#failure === undefined ? isReady : { ready: false, reason: this.#failure };
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#stopWatching();
+    await this.#starting;
+    await this.#controller?.stop();
+  }
+}
+
+function connectFromHost({ ip, port }: { readonly ip: string; readonly port: number }, timeoutMs: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    connectTcp({ host: ip, port, timeoutMs }, (result) => {
+      if ("failed" in result) reject(Object.assign(new Error(`${ip}:${port}: ${result.failed}`), { code: result.failed }));
+      else resolve(result);
+    });
+  });
+}

@@ -1,0 +1,476 @@
+/**
+ * The Gateway API in a cluster: follows its objects once their definitions are installed, opens what Gateways want, serves it and
+ * writes every status. Has an engine of its own: what happens here never touches Ingresses.
+ */
+import { X509Certificate } from "node:crypto";
+import type { KubeObject } from "../../api/object.ts";
+import { configMaps, endpointSlices, namespaces, secrets, services } from "../../api/resources.ts";
+import type { EndpointSlice, Namespace, Service } from "../../api/types.ts";
+import type { Client } from "../../client/client.ts";
+import type { InformerFactory } from "../../client/informer.ts";
+import { isReady, type Component, type Readiness } from "../../component/component.ts";
+import type { RouteTable } from "../../decide/routes/index.ts";
+import {
+  condition,
+  gatewayStatus,
+  keyOf,
+  listenerSetStatus,
+  policyAncestors,
+  routeParents,
+  stamped,
+  type AnyRoute,
+  type GatewayClass,
+  type GatewayFacts,
+  type GatewayObject,
+  type GatewayPlan,
+  type ListenerSet,
+} from "../../decide/routes/gateway-api/index.ts";
+import type { Clock, Timer } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { MetricsRegistry } from "../../lib/metrics.ts";
+import { readSecret } from "../certificates.ts";
+import type { Engine, EngineLimits, ListenerTls } from "../engine/engine.ts";
+import { createNodeEngine, type NodeEngineOptions } from "../engine/node-engine.ts";
+import type { Connect } from "../engine/upstream.ts";
+import { requestMetrics } from "../metrics.ts";
+import { assignAddresses, type AddressPool, type AssignedAddresses } from "./addresses.ts";
+import { supportedFeatures } from "./features.ts";
+import { KindFollower } from "./follow.ts";
+import { GatewayTracker, type GatewayTable, type TrackerWorld } from "./gateway-tracker.ts";
+import { listenerTls } from "./listener-tls.ts";
+import { NamedByGateways } from "./named-objects.ts";
+import { PortKeeper } from "./port-keeper.ts";
+import { neededKinds, type GatewayKind } from "./resources.ts";
+import { GatewayStatusWriter, type WantedStatus } from "./status-writer.ts";
+
+export const gatewayController = "fairlead.dev/gateway-controller";
+
+export interface GatewayControllerOptions {
+  readonly client: Client;
+  readonly informers: InformerFactory;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: MetricsRegistry;
+  readonly connect: Connect;
+  readonly udpTarget?: NodeEngineOptions["udpTarget"];
+  readonly addresses: AddressPool;
+  readonly limits?: Partial<EngineLimits>;
+  /** In [0, 1). Default: Math.random. */
+  readonly random?: () => number;
+  /** `spec.controllerName` of the classes that are ours. */
+  readonly controllerName?: string;
+  /** Makes a GatewayClass of this name when there is none; absent: that is the user's affair. */
+  readonly defaultClass?: string;
+}
+
+export interface GatewayController extends Component {
+  /** Every change seen so far is live. */
+  settled(): Promise<void>;
+  routeTable(): RouteTable;
+}
+
+export function createGatewayController(options: GatewayControllerOptions): GatewayController {
+  return new Controller(options);
+}
+
+const byService = "gateway/service";
+const sliceMs = 4;
+const stopGraceMs = 1000;
+
+class Controller implements GatewayController {
+  readonly name = "gateway-api";
+  readonly #options: GatewayControllerOptions;
+  readonly #controllerName: string;
+  readonly #log: Logger;
+  readonly #engine: Engine;
+  readonly #kinds: KindFollower;
+  readonly #tracker: GatewayTracker;
+  readonly #ports: PortKeeper;
+  readonly #writer: GatewayStatusWriter;
+  readonly #named = new NamedByGateways();
+  readonly #tables = new Map<string, GatewayTable>();
+  readonly #addresses = new Map<string, AssignedAddresses>();
+  #begun = false;
+  #timer: Timer | undefined;
+  #stopped = false;
+  #waiters: (() => void)[] = [];
+  #unsubscribe: (() => void)[] = [];
+
+  constructor(options: GatewayControllerOptions) {
+    const { clock, random = Math.random, limits, client, metrics, connect, udpTarget } = options;
+    this.#options = options;
+    this.#controllerName = options.controllerName ?? gatewayController;
+    this.#log = options.log.child("gateway-api");
+    this.#engine = createNodeEngine({
+      clock,
+      random,
+      connect,
+      ...(udpTarget === undefined ? {} : { udpTarget }),
+      ...(limits === undefined ? {} : { limits }),
+      onRequest: requestMetrics(metrics),
+    });
+    this.#tracker = new GatewayTracker(this.#world());
+    this.#ports = new PortKeeper({
+      engine: this.#engine,
+      changed: (gateway) => this.#tell(gateway),
+      log: (message, fields) => this.#log.info(message, fields),
+    });
+    this.#kinds = new KindFollower({ informers: options.informers, handlers: this.#handlers(), changed: () => this.#request() });
+    this.#writer = new GatewayStatusWriter({ client, clock, log: this.#log, wanted: (key) => this.#wantedStatus(key) });
+  }
+
+  async start(): Promise<void> {
+    this.#kinds.start();
+  }
+
+  /** With the first Gateway's kind: before, nothing of this costs anything. */
+  #begin(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    const { informers } = this.#options;
+    const slices = informers.informer(endpointSlices);
+    slices.addIndex(byService, serviceOfSlice);
+    const changed = (work: () => void) => {
+      work();
+      this.#request();
+    };
+    const serviceChanged = ({ metadata }: Service) =>
+      changed(() => this.#tracker.serviceChanged(metadata.namespace ?? "", metadata.name ?? ""));
+    const sliceChanged = ({ metadata }: EndpointSlice) =>
+      changed(() => this.#tracker.slicesChanged(metadata.namespace ?? "", metadata.labels?.["kubernetes.io/service-name"] ?? ""));
+    const namespaceChanged = (namespace: Namespace, old?: Namespace) => {
+      if (JSON.stringify(namespace.metadata.labels) !== JSON.stringify(old?.metadata.labels))
+        changed(() => this.#tracker.everythingChanged());
+    };
+    const named = (kind: "Secret" | "ConfigMap") => (object: KubeObject) => {
+      const gateways = this.#named.gatewaysOf(kind, keyOf(object));
+      if (kind === "ConfigMap") changed(() => this.#tracker.policiesChanged(object.metadata.namespace ?? ""));
+      if (gateways.length > 0) changed(() => this.#tracker.gatewaysChanged(gateways));
+    };
+    this.#unsubscribe.push(
+      informers.informer(services).addHandlers(every(serviceChanged)),
+      slices.addHandlers(every(sliceChanged)),
+      informers
+        .informer(namespaces)
+        .addHandlers({ added: (each) => namespaceChanged(each), updated: namespaceChanged, deleted: (each) => namespaceChanged(each) }),
+      informers.informer(secrets).addHandlers(every(named("Secret"))),
+      informers.informer(configMaps).addHandlers(every(named("ConfigMap"))),
+    );
+    const all = [services, endpointSlices, namespaces, secrets, configMaps].map((each) => informers.informer(each as typeof services));
+    void Promise.all(all.map((informer) => informer.waitForSync())).then(
+      () => {
+        this.#ready = true;
+        this.#writer.start();
+        this.#request();
+      },
+      () => {},
+    );
+    void this.#makeDefaultClass();
+  }
+
+  #ready = false;
+
+  async #makeDefaultClass(): Promise<void> {
+    const { defaultClass, client } = this.#options;
+    const resource = this.#kinds.resource("GatewayClass");
+    if (defaultClass === undefined || resource === undefined) return;
+    const object = {
+      metadata: { name: defaultClass },
+      spec: { controllerName: this.#controllerName, description: "Fairlead's own gateway" },
+    };
+    // It is there already, or the user may not: then nobody needs it.
+    await client.create(resource, object as KubeObject).catch(() => {});
+  }
+
+  #handlers(): ConstructorParameters<typeof KindFollower>[0]["handlers"] {
+    const then =
+      <T>(work: (object: T) => void) =>
+      (object: T) => {
+        work(object);
+        this.#request();
+      };
+    const both = <T>(set: (object: T) => void, remove: (object: T) => void) => ({
+      added: then(set),
+      updated: then(set),
+      deleted: then(remove),
+    });
+    const route = both<AnyRoute & KubeObject>(
+      (object) => this.#tracker.setRoute(object),
+      (object) => this.#tracker.deleteRoute(object),
+    );
+    const anything = () => this.#tracker.everythingChanged();
+    const classChanged = ({ metadata }: KubeObject) => {
+      this.#writer.add(`GatewayClass ${metadata.name}`);
+      anything();
+    };
+    return {
+      GatewayClass: {
+        added: then(classChanged),
+        updated: (object, old) => {
+          this.#writer.add(`GatewayClass ${object.metadata.name}`);
+          if (object.metadata.generation !== old.metadata.generation) then(classChanged)(object);
+        },
+        deleted: then(classChanged),
+      },
+      Gateway: both<GatewayObject & KubeObject>(
+        (object) => {
+          this.#tracker.setGateway(object);
+          this.#rename(keyOf(object));
+        },
+        (object) => {
+          this.#tracker.deleteGateway(object);
+          this.#named.set(keyOf(object), undefined, []);
+        },
+      ),
+      ListenerSet: both<ListenerSet & KubeObject>(
+        (object) => {
+          this.#tracker.setListenerSet(object);
+          this.#rename(`${object.spec.parentRef.namespace ?? object.metadata.namespace}/${object.spec.parentRef.name}`);
+        },
+        (object) => this.#tracker.deleteListenerSet(object),
+      ),
+      HTTPRoute: route,
+      GRPCRoute: route,
+      TLSRoute: route,
+      TCPRoute: route,
+      UDPRoute: route,
+      ReferenceGrant: both(anything, anything),
+      BackendTLSPolicy: policyHandlers(
+        (namespace, old) => {
+          if (old) this.#tracker.policiesChanged(namespace);
+          this.#request();
+        },
+        (key) => this.#writer.add(`BackendTLSPolicy ${key}`),
+      ),
+    } as ConstructorParameters<typeof KindFollower>[0]["handlers"];
+  }
+
+  /** Which Secrets and ConfigMaps a Gateway and its ListenerSets name. */
+  #rename(key: string): void {
+    this.#named.set(key, this.#tracker.objects().get(key), this.#tracker.setsOf(key));
+  }
+
+  #world(): TrackerWorld {
+    const { informers } = this.#options;
+    return {
+      controllerName: this.#controllerName,
+      gatewayClass: (name) => this.#kinds.get("GatewayClass", name) as unknown as GatewayClass | undefined,
+      namespaceLabels: (name) => {
+        const found = informers.informer(namespaces).lister.get(undefined, name);
+        return found === undefined ? undefined : (found.metadata.labels ?? {});
+      },
+      service: (namespace, name) => informers.informer(services).lister.get(namespace, name),
+      secret: (namespace, name) => informers.informer(secrets).lister.get(namespace, name),
+      configMap: (namespace, name) => informers.informer(configMaps).lister.get(namespace, name),
+      slices: (namespace, name) => informers.informer(endpointSlices).lister.byIndex(byService, `${namespace}/${name}`),
+      grants: (namespace) => this.#kinds.list("ReferenceGrant", namespace),
+      backendTlsPolicies: (namespace) => this.#kinds.list("BackendTLSPolicy", namespace),
+      certificateFault: (secret) => {
+        const read = readSecret(secret);
+        return typeof read === "string" ? read : undefined;
+      },
+      bundleFault,
+    };
+  }
+
+  /** Changes of one turn are taken in together. */
+  #request(): void {
+    if (this.#stopped || !neededKinds.every((kind) => this.#kinds.resource(kind) !== undefined)) return;
+    this.#begin();
+    this.#timer ??= this.#options.clock.after(0, () => this.#flush());
+  }
+
+  #flush(): void {
+    this.#timer = undefined;
+    if (this.#stopped || !this.#ready || !this.#kinds.synced) return;
+    const { clock } = this.#options;
+    const began = clock.monotonic();
+    const change = this.#tracker.work(() => clock.monotonic() - began > sliceMs);
+    if (change === undefined) return this.#request();
+    const { gateways, backends, touched } = change;
+    for (const [key, table] of gateways) this.#take(key, table);
+    const renewed = gateways.size > 0 ? { routeTable: this.routeTable(), tls: this.#tls() } : {};
+    this.#engine.publish({ backends, ...renewed });
+    for (const key of gateways.keys()) this.#ports.keep(key, this.#addresses.get(key)?.addresses ?? [], this.#tables.get(key)?.ports ?? []);
+    for (const done of this.#waiters.splice(0)) done();
+    for (const key of touched.gateways) this.#tell(key);
+    for (const key of touched.routes) this.#writer.add(key);
+    for (const key of touched.policies) this.#writer.add(`BackendTLSPolicy ${key}`);
+  }
+
+  #take(key: string, table: GatewayTable | undefined): void {
+    if (table === undefined) {
+      this.#tables.delete(key);
+      this.#addresses.delete(key);
+      return;
+    }
+    this.#tables.set(key, table);
+    const { spec, status } = (this.#tracker.gateway(key) as GatewayPlan).gateway;
+    const taken = new Set([...this.#addresses].flatMap(([other, { addresses }]) => (other === key ? [] : addresses)));
+    const wish = {
+      wanted: (spec.addresses ?? []).map(({ value = "" }) => value),
+      before: [...(this.#addresses.get(key)?.addresses ?? []), ...(status?.addresses ?? []).map(({ value = "" }) => value)],
+    };
+    this.#addresses.set(key, assignAddresses(this.#options.addresses, wish, taken));
+  }
+
+  routeTable(): RouteTable {
+    const all = [...this.#tables.values()];
+    return { kind: "RouteTable", listeners: all.flatMap(({ listeners }) => listeners), streams: all.flatMap(({ streams }) => streams) };
+  }
+
+  #tls(): ReadonlyMap<string, ListenerTls> {
+    const { informers } = this.#options;
+    const sources = {
+      secret: (namespace: string, name: string) => informers.informer(secrets).lister.get(namespace, name),
+      configMap: (namespace: string, name: string) => informers.informer(configMaps).lister.get(namespace, name),
+    };
+    const found = new Map<string, ListenerTls>();
+    for (const { ports } of this.#tables.values()) {
+      for (const port of ports) {
+        const tls = listenerTls(port, sources);
+        if (tls !== undefined) found.set(port.name, tls);
+      }
+    }
+    return found;
+  }
+
+  /** A Gateway's status, and those of its ListenerSets. */
+  #tell(key: string): void {
+    this.#writer.add(`Gateway ${key}`);
+    for (const set of this.#tracker.setsOf(key)) this.#writer.add(`ListenerSet ${keyOf(set)}`);
+  }
+
+  #wantedStatus(key: string): WantedStatus | undefined {
+    const [kind, name] = key.split(" ") as [GatewayKind, string];
+    const resource = this.#kinds.resource(kind);
+    const object = this.#kinds.get(kind, name);
+    if (resource === undefined || object === undefined) return undefined;
+    const status = this.#statusOf(kind, name, object);
+    return status === undefined ? undefined : { resource, object, status: status as Readonly<Record<string, unknown>> };
+  }
+
+  #statusOf(kind: GatewayKind, key: string, object: KubeObject): object | undefined {
+    const now = new Date(this.#options.clock.now()).toISOString().replace(/\.\d+Z$/, "Z");
+    switch (kind) {
+      case "GatewayClass":
+        return this.#classStatus(object as unknown as GatewayClass, now);
+      case "Gateway": {
+        const plan = this.#tracker.gateway(key);
+        return plan === undefined ? undefined : gatewayStatus(plan, this.#facts(key), now);
+      }
+      case "ListenerSet": {
+        const plan = this.#planOfSet(object as unknown as ListenerSet);
+        const set = plan?.sets.find((each) => each.key === key);
+        return plan === undefined || set === undefined ? undefined : listenerSetStatus(plan, set, this.#facts(plan.key), now);
+      }
+      case "BackendTLSPolicy": {
+        const plan = this.#tracker.policy(key);
+        if (plan === undefined) return undefined;
+        const ancestors = policyAncestors(plan, this.#tracker.gatewaysOf(plan.services), this.#controllerName, now);
+        return ancestors.length === 0 && (plan.policy.status?.ancestors ?? []).length === 0 ? undefined : { ancestors };
+      }
+      case "ReferenceGrant":
+        return undefined;
+      default: {
+        const plan = this.#tracker.route(`${kind} ${key}`);
+        if (plan === undefined) return undefined;
+        const parents = routeParents(plan, this.#controllerName, now);
+        return parents.length === 0 && (plan.route.status?.parents ?? []).length === 0 ? undefined : { parents };
+      }
+    }
+  }
+
+  #planOfSet({ spec, metadata }: ListenerSet): GatewayPlan | undefined {
+    return this.#tracker.gateway(`${spec.parentRef.namespace ?? metadata.namespace}/${spec.parentRef.name}`);
+  }
+
+  #facts(key: string): GatewayFacts {
+    return {
+      addresses: this.#addresses.get(key)?.addresses ?? [],
+      unusable: this.#addresses.get(key)?.unusable ?? [],
+      bound: (name) => this.#ports.state(key, name),
+      attachedRoutes: (id) => this.#tracker.attachedRoutes(id),
+    };
+  }
+
+  #classStatus({ spec, metadata, status }: GatewayClass, now: string): object | undefined {
+    if (spec.controllerName !== this.#controllerName) return undefined;
+    const { parametersRef } = spec;
+    const accepted =
+      parametersRef === undefined
+        ? condition("Accepted", true, "Accepted")
+        : condition(
+            "Accepted",
+            false,
+            "InvalidParameters",
+            `parametersRef ${parametersRef.kind} ${JSON.stringify(parametersRef.name)}: this controller has no parameters`,
+          );
+    const version = this.#kinds.bundleVersion;
+    const known = /^v1\.\d+\./.test(version);
+    const supported = condition(
+      "SupportedVersion",
+      known,
+      known ? "SupportedVersion" : "UnsupportedVersion",
+      known ? "" : `the definitions are of release ${JSON.stringify(version)}; this controller knows 1.x`,
+    );
+    const conditions = stamped([accepted, supported], status?.conditions, metadata.generation ?? 0, now);
+    return { conditions, supportedFeatures: supportedFeatures.map((name) => ({ name })) };
+  }
+
+  async settled(): Promise<void> {
+    if (this.#timer !== undefined) await new Promise<void>((done) => this.#waiters.push(done));
+    await this.#ports.settled();
+  }
+
+  ready(): Readiness {
+    return isReady;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#kinds.stop();
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
+    for (const done of this.#waiters.splice(0)) done();
+    await this.#writer.stop();
+    await this.#engine.stop(stopGraceMs);
+  }
+}
+
+function every<T>(changed: (object: T) => void) {
+  return { added: changed, updated: changed, deleted: changed };
+}
+
+/** A policy's own status is no reason to work out anything again. */
+function policyHandlers(changed: (namespace: string, spec: boolean) => void, tell: (key: string) => void) {
+  const any = (object: KubeObject) => changed(object.metadata.namespace ?? "", true);
+  return {
+    added: any,
+    deleted: any,
+    updated: (object: KubeObject, old: KubeObject) => {
+      tell(keyOf(object));
+      changed(object.metadata.namespace ?? "", object.metadata.generation !== old.metadata.generation);
+    },
+  };
+}
+
+function serviceOfSlice({ metadata }: EndpointSlice): readonly string[] {
+  const name = metadata.labels?.["kubernetes.io/service-name"];
+  return name === undefined ? [] : [`${metadata.namespace}/${name}`];
+}
+
+const certificatePattern = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+
+/** Why a text is no bundle of CA certificates. */
+function bundleFault(pem: string): string | undefined {
+  const found = pem.match(certificatePattern) ?? [];
+  if (found.length === 0) return "has no certificate in PEM";
+  try {
+    for (const each of found) void new X509Certificate(each);
+    return undefined;
+  } catch {
+    return "has a certificate that cannot be read";
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Writes statuses of the Gateway API's objects: what is there already is not written again, and what changed in between is looked at
+ * anew. Lists are replaced whole by a merge patch, so each write names the version that it was made from.
+ */
+import { isDeepStrictEqual } from "node:util";
+import type { KubeObject } from "../../api/object.ts";
+import type { Resource } from "../../api/resources.ts";
+import { isConflict, isNotFound } from "../../api/status.ts";
+import type { Client } from "../../client/client.ts";
+import { createWorkQueue, type WorkQueue } from "../../client/workqueue.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+
+/** What is to be in the status; undefined: nothing is written. */
+export interface WantedStatus {
+  readonly resource: Resource<KubeObject>;
+  readonly object: KubeObject & { readonly status?: unknown };
+  readonly status: Readonly<Record<string, unknown>>;
+}
+
+export interface GatewayStatusWriterOptions {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** By the key that was added. Asked when it is the key's turn: what is written is what is so then. */
+  readonly wanted: (key: string) => WantedStatus | undefined;
+}
+
+export class GatewayStatusWriter {
+  readonly #options: GatewayStatusWriterOptions;
+  readonly #queue: WorkQueue;
+  /** Key → what was written and has not come back by the watch yet: what the watch shows is older. */
+  readonly #written = new Map<string, { readonly uid: string | undefined; readonly status: Readonly<Record<string, unknown>> }>();
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(options: GatewayStatusWriterOptions) {
+    this.#options = options;
+    this.#queue = createWorkQueue({ name: "gateway-api-status", clock: options.clock, log: options.log });
+  }
+
+  start(): void {
+    this.#work = this.#queue.run(4, (key) => this.#write(key));
+  }
+
+  add(key: string): void {
+    this.#queue.add(key);
+  }
+
+  async stop(): Promise<void> {
+    this.#queue.shutDown();
+    await this.#work;
+  }
+
+  async #write(key: string): Promise<void> {
+    const found = this.#options.wanted(key);
+    if (found === undefined) return void this.#written.delete(key);
+    const { resource, object, status } = found;
+    const { namespace, name = "", uid, resourceVersion } = object.metadata;
+    if (covers(object.status, status)) return void this.#written.delete(key);
+    const last = this.#written.get(key);
+    if (last !== undefined && last.uid === uid && sameButTimes(last.status, status)) return;
+    try {
+      await this.#options.client.patch(
+        resource,
+        { name, ...(namespace === undefined ? {} : { namespace }) },
+        "application/merge-patch+json",
+        { metadata: { resourceVersion }, status },
+        { subresource: "status" },
+      );
+      this.#written.set(key, { uid, status });
+    } catch (error) {
+      // The watch brings the newer one, and with it another turn; a conflict may also be seen before that.
+      if (isConflict(error)) return this.#queue.addRateLimited(key);
+      if (!isNotFound(error)) throw error;
+    }
+  }
+}
+
+/** Every field that is wanted is there as it is wanted. */
+function covers(actual: unknown, wanted: Readonly<Record<string, unknown>>): boolean {
+  const have = (actual ?? {}) as Readonly<Record<string, unknown>>;
+  return Object.entries(wanted).every(([name, value]) => isDeepStrictEqual(have[name], value));
+}
+
+function sameButTimes(a: unknown, b: unknown): boolean {
+  const text = (value: unknown) => JSON.stringify(value, (name, each: unknown) => (name === "lastTransitionTime" ? undefined : each));
+  return text(a) === text(b);
+}
