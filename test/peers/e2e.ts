@@ -26,7 +26,6 @@ interface SpecReport {
   readonly LeafNodeType: string;
   readonly LeafNodeText: string;
   readonly State: string;
-  readonly IsSerial?: boolean;
   /** Nanoseconds. */
   readonly RunTime: number;
   readonly Failure?: { readonly Message: string };
@@ -140,8 +139,9 @@ async function main(): Promise<number> {
   const out = values.out === undefined ? mkdtempSync(join(tmpdir(), "fairlead-e2e-reports-")) : resolve(values.out);
   mkdirSync(out, { recursive: true });
   const specs = listSpecs(binary, out);
-  const names = specs.filter(({ IsSerial }) => IsSerial !== true).map(nameOf);
-  const serial = specs.filter(({ IsSerial }) => IsSerial === true).map(nameOf);
+  const all = specs.map(nameOf);
+  const names = all.filter((name) => !name.includes("[Serial]"));
+  const serial = all.filter((name) => name.includes("[Serial]"));
   const procs = Number(values.procs);
   const ran = await withCluster(async (kubeconfig) => {
     const shares = Array.from({ length: procs }, (_, index) => names.filter((_name, at) => at % procs === index));
