@@ -26,6 +26,8 @@ export interface ApiRequest {
   /** Bytes over HTTP; in process an object, which the server takes as it is and never changes. */
   readonly body?: Uint8Array | object;
   readonly user: UserInfo;
+  /** The client's address; absent in process. */
+  readonly source?: string;
   /** The client went away. */
   readonly signal?: AbortSignal;
 }

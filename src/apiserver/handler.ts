@@ -8,6 +8,7 @@ import type { Clock } from "../lib/clock.ts";
 import { errorMessage, FairleadError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
+import type { Auditor } from "./audit/auditor.ts";
 import { authorize, type Authorizer } from "./auth/authorizer.ts";
 import { impersonated } from "./auth/impersonation.ts";
 import { isOpenIdPath, type Tokens } from "./auth/token-authenticator.ts";
@@ -31,7 +32,11 @@ export interface HandlerOptions {
   /** `127.0.0.1:6443`; empty until it listens. */
   readonly address: () => string;
   readonly version: ServerVersion;
+  /** Absent: nothing is written down. */
+  readonly auditor?: Auditor | undefined;
   readonly health: () => HealthChecks;
+  /** Path → an object for JSON. */
+  readonly pages: ReadonlyMap<string, () => object | undefined>;
   /** Everything that is stored, as a file. */
   readonly snapshot: () => AsyncIterable<Uint8Array>;
   /** What fails from then on is nobody's fault. */
@@ -58,15 +63,25 @@ export class Handler implements ApiHandler {
     if (pause !== undefined) await pause;
     const began = clock.monotonic();
     const info = requestInfo(received);
+    const audit = this.#options.auditor?.begin(received, info);
     let request = received;
     let response: ApiResponse;
     try {
       const user = impersonated(authorizer, received.user, received.headers);
-      if (user !== received.user) request = { ...received, user };
-      authorize(authorizer, user, info);
+      if (user !== received.user) {
+        request = { ...received, user };
+        audit?.impersonated(user);
+      }
+      audit?.decided(false, "");
+      const reason = authorize(authorizer, user, info);
+      audit?.decided(true, reason);
       response = await this.#route(request, info);
     } catch (error) {
       response = await refused(this.#statusOf(error, request), request);
+    }
+    if (audit !== undefined) {
+      await audit.answered(response);
+      response = { ...response, headers: { ...response.headers, "audit-id": audit.id } };
     }
     response = this.#warned(response, info);
     const seconds = (clock.monotonic() - began) / 1000;
@@ -103,8 +118,11 @@ export class Handler implements ApiHandler {
         return answer(200, { kind: "bytes", bytes: Buffer.from(metrics.text()) }, "text/plain; version=0.0.4; charset=utf-8");
       case snapshotPath:
         return answer(200, { kind: "chunks", chunks: this.#options.snapshot() }, "application/x-ndjson");
-      default:
+      default: {
+        const page = this.#options.pages.get(clean)?.();
+        if (page !== undefined) return respond(200, page);
         return found(await documents.answer({ ...request, path: clean }));
+      }
     }
   }
 

@@ -18,6 +18,7 @@ import { MetricsRegistry } from "../lib/metrics.ts";
 import type { Backend } from "../storage/backend.ts";
 import type { AdmissionPlugin } from "./admission/admission.ts";
 import { admissionPlugins } from "./admission/index.ts";
+import { createAuditor, type Auditor, type AuditOptions } from "./audit/auditor.ts";
 import type { TokenAuthenticator } from "./auth/authenticate.ts";
 import type { Authorizer } from "./auth/authorizer.ts";
 import { fixedAuthorizer } from "./auth/fixed-authorizer.ts";
@@ -80,6 +81,10 @@ export interface ApiServerOptions {
   readonly tokens?: TokenAuthenticator;
   /** What `/readyz` and `/livez` tell beside the server's own checks. */
   readonly checks?: () => ReadonlyMap<string, Readiness>;
+  /** What it shows beside the API, to administrators: path → an object for JSON. Default: nothing. */
+  readonly pages?: ReadonlyMap<string, () => object | undefined>;
+  /** What is written down about requests, and where. Default: nothing. */
+  readonly audit?: AuditOptions;
   readonly requestLimits?: Partial<RequestLimits>;
   readonly clock?: Clock;
   /** [0, 1); default `Math.random`. */
@@ -125,6 +130,7 @@ class Server implements ApiServer {
   #cleanup: { close(): void } | undefined;
   #renewal: { cancel(): void } | undefined;
   readonly #handler: Handler;
+  readonly #auditor: Auditor | undefined;
   readonly #tokens: Tokens;
   readonly #authorizer: Authorizer;
   /** The kinds of RBAC are served; without them rights are fixed. */
@@ -178,7 +184,9 @@ class Server implements ApiServer {
     const address = () => (this.#address === undefined ? "" : joinHostPort(this.address().host, this.address().port));
     const version = options.version ?? defaultVersion;
     const documents = new Documents({ table: () => this.#served.table(), version: version.git, address });
+    this.#auditor = options.audit && createAuditor(options.audit, this.#clock);
     this.#handler = new Handler({
+      auditor: this.#auditor,
       authorizer: this.#authorizer,
       router,
       documents,
@@ -186,6 +194,7 @@ class Server implements ApiServer {
       address,
       version,
       health: () => this.#checks(),
+      pages: this.#options.pages ?? new Map(),
       snapshot: () => snapshotOf(this.#store, this.#clock.now()),
       stopping: () => this.#state === "stopped",
       metrics: this.#metrics,
@@ -298,6 +307,7 @@ class Server implements ApiServer {
         nodeAgent: options.nodeAgent ?? (() => undefined),
         authorizer: this.#authorizer,
         proxy: this.#proxyOptions(),
+        auditor: this.#auditor,
       },
     });
   }

@@ -29,10 +29,10 @@ export interface Authorizer {
   rules(user: UserInfo, namespace: string): Rules;
 }
 
-/** Throws 403. */
-export function authorize(authorizer: Authorizer, user: UserInfo, info: AccessRequest): void {
+/** Why it is allowed. Throws 403. */
+export function authorize(authorizer: Authorizer, user: UserInfo, info: AccessRequest): string {
   const { allowed, reason } = authorizer.decide(user, info);
-  if (allowed) return;
+  if (allowed) return reason;
   const who = `User ${JSON.stringify(user.name)} cannot ${info.verb}`;
   const why = reason === "" ? "" : `: ${reason}`;
   if (info.kind === "path") throw pathForbidden(`${who} path ${JSON.stringify(info.path)}${why}`);

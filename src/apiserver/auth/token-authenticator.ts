@@ -1,9 +1,10 @@
-/** Bearer tokens: of ServiceAccounts, then of whoever else the server was told of. */
+/** Bearer tokens: of whoever the server was told of, bootstrap tokens, then those of ServiceAccounts. */
 import { keyOf } from "../../api/object.ts";
 import { nodes, pods, secrets, serviceAccounts } from "../../api/resources.ts";
 import type { TokenAnswer } from "../reviews/token-review.ts";
 import type { Store } from "../store.ts";
 import type { TokenAuthenticator } from "./authenticate.ts";
+import { bootstrapTokenUser } from "./bootstrap-tokens.ts";
 import { jsonWebKey, type SigningKey } from "./jwt.ts";
 import { ServiceAccountTokens, type BoundObjects } from "./service-account-tokens.ts";
 
@@ -43,6 +44,8 @@ export class Tokens {
   readonly review = async (token: string, audiences: readonly string[]): Promise<TokenAnswer> => {
     const other = await this.#options.others(token);
     if (other !== undefined) return { kind: "valid", user: other, audiences: [] };
+    const bootstrapping = bootstrapTokenUser(token, this.#options);
+    if (bootstrapping !== undefined) return { kind: "valid", user: bootstrapping, audiences: [] };
     const own = await this.serviceAccounts();
     const verdict = own.check(token, audiences.length === 0 ? [own.issuer] : audiences);
     return verdict.kind === "foreign" ? { kind: "invalid", reason: "invalid bearer token" } : verdict;

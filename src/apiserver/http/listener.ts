@@ -167,11 +167,12 @@ class Shell implements Listener {
     const { handler, tokens, clock } = this.#options;
     const head = readHead(request);
     const user = await authenticate({ certificate: peerCertificate(request), authorization: head.headers["authorization"] }, tokens);
-    const seat = this.#inFlight.enter({ head, user, address: request.socket.remoteAddress, isGone: () => departure.gone });
+    const address = request.socket.remoteAddress;
+    const seat = this.#inFlight.enter({ head, user, address, isGone: () => departure.gone });
     const leave = typeof seat === "function" ? seat : await seat;
     try {
       const body = await readBytes(request, this.#limits, clock);
-      const answer = await handler.handle(apiRequest(head, user, body, departure));
+      const answer = await handler.handle(apiRequest(head, user, address, body, departure));
       if (lasts(answer.body)) {
         leave();
         this.#lasting.add(departure);
@@ -213,7 +214,7 @@ class Shell implements Listener {
         request,
         socket,
         head,
-        api: { ...fields, user },
+        api: { ...fields, user, ...(request.socket.remoteAddress === undefined ? {} : { source: request.socket.remoteAddress }) },
         pods: this.#options.pods,
         clock: this.#options.clock,
         log: this.#options.log,
@@ -256,9 +257,16 @@ class Shell implements Listener {
 }
 
 /** Its signal is made for who asks. */
-function apiRequest(head: RequestHead, user: UserInfo, body: Buffer | undefined, departure: Departure): ApiRequest {
+function apiRequest(
+  head: RequestHead,
+  user: UserInfo,
+  source: string | undefined,
+  body: Buffer | undefined,
+  departure: Departure,
+): ApiRequest {
   return {
     ...head,
+    ...(source === undefined ? {} : { source }),
     user,
     get signal() {
       return departure.signal;

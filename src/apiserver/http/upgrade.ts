@@ -4,13 +4,14 @@ import type { Duplex } from "node:stream";
 import type { ExecOptions, NodeAgent } from "../../api/node-agent.ts";
 import type { ApiRequest } from "../../api/request.ts";
 import { pods, services, type Resource } from "../../api/resources.ts";
-import { badRequestError, noPathError } from "../../api/status.ts";
+import { badRequestError, noPathError, StatusError } from "../../api/status.ts";
 import type { Pod } from "../../api/types.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
+import type { Audit, Auditor } from "../audit/auditor.ts";
 import { authorize, type Authorizer } from "../auth/authorizer.ts";
 import { impersonated } from "../auth/impersonation.ts";
-import { requestInfo, type ResourceRequest } from "../request-info.ts";
+import { requestInfo, type RequestInfo, type ResourceRequest } from "../request-info.ts";
 import type { Registry } from "../registry/registry.ts";
 import { acceptSpdy, offeredVersions } from "../streams/spdy-upgrade.ts";
 import { offeredProtocols } from "../streams/websocket.ts";
@@ -24,6 +25,7 @@ export interface PodStreams {
   readonly nodeAgent: NodeAgentLookup;
   readonly authorizer: Authorizer;
   readonly proxy: ProxyOptions;
+  readonly auditor?: Auditor | undefined;
 }
 
 export interface UpgradeCall {
@@ -41,9 +43,22 @@ export async function upgrade(call: UpgradeCall): Promise<void> {
   // A POST has a body, empty as it is; the connection is ours when that is read.
   call.request.resume();
   const info = requestInfo(call.api);
+  const audit = call.pods.auditor?.begin(call.api, info);
+  try {
+    await upgraded(call, info, audit);
+    await audit?.answered({ status: 101, headers: {}, body: { kind: "empty" } });
+  } catch (error) {
+    if (error instanceof StatusError)
+      await audit?.answered({ status: error.code, headers: {}, body: { kind: "object", object: error.status } });
+    throw error;
+  }
+}
+
+async function upgraded(call: UpgradeCall, info: RequestInfo, audit: Audit | undefined): Promise<void> {
   const { authorizer } = call.pods;
   const user = impersonated(authorizer, call.api.user, call.api.headers);
-  authorize(authorizer, user, info);
+  if (user !== call.api.user) audit?.impersonated(user);
+  audit?.decided(true, authorize(authorizer, user, info));
   if (info.kind !== "resource" || info.group !== "" || info.name === undefined) throw noPathError();
   if (info.subresource === "proxy" && (info.plural === pods.plural || info.plural === services.plural)) {
     const [{ tunnel }, { proxyCall }] = await Promise.all([import("../proxy/tunnel.ts"), import("../subresources/proxy.ts")]);
