@@ -5,41 +5,17 @@
  *
  *   sh bin/node bench/http/http.ts [seconds a round] [rounds]
  */
-import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openLocalAuthority } from "../../src/gateway/local-authority.ts";
 import { accepts, freePort } from "../../test/support/ports.ts";
+import { startNginx } from "../support/nginx.ts";
+import { cpuSeconds, has, killAll, loadCore, median, memoryMiB, needs, proxyCore, startOn, startServed } from "../support/pinned.ts";
 
 const [seconds = "4", rounds = "3"] = process.argv.slice(2);
 const directory = mkdtempSync(join(tmpdir(), "fairlead-bench-"));
-const children: ChildProcess[] = [];
-const [proxyCore, loadCore] = ["0", "1"];
-
-function has(program: string): boolean {
-  return spawnSync("which", [program], { stdio: "ignore" }).status === 0;
-}
-
-function start(core: string, program: string, ...args: readonly string[]): ChildProcess {
-  const child = spawn("taskset", ["-c", core, program, ...args], { stdio: ["ignore", "pipe", "inherit"] });
-  children.push(child);
-  return child;
-}
-
-function nginx(core: string, name: string, http: string): void {
-  const file = join(directory, `${name}.conf`);
-  const own = join(directory, name);
-  execFileSync("mkdir", ["-p", own]);
-  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((each) => `${each}_temp_path ${own}/${each};`).join(" ");
-  const basics = `access_log off; keepalive_requests 100000000; ${temporary} proxy_buffering on;`;
-  writeFileSync(
-    file,
-    `daemon off; master_process off; worker_processes 1; pid ${own}/pid; error_log /dev/null; events { worker_connections 4096; } http { ${basics} ${http} }`,
-  );
-  start(core, "nginx", "-c", file, "-e", "/dev/null");
-}
-
 interface Proxy {
   readonly name: string;
   readonly http: number;
@@ -51,11 +27,12 @@ async function startAll(): Promise<{ readonly backend: number; readonly proxies:
   const backend = await freePort();
   const answer = "x".repeat(192);
   writeFileSync(join(directory, "large"), Buffer.alloc(4 << 20, "y"));
-  nginx(
-    loadCore as string,
-    "backend",
-    `server { listen 127.0.0.1:${backend} backlog=4096; root ${directory}; location / { return 200 "${answer}"; } location /large { } }`,
-  );
+  startNginx({
+    core: loadCore,
+    directory,
+    name: "backend",
+    http: `server { listen 127.0.0.1:${backend} backlog=4096; root ${directory}; location / { return 200 "${answer}"; } location /large { } }`,
+  });
   await accepts(backend);
   const authority = await openLocalAuthority({ now: () => Date.now() });
   const { cert, key } = authority.certificateFor("bench.localhost");
@@ -68,9 +45,8 @@ async function startAll(): Promise<{ readonly backend: number; readonly proxies:
 }
 
 async function fairlead(backend: number): Promise<Proxy> {
-  const child = start(proxyCore as string, process.execPath, join(import.meta.dirname, "served.ts"), String(backend));
-  const line = await new Promise<string>((resolve) => child.stdout?.once("data", (bytes: Buffer) => resolve(bytes.toString())));
-  const [http = 0, https = 0] = JSON.parse(line) as number[];
+  const { child, ports } = await startServed(proxyCore, join(import.meta.dirname, "served.ts"), String(backend));
+  const [http = 0, https = 0] = ports;
   return { name: "fairlead", http, https, pid: () => child.pid as number };
 }
 
@@ -78,12 +54,12 @@ async function nginxProxy(backend: number): Promise<Proxy> {
   const [http, https] = [await freePort(), await freePort()];
   const tls = `ssl_certificate ${directory}/cert.pem; ssl_certificate_key ${directory}/key.pem;`;
   const location = `location / { proxy_pass http://b; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme; }`;
-  nginx(
-    proxyCore as string,
-    "proxy",
-    `upstream b { server 127.0.0.1:${backend}; keepalive 64; } server { listen 127.0.0.1:${http} backlog=4096; listen 127.0.0.1:${https} ssl http2 backlog=4096; ${tls} ${location} }`,
-  );
-  const child = children.at(-1) as ChildProcess;
+  const child = startNginx({
+    core: proxyCore,
+    directory,
+    name: "proxy",
+    http: `upstream b { server 127.0.0.1:${backend}; keepalive 64; } server { listen 127.0.0.1:${http} backlog=4096; listen 127.0.0.1:${https} ssl http2 backlog=4096; ${tls} ${location} }`,
+  });
   await accepts(https);
   return { name: "nginx", http, https, pid: () => child.pid as number };
 }
@@ -96,7 +72,7 @@ async function haproxy(backend: number): Promise<Proxy> {
     file,
     `global\n nbthread 1\n maxconn 4096\ndefaults\n mode http\n option forwardfor\n http-reuse always\n timeout client 60s\n timeout server 60s\n timeout connect 5s\nfrontend f\n ${binds}\n default_backend b\nbackend b\n server s 127.0.0.1:${backend}\n`,
   );
-  const child = start(proxyCore as string, "haproxy", "-db", "-f", file);
+  const child = startOn(proxyCore as string, "haproxy", "-db", "-f", file);
   await accepts(https);
   return { name: "haproxy", http, https, pid: () => child.pid as number };
 }
@@ -141,17 +117,10 @@ const loads: readonly Load[] = [
     : []),
 ];
 
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-    .replace(/^.*\) /, "")
-    .split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
 function measure(load: Load, proxy: Proxy): Round {
   const [program = "", ...args] = load.run(proxy);
   const before = cpuSeconds(proxy.pid());
-  const text = execFileSync("taskset", ["-c", loadCore as string, program, ...args], {
+  const text = execFileSync("taskset", ["-c", loadCore, program, ...args], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "ignore"],
   });
@@ -167,15 +136,8 @@ function measure(load: Load, proxy: Proxy): Round {
   };
 }
 
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
-
-function memoryMiB(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
-}
-
 async function main(): Promise<void> {
-  const missing = ["wrk", "nginx", "taskset"].filter((program) => !has(program));
-  if (missing.length > 0) throw new Error(`needs ${missing.join(", ")}`);
+  needs("wrk", "nginx", "taskset");
   const { proxies } = await startAll();
   for (const proxy of proxies) for (const load of loads.slice(0, 1)) measure(load, proxy);
   for (const load of loads) {
@@ -202,6 +164,6 @@ async function main(): Promise<void> {
 try {
   await main();
 } finally {
-  for (const child of children) child.kill("SIGKILL");
+  killAll();
   rmSync(directory, { recursive: true, force: true });
 }
