@@ -4,23 +4,16 @@
  * listed and walked through by packets, and so are ours, rendered from the same objects. Prints JSON; exit code 1: they differ.
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import fc from "fast-check";
-import { endpointSlices, nodes, serviceCidrs, services } from "../../../src/api/resources.ts";
+import { endpointSlices, services } from "../../../src/api/resources.ts";
 import type { EndpointSlice, Service } from "../../../src/api/types.ts";
-import { clusterPaths } from "../../../src/cli/paths.ts";
 import type { Client } from "../../../src/client/client.ts";
-import { controllers } from "../../../src/controllers/index.ts";
-import { createCluster, type Cluster } from "../../../src/cmd/cluster.ts";
 import { planServices, type Packet, type PlanNode } from "../../../src/decide/proxy/index.ts";
 import { renderIptables } from "../../../src/decide/proxy/render/iptables/render.ts";
 import { traceIptables } from "../../../src/decide/proxy/render/iptables/trace.ts";
 import { renderNftables, traceNftables, type RulesTrace } from "../../../src/decide/proxy/render/nftables-trace.ts";
-import { realClock } from "../../../src/lib/clock.ts";
-import { silentLogger } from "../../../src/lib/log.ts";
+import { startBareApi } from "../../support/bare-api.ts";
 import { parseIptablesSave } from "./iptables-save.ts";
 import { readTable, traceNftJson } from "./nft-json.ts";
 import { nodeAddresses, nodeName, packetsFor, podCIDRs, serviceRange, state, zone, type State } from "./states.ts";
@@ -66,36 +59,6 @@ function makeNetwork(): void {
   command("ip", "link", "set", "lo", "up");
   for (const address of Object.values(nodeAddresses))
     command("ip", "address", "add", address.includes(":") ? `${address}/128` : `${address}/32`, "dev", "lo");
-}
-
-async function startApi(directory: string): Promise<Cluster> {
-  // The objects are as this program writes them: nobody else does.
-  const all = ["dns", "proxy", "forward-proxy", "kubelet", "gateway", ...controllers.map(({ name }) => name)];
-  const cluster = await createCluster({
-    name: "compare",
-    paths: clusterPaths(directory),
-    clock: realClock,
-    log: silentLogger,
-    runtime: { kind: "function", functions: {} },
-    storage: "memory",
-    apiPort: 0,
-    serviceClusterIPRange: serviceRange,
-    disable: all,
-  });
-  await cluster.listen();
-  await cluster.client.create(nodes, {
-    metadata: { name: nodeName, labels: { "topology.kubernetes.io/zone": zone, "kubernetes.io/hostname": nodeName } },
-    spec: { podCIDRs: ["10.244.1.0/24", "fd00:10:244:1::/64"] },
-    status: { addresses: Object.values(nodeAddresses).map((address) => ({ type: "InternalIP", address })) },
-  } as never);
-  // Mode nftables guards the ranges; the controller that would write this is off.
-  await cluster.client.create(serviceCidrs, { metadata: { name: "kubernetes" }, spec: { cidrs: serviceRange.split(",") } });
-  const node = await cluster.client.get(nodes, { name: nodeName });
-  await cluster.client.updateStatus(nodes, {
-    ...node,
-    status: { ...node.status, addresses: Object.values(nodeAddresses).map((address) => ({ type: "InternalIP", address })) },
-  } as never);
-  return cluster;
 }
 
 function startKubeProxy(kubeconfig: string): ChildProcess {
@@ -231,10 +194,17 @@ interface Difference {
 }
 
 async function main(): Promise<number> {
-  const directory = mkdtempSync(join(tmpdir(), "fairlead-compare-"));
   makeNetwork();
-  const cluster = await startApi(directory);
-  const kubeProxy = startKubeProxy(await cluster.listen());
+  const cluster = await startBareApi({
+    serviceRange,
+    node: {
+      name: nodeName,
+      addresses: Object.values(nodeAddresses),
+      podCIDRs: ["10.244.1.0/24", "fd00:10:244:1::/64"],
+      labels: { "topology.kubernetes.io/zone": zone, "kubernetes.io/hostname": nodeName },
+    },
+  });
+  const kubeProxy = startKubeProxy(cluster.kubeconfig);
   let ended: string | undefined;
   kubeProxy.once("exit", (code, signal) => (ended = `kube-proxy ended (${code ?? signal})`));
   const differences: Difference[] = [];
@@ -270,7 +240,6 @@ async function main(): Promise<number> {
   } finally {
     kubeProxy.kill("SIGKILL");
     await cluster.stop();
-    rmSync(directory, { recursive: true, force: true });
   }
   console.log(
     JSON.stringify(
