@@ -4,6 +4,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { join } from "node:path";
+import type { BundledProgram } from "../../test/support/bundled-api-server.ts";
 import { freePort } from "../../test/support/ports.ts";
 
 export const token = "bench-administrator";
@@ -86,14 +87,14 @@ function run(directory: string, file: string, args: readonly string[], env: Read
   return spawn(file, args, { stdio: ["ignore", log, log], env: { ...process.env, ...env } });
 }
 
-/** Ours: `program` is served.ts bundled, as what ships is; the launcher of what ships names a compile cache. */
-export function fairlead(program: string, compileCache: string): Starter {
+/** Ours, bundled as what ships is; the launcher of what ships names a compile cache, too. */
+export function fairlead({ program, env }: BundledProgram): Starter {
   return {
     name: "fairlead",
     async start(directory) {
       const port = await freePort();
       const began = performance.now();
-      const child = run(directory, process.execPath, [program, directory, String(port), token], { NODE_COMPILE_CACHE: compileCache });
+      const child = run(directory, process.execPath, [program, directory, String(port), token], env);
       return contestant({ name: "fairlead", processes: [child], port, ca: join(directory, "ca.crt"), began });
     },
   };

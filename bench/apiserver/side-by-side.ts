@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { fairlead, kubernetes, token, type Contestant, type Starter } from "./contestants.ts";
+import { bundledApiServer } from "../../test/support/bundled-api-server.ts";
 import { table, type Measured, type Row } from "./ratios.ts";
 
 const { values } = parseArgs({
@@ -24,27 +25,16 @@ const { values } = parseArgs({
   },
 });
 const rounds = Number(values.rounds);
-const root = join(import.meta.dirname, "../..");
 
 function peer(name: string, variable: string): string | undefined {
   const file = process.env[variable] ?? (values.peers === undefined ? undefined : join(values.peers, name));
   return file !== undefined && existsSync(file) ? file : undefined;
 }
 
-/** Both programs as they would ship: bundled, compiled. */
-async function buildPrograms(directory: string): Promise<{ readonly served: string; readonly load: string }> {
-  const { rolldown } = await import("rolldown");
-  for (const [name, input] of [
-    ["served", "bench/apiserver/served.ts"],
-    ["storage-worker", "src/storage/sqlite/worker.ts"],
-  ] as const) {
-    const bundle = await rolldown({ input: join(root, input), platform: "node", external: ["koffi"], logLevel: "warn" });
-    await bundle.write({ dir: directory, format: "esm", entryFileNames: `${name}.js`, chunkFileNames: "[name]-[hash].js" });
-    await bundle.close();
-  }
+function buildLoad(directory: string): string {
   const load = join(directory, "load");
   execFileSync("go", ["build", "-o", load, join(import.meta.dirname, "load.go")], { stdio: "inherit" });
-  return { served: join(directory, "served.js"), load };
+  return load;
 }
 
 const work = mkdtempSync(join(values.directory ?? tmpdir(), "fairlead-side-by-side-"));
@@ -144,11 +134,9 @@ const [apiserver, etcd] = [peer("kube-apiserver", "KUBE_APISERVER"), peer("etcd"
 try {
   if (apiserver === undefined || etcd === undefined)
     console.log("kube-apiserver or etcd is missing (name them with --peers DIR, or KUBE_APISERVER and ETCD): Fairlead alone");
-  const { served, load: program } = await buildPrograms(work);
-  const starters = [
-    fairlead(served, join(work, "compiled")),
-    ...(apiserver === undefined || etcd === undefined ? [] : [kubernetes({ apiserver, etcd })]),
-  ];
+  const program = buildLoad(work);
+  const peers = apiserver === undefined || etcd === undefined ? [] : [kubernetes({ apiserver, etcd })];
+  const starters = [fairlead(await bundledApiServer(work)), ...peers];
   const rows = await compare(starters, program);
   console.log(
     table(

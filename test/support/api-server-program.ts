@@ -1,7 +1,8 @@
 /**
- * Our side of the comparison as a program: the API server over SQLite, nothing else. Says where it listens when it answers.
+ * The API server over SQLite as a program, nothing else: for what measures it from outside, or kills it. When it answers it says
+ * `{"port":6443}` on a line; its authority is then in DIRECTORY/ca.crt.
  *
- *   served.ts DIRECTORY PORT TOKEN
+ *   api-server-program.ts DIRECTORY PORT TOKEN
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +19,8 @@ const server = createApiServer({
   tokens: (given) => (given === token ? { name: "bench", groups: ["system:masters"] } : undefined),
 });
 await server.start();
-await server.listen();
+const address = await server.listen();
 writeFileSync(join(directory, "ca.crt"), server.certificateAuthority as string);
+process.stdout.write(`${JSON.stringify({ port: address.port })}\n`);
 const stop = (): void => void server.stop().then(() => process.exit(0));
 process.on("SIGTERM", stop);
