@@ -11,6 +11,7 @@ import type { Client } from "../client/client.ts";
 import type { EventRecorder } from "../client/event-recorder.ts";
 import type { InformerFactory } from "../client/informer.ts";
 import { isReady, type Component, type Readiness } from "../component/component.ts";
+import type { TopReport } from "../decide/dns/top/query-tally.ts";
 import { rcodeName, typeCode, typeName } from "../decide/dns/records.ts";
 import { defaultCorefile } from "../dns/default-corefile.ts";
 import type { SocketSource } from "../dns/server/listener.ts";
@@ -38,6 +39,8 @@ export interface ClusterDns extends Component {
   readonly address: ListenAddress;
   /** What it cannot do here, as sentences. */
   limits(): readonly string[];
+  /** Who asks for what. */
+  top(): TopReport | undefined;
   /** In process, through the same chain of plugins. */
   query(name: string, type: string): Promise<DnsQueryResult>;
 }
@@ -199,6 +202,7 @@ class BuiltInDns implements ClusterDns {
           { host, port: port === 53 ? highPort : port + highPort },
         ],
         httpHost: host,
+        httpLoopback: host,
         ...(sockets === undefined ? {} : { sockets }),
         clock,
         log,
@@ -207,6 +211,7 @@ class BuiltInDns implements ClusterDns {
     this.#server = await started(make, current, fallback, (message) =>
       log.error("the Corefile of ConfigMap kube-system/coredns cannot be used; the default one is", { message }),
     );
+    this.#server.watch().begin();
     await ensureDnsObjects({ client, clusterIP, server: this.address });
     const server = this.#server;
     this.#watch = createCorefileWatch({ informers, recorder, current, reload: (corefile) => server.reload(corefile) });
@@ -225,6 +230,10 @@ class BuiltInDns implements ClusterDns {
   get address(): ListenAddress {
     const [first] = this.#server?.addresses().values() ?? [];
     return first === undefined ? { host: "", port: 0 } : { host: first.host, port: first.port };
+  }
+
+  top(): TopReport | undefined {
+    return this.#server?.watch().report();
   }
 
   limits(): readonly string[] {

@@ -161,7 +161,9 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
   const nodes: RunningNode[] = [];
 
   // 1. API server and controllers: everything else is their client.
+  const pages = new Map<string, () => object | undefined>();
   const control = await startControlPlane({
+    pages,
     manager,
     network,
     plan,
@@ -199,7 +201,10 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
         clusterDomain: plan.clusterDomain,
       })
     : undefined;
-  if (dns !== undefined) await manager.start(dns);
+  if (dns !== undefined) {
+    await manager.start(dns);
+    pages.set("/debug/dns/top", () => dns.top());
+  }
 
   // 3. Nodes: each with its proxy and kubelet.
   await network.openApi?.(control.server);

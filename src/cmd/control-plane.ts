@@ -22,6 +22,8 @@ import type { MetricsRegistry } from "../lib/metrics.ts";
 import type { AddressPlan, ClusterNetwork } from "./network/network.ts";
 
 export interface ControlPlaneOptions {
+  /** What the API server shows beside the API: path → an object for JSON. */
+  readonly pages: ReadonlyMap<string, () => object | undefined>;
   readonly manager: Manager;
   readonly network: ClusterNetwork;
   readonly plan: AddressPlan;
@@ -110,6 +112,7 @@ async function startApiServer(options: ControlPlaneOptions): Promise<ApiServer> 
     mountServiceAccountTokens: network.mode === "namespaces",
     nodeAgent: options.nodeAgent,
     checks: () => manager.readiness(),
+    pages: options.pages,
     ...(network.apiAddress === undefined ? {} : { serverAddresses: [network.apiAddress.host], publishedAddress: network.apiAddress }),
     version: { git: `v${kubernetesVersion}+fairlead.${version}`, major: "1", minor: kubernetesVersion.split(".")[1] as string },
     clock,

@@ -9,6 +9,7 @@ import { pluginList, unsupportedDirectives } from "./plugins.ts";
 import { Answerer, type Arrival } from "./server/answer.ts";
 import { AnswerTable } from "./server/answer-table.ts";
 import { SharedHttpEndpoints } from "./server/http-endpoints.ts";
+import { noWatch } from "./server/query-watch.ts";
 import { encode } from "./wire/encode.ts";
 import { createQuery } from "./wire/message.ts";
 
@@ -94,6 +95,7 @@ function makeServer(table: AnswerTable) {
     random: Math.random,
     sources: systemSources,
     http: new SharedHttpEndpoints({ port: () => undefined }),
+    watch: noWatch,
     checkCorefile: () => undefined,
   };
   const options = { plugins: pluginList({ kubernetes: undefined }), unsupported: unsupportedDirectives, environment, hosts: () => [] };

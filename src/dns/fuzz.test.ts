@@ -8,6 +8,7 @@ import { configure } from "./corefile/configure.ts";
 import { fuzzPackets } from "./fuzz.cases.ts";
 import { pluginList, unsupportedDirectives } from "./plugins.ts";
 import { SharedHttpEndpoints } from "./server/http-endpoints.ts";
+import { noWatch } from "./server/query-watch.ts";
 import { parseZoneFile } from "./zone-file/parse-zone-file.ts";
 
 describe("whatever a stranger sends", () => {
@@ -72,6 +73,7 @@ describe("whatever stands in a file", () => {
       metrics: new MetricsRegistry(),
       random: () => 0.5,
       http: new SharedHttpEndpoints(),
+      watch: noWatch,
       checkCorefile: () => undefined,
     };
     const sources = {

@@ -5,6 +5,7 @@
  */
 import type { DnsIndex } from "../decide/dns/index.ts";
 import { rcodes, type ResourceRecord } from "../decide/dns/records.ts";
+import type { SeenQuery, TopReport } from "../decide/dns/top/query-tally.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Cidr } from "../lib/ip.ts";
@@ -271,8 +272,18 @@ export interface PluginEnvironment {
   readonly random: () => number;
   readonly sources: CorefileSources;
   readonly http: HttpEndpoints;
+  readonly watch: QueryWatch;
   /** Reads the Corefile again where it comes from a file, and takes it into use if it changed. */
   readonly checkCorefile: () => void;
+}
+
+/** Counts of questions by client and name, made while somebody wants them. */
+export interface QueryWatch {
+  readonly on: boolean;
+  /** Gives the way to end it. */
+  begin(): () => void;
+  saw(query: SeenQuery, times?: number): void;
+  report(): TopReport | undefined;
 }
 
 /** One HTTP server per address however many blocks and configurations ask for it, so a reload never closes it. */

@@ -47,6 +47,7 @@ import { shed } from "./plugins/shed/setup.ts";
 import { template } from "./plugins/template/setup.ts";
 import { timeouts } from "./plugins/timeouts/setup.ts";
 import { tls } from "./plugins/tls/setup.ts";
+import { top } from "./plugins/top/setup.ts";
 import { transfer } from "./plugins/transfer/setup.ts";
 import { view } from "./plugins/view/setup.ts";
 import { whoami } from "./plugins/whoami/setup.ts";
@@ -74,6 +75,7 @@ export function pluginList(sources: PluginSources): readonly PluginEntry[] {
     ready,
     health,
     pprof,
+    top,
     shed,
     prometheus,
     errors,

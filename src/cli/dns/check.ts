@@ -4,6 +4,7 @@ import { systemSources } from "../../dns/corefile/sources.ts";
 import { pluginList, unsupportedDirectives } from "../../dns/plugins.ts";
 import type { PluginEnvironment } from "../../dns/plugin.ts";
 import { SharedHttpEndpoints } from "../../dns/server/http-endpoints.ts";
+import { noWatch } from "../../dns/server/query-watch.ts";
 import { realClock } from "../../lib/clock.ts";
 import { createLogger } from "../../lib/log.ts";
 import { MetricsRegistry } from "../../lib/metrics.ts";
@@ -23,6 +24,7 @@ function read(words: readonly string[], terminal: Terminal): { readonly configur
     random: Math.random,
     sources: systemSources,
     http: new SharedHttpEndpoints(),
+    watch: noWatch,
     checkCorefile: () => undefined,
   };
   const configuration = configure({

@@ -7,7 +7,7 @@ import type { Terminal } from "../terminal.ts";
 export function addDns(program: Command, terminal: Terminal, report: Report): void {
   program
     .command("dns")
-    .description("the DNS server by itself, with coredns's flags; check, plan, query, node-cache")
+    .description("the DNS server by itself, with coredns's flags; check, plan, query, top, node-cache")
     .argument("[words...]")
     .allowUnknownOption()
     .helpOption(false)

@@ -6,6 +6,7 @@ export const dnsHelp = `Usage: fairlead dns [-conf FILE] [-dns.port PORT] [-pidf
        fairlead dns check [FILE]
        fairlead dns plan [FILE]
        fairlead dns query NAME [TYPE] [--from pod/NAME] [-n NAMESPACE] [--explain] [--server ADDRESS[:PORT]]
+       fairlead dns top [--clients N] [--names N] [--url http://localhost:6054/top] [-o text|json]
        fairlead dns node-cache -localip ADDRESS[,ADDRESS] [-conf FILE] [-check]
 
 Serves DNS as a Corefile says, like coredns. Where the Corefile names kubernetes, the cluster is the one that the Corefile
@@ -21,6 +22,7 @@ gives, the one that this runs in, or that of $KUBECONFIG.
 check        exit code 0 when the Corefile can be used, else what is wrong and where
 plan         what listens where, and the chain of plugins of each zone
 query        asks as a pod would, through its search path; --explain tells each plugin's decision
+top          who asks for what, how much of it the search path wastes, and what ndots 1 or 2 would save and break
 node-cache   NodeLocal DNSCache: listens at link-local addresses of this node, removed when it ends`;
 
 const helpFlags = ["-h", "-help", "--help"];
@@ -39,6 +41,8 @@ export async function dns(words: readonly string[], terminal: Terminal): Promise
       return (await import("./check.ts")).plan(rest, terminal);
     case "query":
       return (await import("./query.ts")).query(rest, terminal);
+    case "top":
+      return (await import("./top.ts")).top(rest, terminal);
     case "node-cache":
       return (await import("./node-cache.ts")).nodeCache(rest, terminal);
     default:

@@ -17,6 +17,7 @@ import { reverseZones } from "../../decide/dns/reverse.ts";
 import type { PluginEnvironment } from "../plugin.ts";
 import { pluginList, unsupportedDirectives } from "../plugins.ts";
 import { SharedHttpEndpoints } from "../server/http-endpoints.ts";
+import { noWatch } from "../server/query-watch.ts";
 import { configure } from "./configure.ts";
 import { parseDuration } from "./duration.ts";
 import { lex } from "./lex.ts";
@@ -73,6 +74,7 @@ const environment: PluginEnvironment = {
   random: () => 0.5,
   sources: { ...systemSources, readFile },
   http: new SharedHttpEndpoints(),
+  watch: noWatch,
   checkCorefile: () => undefined,
 };
 

@@ -21,6 +21,7 @@ import { pluginList, unsupportedDirectives } from "../plugins.ts";
 import { Answerer } from "../server/answer.ts";
 import { messageOf } from "../server/finish.ts";
 import { SharedHttpEndpoints } from "../server/http-endpoints.ts";
+import { noWatch } from "../server/query-watch.ts";
 import { createQuery, type Message } from "../wire/message.ts";
 
 export const clusterInformers = {
@@ -76,6 +77,7 @@ export async function rig(
     random: Math.random,
     sources: systemSources,
     http: new SharedHttpEndpoints({ port: () => undefined }),
+    watch: noWatch,
     checkCorefile: () => undefined,
   };
   const configuration = configure({

@@ -17,6 +17,8 @@ export interface TableEntry {
   readonly tag: string | undefined;
   /** Called when it was sent again. */
   readonly count: CountAgain | undefined;
+  readonly saw: ((client: string, times: number) => void) | undefined;
+  readonly watched: boolean;
   /** Its addresses may be sent in another order; undefined: they may not, or there is but one. */
   readonly rotation: Rotation | undefined;
   /** Of who put it; how often it was sent is told by it. */
@@ -32,6 +34,10 @@ export interface KeptAnswer {
   readonly count?: CountAgain;
   /** Addresses take turns at the front. */
   readonly rotate?: boolean;
+  /** Called when it was sent again, with the client's address, where somebody watches. */
+  readonly saw?: (client: string, times: number) => void;
+  /** Somebody watches, in another thread. */
+  readonly watched?: boolean;
   /** Default 0. */
   readonly id?: number;
 }
@@ -97,7 +103,12 @@ export class AnswerTable implements AnswerKeeper {
     return this.#entries;
   }
 
-  put(packet: Uint8Array, response: Uint8Array, { holds, count, rotate = false, id = 0 }: KeptAnswer, now: number): void {
+  put(
+    packet: Uint8Array,
+    response: Uint8Array,
+    { holds, count, saw, watched = false, rotate = false, id = 0 }: KeptAnswer,
+    now: number,
+  ): void {
     const keyLength = packet.length - idBytes;
     if (keyLength > maxKeyBytes || keyLength + response.length > chunkBytes) return;
     if (holds.until === "change") this.#follow(holds.source);
@@ -111,6 +122,8 @@ export class AnswerTable implements AnswerKeeper {
       until: holds.until === "time" ? now + holds.ms : Number.POSITIVE_INFINITY,
       tag: holds.until === "change" ? holds.tag : undefined,
       count,
+      saw,
+      watched,
       rotation: rotate ? rotationOf(response) : undefined,
       id,
       times: 0,

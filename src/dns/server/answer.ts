@@ -4,18 +4,21 @@
  */
 import type { Chain } from "../corefile/chain.ts";
 import { foldName } from "../../decide/dns/name.ts";
+import type { SeenQuery } from "../../decide/dns/top/query-tally.ts";
 import { classes, rcodes } from "../../decide/dns/records.ts";
 import { errorMessage } from "../../lib/errors.ts";
 import type { Counter } from "../../lib/metrics.ts";
 import {
   after,
   failure,
+  rcodeOf,
   type Awaitable,
   type ClientAddress,
   type CountAgain,
   type DnsRequest,
   type Outcome,
   type PluginEnvironment,
+  type QueryWatch,
   type Reply,
 } from "../plugin.ts";
 import { requestMetrics, type RequestMetrics } from "../plugins/prometheus/request-metrics.ts";
@@ -68,6 +71,7 @@ export class Answerer {
       arrival.client.protocol === "tcp" ? undefined : arrival.table?.find(packet, packet.length, this.#environment.clock.monotonic());
     if (kept !== undefined) {
       kept.count?.(1);
+      kept.saw?.(arrival.client.address, 1);
       const copy = Buffer.allocUnsafe(kept.length);
       copyAnswer(kept, packet, copy, this.#turn++);
       return copy;
@@ -84,6 +88,8 @@ export class Answerer {
     const outcome = this.message(message, arrival, packet.length, 0, (made) => (request = made));
     return after(outcome, (done) => {
       const bytes = this.#finish(message, arrival, done);
+      const { watch } = this.#environment;
+      if (watch.on && request !== undefined) watch.saw({ client: request.client.address, ...seen(request, done) });
       if (request !== undefined && bytes instanceof Uint8Array && done.kind === "reply") this.#keep(packet, bytes, request, done, arrival);
       return bytes;
     });
@@ -166,9 +172,21 @@ export class Answerer {
     const counts = chain.handlers.flatMap((handler) => handler.repeats?.(request, reply) ?? []);
     const count = counts.length === 0 ? {} : { count: allOf(counts) };
     const rotate = chain.plugins.includes("loadbalance");
-    keeper.put(packet, bytes, { holds: reply.holds, rotate, ...count }, this.#environment.clock.monotonic());
+    const { watch } = this.#environment;
+    const saw = watch.on ? { saw: sightings(watch, seen(request, reply)) } : {};
+    keeper.put(packet, bytes, { holds: reply.holds, rotate, ...count, ...saw }, this.#environment.clock.monotonic());
   }
 }
+
+type Sight = Omit<SeenQuery, "client">;
+
+const seen = ({ name }: DnsRequest, outcome: Outcome): Sight => ({
+  name,
+  rcode: rcodeOf(outcome),
+  answered: outcome.kind === "reply" && outcome.message.answers.length > 0,
+});
+
+const sightings = (watch: QueryWatch, sight: Sight) => (client: string, times: number) => watch.saw({ client, ...sight }, times);
 
 /** Here, not where the request is in reach: a function holds on to all that is. */
 const allOf = (counts: readonly CountAgain[]): CountAgain =>

@@ -17,6 +17,8 @@ interface Shared {
 export interface HttpEndpointsOptions {
   /** Where an address without a host listens. Default 127.0.0.1. */
   readonly host?: string;
+  /** What `localhost` is. Default 127.0.0.1. */
+  readonly loopback?: string;
   /** The port for one of the Corefile; 0: any free one; undefined: none. Default: the Corefile's. */
   readonly port?: (port: number) => number | undefined;
   /** Who makes the sockets. Default: this thread. */
@@ -25,14 +27,16 @@ export interface HttpEndpointsOptions {
 
 export class SharedHttpEndpoints implements HttpEndpoints {
   readonly #host: string;
+  readonly #loopback: string;
   readonly #port: (port: number) => number | undefined;
   readonly #sockets: SocketSource | undefined;
   readonly #servers = new Map<string, Promise<Shared>>();
   readonly #pages = new Map<string, Shared>();
 
-  constructor({ host = "127.0.0.1", port = (asked) => asked, sockets }: HttpEndpointsOptions = {}) {
+  constructor({ host = "127.0.0.1", loopback = "127.0.0.1", port = (asked) => asked, sockets }: HttpEndpointsOptions = {}) {
     this.#sockets = sockets;
     this.#host = host;
+    this.#loopback = loopback;
     this.#port = port;
   }
 
@@ -46,7 +50,7 @@ export class SharedHttpEndpoints implements HttpEndpoints {
     // Nobody wants pages: the plugin works all the same.
     if (wanted === undefined) return { release: async () => undefined };
     const key = joinHostPort(host, port);
-    const shared = await this.#server(key, host === "" || host === "localhost" ? this.#host : host, wanted);
+    const shared = await this.#server(key, host === "" ? this.#host : host === "localhost" ? this.#loopback : host, wanted);
     shared.uses++;
     shared.pages.set(path, handler);
     this.#pages.set(path, shared);

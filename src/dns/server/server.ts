@@ -4,6 +4,7 @@
  */
 import { isReady, type Component, type Readiness } from "../../component/component.ts";
 import { absolute } from "../../decide/dns/name.ts";
+import { QueryTally } from "../../decide/dns/top/query-tally.ts";
 import { rcodes } from "../../decide/dns/records.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { errorMessage, FairleadError } from "../../lib/errors.ts";
@@ -11,7 +12,8 @@ import type { Logger } from "../../lib/log.ts";
 import type { MetricsRegistry } from "../../lib/metrics.ts";
 import { configure, type Configuration, type ServerGroup } from "../corefile/configure.ts";
 import { systemSources, type CorefileSources } from "../corefile/sources.ts";
-import { after, type Awaitable, type ClientAddress, type Handler, type PluginEnvironment } from "../plugin.ts";
+import { after, type Awaitable, type ClientAddress, type Handler, type PluginEnvironment, type QueryWatch } from "../plugin.ts";
+import { machineSearch } from "../plugins/autopath/resolv-conf.ts";
 import { pluginList, unsupportedDirectives, type PluginSources } from "../plugins.ts";
 import { createQuery, createReply, type Message } from "../wire/message.ts";
 import { Answerer, type Answer } from "./answer.ts";
@@ -20,6 +22,7 @@ import { messageOf } from "./finish.ts";
 import { SharedHttpEndpoints } from "./http-endpoints.ts";
 import { InUse } from "./in-use.ts";
 import { listen } from "./listen.ts";
+import { TalliedWatch } from "./query-watch.ts";
 import type { Listener, SocketSource } from "./listener.ts";
 
 export interface ListenAddress {
@@ -49,6 +52,8 @@ export interface DnsServerOptions {
   readonly sockets?: SocketSource;
   /** Where `health`, `ready` and `prometheus` listen if the Corefile names no host. Default 127.0.0.1. */
   readonly httpHost?: string;
+  /** What `localhost` is for those. Default 127.0.0.1. */
+  readonly httpLoopback?: string;
   /** The port for those, given the Corefile's; 0: any; undefined: none. Default: the Corefile's. */
   readonly httpPort?: (port: number) => number | undefined;
   /** Whether `stop` waits for `lameduck` of `health`, as a pod behind other load balancers must. Default: it does not. */
@@ -70,6 +75,8 @@ export interface DnsServer extends Component {
   query(name: string, type: number, from?: string): Promise<Message>;
   /** A whole message, with EDNS and all. Undefined: no plugin lets it have an answer. */
   exchange(query: Message, from?: string): Promise<Message | undefined>;
+  /** Who asks for what; begin it to have it counted. */
+  watch(): QueryWatch;
   /** Label of the Corefile → where it listens. */
   addresses(): ReadonlyMap<string, ListenAddress>;
   /** Path of `health`, `ready`, `prometheus` → where they listen. */
@@ -103,15 +110,21 @@ class Server implements DnsServer {
   constructor(options: DnsServerOptions) {
     this.#options = options;
     this.#log = options.log.child("dns");
-    const { clock, metrics, random = Math.random, sources = systemSources, httpHost, httpPort, sockets } = options;
+    const { clock, metrics, random = Math.random, sources = systemSources, httpHost, httpLoopback, httpPort, sockets } = options;
     this.#http = new SharedHttpEndpoints({
       ...(httpHost === undefined ? {} : { host: httpHost }),
+      ...(httpLoopback === undefined ? {} : { loopback: httpLoopback }),
       ...(httpPort === undefined ? {} : { port: httpPort }),
       ...(sockets === undefined ? {} : { sockets }),
     });
     const checkCorefile = () => void (options.watchFile === true && this.#checkFile());
-    this.#environment = { clock, metrics, random, sources, http: this.#http, log: this.#log, checkCorefile };
+    const watch = new TalliedWatch(() => new QueryTally({ now: () => clock.now(), machine: machineSearch(sources) }));
+    this.#environment = { clock, metrics, random, sources, http: this.#http, watch, log: this.#log, checkCorefile };
     this.#answerer = new Answerer(this.#environment);
+  }
+
+  watch(): QueryWatch {
+    return this.#environment.watch;
   }
 
   async start(): Promise<void> {

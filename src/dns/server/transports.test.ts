@@ -215,6 +215,21 @@ describe.skipIf(loadLibc() === undefined)("in batches", () => {
     await vi.waitFor(() => expect(metrics.text()).toMatch(counted), 20_000);
   });
 
+  test("who asks is counted, one answer in 64 of those that are repeated, while somebody watches", async () => {
+    const { server, port } = await serve(`. {\n${hosts}\n}`, { batch: true });
+    const end = server.watch().begin();
+    for (let id = 1; id <= 2 + 3 * 64; id++) await ask(port, id);
+    await vi.waitFor(() => {
+      const [client] = server.watch().report()?.clients ?? [];
+      expect([client?.address, client?.names[0]?.name]).toEqual(["127.0.0.1", "a.example.org"]);
+      // The first two are worked out in this thread, each counted by itself.
+      expect(client?.queries).toBe(2 + 3 * 64);
+      expect(client?.names[0]?.absolute).toBe(2 + 3 * 64);
+    }, 30_000);
+    end();
+    expect(server.watch().report()).toBeUndefined();
+  });
+
   test("a new Corefile is in the next answer", async () => {
     const { server, port } = await serve(`. {\n${hosts}\n}`, { batch: true });
     for (let id = 1; id < 5; id++) expect(addresses(await ask(port, id))).toEqual(wanted);

@@ -21,3 +21,12 @@ export function nameServersAndSearch(text: string): ResolvConf {
   }
   return { servers, search };
 }
+
+/** Search domains that pods have from their node; a machine without a resolv.conf has none. */
+export function machineSearch({ readFile }: { readonly readFile: (path: string) => string }): readonly string[] {
+  try {
+    return nameServersAndSearch(readFile("/etc/resolv.conf")).search;
+  } catch {
+    return [];
+  }
+}

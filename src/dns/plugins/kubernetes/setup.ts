@@ -8,7 +8,7 @@ import { zonesOrBlock } from "../../corefile/zones.ts";
 import type { BlockContext, PluginEntry } from "../../plugin.ts";
 import type { TokenReader } from "../../corefile/reader.ts";
 import { parseDuration } from "../../corefile/duration.ts";
-import { nameServersAndSearch } from "../autopath/resolv-conf.ts";
+import { machineSearch } from "../autopath/resolv-conf.ts";
 import { queryLabels, searchPath } from "./client-pod.ts";
 import { kubernetesHandler } from "./handler.ts";
 import { ClusterIndex } from "./index-feed.ts";
@@ -211,7 +211,7 @@ function setUp(reader: TokenReader, block: BlockContext, source: KubernetesSourc
     },
   }));
   const zoneAt = (name: string) => lookupZones.find(({ origin }) => origin === name);
-  const hostSearch = searchOfThisMachine(block);
+  const hostSearch = machineSearch(block.environment.sources);
   return {
     handlers: [
       kubernetesHandler({ index: index.index, zones: lookupZones, fallthrough: settings.fallthrough, synced: () => index.synced }),
@@ -258,14 +258,4 @@ function connectionFor(reader: TokenReader, settings: Settings, source: Kubernet
   });
   if (kubeconfig !== undefined) return source.connect({ kind: "kubeconfig", ...kubeconfig }, transform);
   return source.connect(endpoint === undefined ? undefined : { kind: "endpoint", url: endpoint, tls }, transform);
-}
-
-/** Search domains that pods have from their node. */
-function searchOfThisMachine({ environment }: BlockContext): readonly string[] {
-  try {
-    return nameServersAndSearch(environment.sources.readFile("/etc/resolv.conf")).search;
-  } catch {
-    // A machine without one has no search domains.
-    return [];
-  }
 }

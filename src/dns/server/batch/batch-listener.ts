@@ -8,7 +8,7 @@ import type { Answer } from "../answer.ts";
 import type { AnswerKeeper, KeptAnswer } from "../answer-table.ts";
 import { refused, unmapped, type Listener, type ListenerOptions } from "../listener.ts";
 import { FrameReader, FrameWriter } from "./frames.ts";
-import { answerFrames, type BatchThreadData, type FromBatchThread, type ToBatchThread } from "./protocol.ts";
+import { answerFrames, keepFlags, sampleEvery, type BatchThreadData, type FromBatchThread, type ToBatchThread } from "./protocol.ts";
 
 const nonBlocking = 0x800;
 /** A thread holds its table and little else: it needs no room for much that is new. */
@@ -46,6 +46,7 @@ class BatchSocket implements AnswerKeeper {
   readonly #worker: Worker;
   readonly #answers = new FrameWriter();
   readonly #counters = new Map<number, CountAgain>();
+  readonly #watchers = new Map<number, (client: string, times: number) => void>();
   readonly #sources = new Map<ChangeSource, () => void>();
   readonly #ended: Promise<void>;
   #listening: (result: Error | undefined) => void = () => undefined;
@@ -83,9 +84,17 @@ class BatchSocket implements AnswerKeeper {
         return this.#answerAll(new FrameReader(message.frames));
       case "sent":
         for (const [id, times] of message.counts) this.#counters.get(id)?.(times);
-        return;
+        return this.#tellWatchers(new FrameReader(message.samples));
       case "ended":
         return;
+    }
+  }
+
+  #tellWatchers(samples: FrameReader): void {
+    while (!samples.done) {
+      const saw = this.#watchers.get(samples.number());
+      const client = decodeSocketAddress(samples.bytes());
+      if (client !== undefined) saw?.(unmapped(client.address), sampleEvery);
     }
   }
 
@@ -117,19 +126,17 @@ class BatchSocket implements AnswerKeeper {
     else send(result);
   }
 
-  put(packet: Uint8Array, response: Uint8Array, { holds, count, rotate = false }: KeptAnswer): void {
+  put(packet: Uint8Array, response: Uint8Array, { holds, count, saw, rotate = false }: KeptAnswer): void {
     const id = this.#nextId++;
-    if (count !== undefined) {
-      this.#counters.set(id, count);
-      if (this.#counters.size > maxCounters) this.#counters.delete(this.#counters.keys().next().value as number);
-    }
+    if (count !== undefined) remember(this.#counters, id, count);
+    if (saw !== undefined) remember(this.#watchers, id, saw);
     if (holds.until === "change") this.#follow(holds.source);
     const [ms, tag] = holds.until === "time" ? [holds.ms, ""] : [-1, holds.tag];
     this.#answers
       .number(answerFrames.keep)
       .number(id)
       .number(ms)
-      .number(rotate ? 1 : 0)
+      .number((rotate ? keepFlags.rotate : 0) | (saw === undefined ? 0 : keepFlags.watched))
       .text(tag)
       .bytes(packet)
       .bytes(response);
@@ -182,6 +189,11 @@ class BatchSocket implements AnswerKeeper {
     await this.#ended;
     closeSync(this.#wake);
   }
+}
+
+function remember<T>(map: Map<number, T>, id: number, value: T): void {
+  map.set(id, value);
+  if (map.size > maxCounters) map.delete(map.keys().next().value as number);
 }
 
 const oneBell = new Uint8Array(BigUint64Array.of(1n).buffer);

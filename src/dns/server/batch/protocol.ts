@@ -22,15 +22,23 @@ export type FromBatchThread =
   | { readonly kind: "failed"; readonly code: string; readonly message: string }
   /** Questions that are not known here: `sockaddr` and packet of each. */
   | { readonly kind: "ask"; readonly frames: Uint8Array }
-  /** How often kept answers were sent, by their id, since the last time. */
-  | { readonly kind: "sent"; readonly counts: readonly (readonly [id: number, times: number])[] }
+  /**
+   * How often kept answers were sent, by their id, since the last time; and to whom, of those that are watched: id and `sockaddr` of
+   * one in `sampleEvery`.
+   */
+  | { readonly kind: "sent"; readonly counts: readonly (readonly [id: number, times: number])[]; readonly samples: Uint8Array }
   | { readonly kind: "ended" };
 
 /**
  * A frame of `answers` begins with one of these. `send`: `sockaddr` and bytes, to a client whose question was not known. `keep`: id,
- * milliseconds (-1: until it is dropped), whether addresses take turns (0, 1), tag, packet and response, to be sent again.
+ * milliseconds (-1: until it is dropped), `keepFlags`, tag, packet and response, to be sent again.
  */
 export const answerFrames = { send: 0, keep: 1 } as const;
+
+/** `rotate`: addresses take turns; `watched`: somebody wants to know who asks. */
+export const keepFlags = { rotate: 1, watched: 2 } as const;
+
+export const sampleEvery = 64;
 
 /** Changes to a table through which the thread goes. */
 export const noSource = { onChange: () => () => undefined };

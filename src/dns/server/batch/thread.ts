@@ -11,10 +11,20 @@ import { decodeSocketAddress, encodeSocketAddress } from "../../../host/syscalls
 import { errnoCode, errorMessage } from "../../../lib/errors.ts";
 import { AnswerTable, copyAnswer, type TableEntry } from "../answer-table.ts";
 import { FrameReader, FrameWriter } from "./frames.ts";
-import { answerFrames, noSource, type BatchThreadData, type FromBatchThread, type ToBatchThread } from "./protocol.ts";
+import {
+  answerFrames,
+  keepFlags,
+  noSource,
+  sampleEvery,
+  type BatchThreadData,
+  type FromBatchThread,
+  type ToBatchThread,
+} from "./protocol.ts";
 
 const batch = 64;
 const messageBytes = 4096;
+/** Of one report. */
+const maxSamples = 4096;
 const receiveBuffer = 4 << 20;
 const reportMs = 1000;
 /** Batches without room left after which the main thread is listened to all the same. */
@@ -37,6 +47,11 @@ class BatchThread {
   readonly #wakeBytes = new Uint8Array(8);
   #turn = 0;
   #reported = performance.now();
+  /** Answers sent that are watched. */
+  #seen = 0;
+  /** Since the last report. */
+  #sampled = 0;
+  readonly #samples = new FrameWriter();
   #ended = false;
 
   constructor(libc: Libc, port: MessagePort, { host, port: number, reusePort, wake }: BatchThreadData) {
@@ -103,11 +118,16 @@ class BatchThread {
       else {
         const length = copyAnswer(entry, packet, this.#out.messages[sending] as Uint8Array, this.#turn++);
         this.#out.address(sending++, length, this.#in, i);
+        if (entry.watched && ++this.#seen % sampleEvery === 0) this.#sample(entry, i);
       }
     }
     if (sending > 0) this.#libc.sendmmsg(this.#fd, this.#out.headers, sending, 0);
     if (unknown !== undefined) this.#ask(unknown);
     return count;
+  }
+
+  #sample({ id }: TableEntry, i: number): void {
+    if (this.#sampled++ < maxSamples) this.#samples.number(id).bytes(this.#in.addresses[i] as Uint8Array, this.#in.addressLength(i));
   }
 
   #ask(indexes: readonly number[]): void {
@@ -164,18 +184,20 @@ class BatchThread {
   }
 
   #keep(frames: FrameReader): void {
-    const [id, ms, rotate, tag] = [frames.number(), frames.number(), frames.number() === 1, frames.text()];
+    const [id, ms, flags, tag] = [frames.number(), frames.number(), frames.number(), frames.text()];
+    const [rotate, watched] = [(flags & keepFlags.rotate) !== 0, (flags & keepFlags.watched) !== 0];
     const [packet, response] = [frames.bytes(), frames.bytes()];
     const holds = ms < 0 ? ({ until: "change", tag, source: noSource } as const) : ({ until: "time", ms } as const);
     const now = performance.now();
-    this.#table.put(packet, response, { holds, rotate, id }, now);
+    this.#table.put(packet, response, { holds, rotate, watched, id }, now);
   }
 
   #report(): void {
     this.#reported = performance.now();
     for (const entry of this.#table.entries()) this.#count(entry);
-    if (this.#counts.length > 0) this.#post({ kind: "sent", counts: this.#counts });
+    if (this.#counts.length > 0) this.#post({ kind: "sent", counts: this.#counts, samples: this.#samples.take() });
     this.#counts = [];
+    this.#sampled = 0;
   }
 
   #count(entry: TableEntry): void {
