@@ -32,6 +32,8 @@ export interface Framework {
 export type Case = (f: Framework) => Promise<void>;
 
 export interface ConformanceCluster {
+  /** With every right. */
+  readonly kubeconfig: string;
   open(): Promise<Framework>;
   stop(): Promise<void>;
 }
@@ -46,18 +48,19 @@ export function missingForConformance(): string | undefined {
   return missingTools("dig", "nslookup", "curl");
 }
 
-/** Two nodes: upstream's cases that look at several skip themselves on one. */
-export async function startConformanceCluster(): Promise<ConformanceCluster> {
+/** Two nodes: upstream's cases that look at several skip themselves on one. `flags`: further ones of `up`. */
+export async function startConformanceCluster(flags: readonly string[] = []): Promise<ConformanceCluster> {
   const [chosen, tool] = [way(), kubectl()];
   if (chosen === undefined || tool === undefined) throw new Error("asked for although missing");
   const program = chosen.open();
   const words = ["--detach", "--ephemeral", "--name", "conformance", "--mode", "namespaces", "--nodes", "2", "--api-port", "0"];
-  const up = await program.run("up", ...words, "--no-check", "-o", "json");
+  const up = await program.run("up", ...words, ...flags, "--no-check", "-o", "json");
   if (up.code !== 0) throw new Error(`up failed: ${up.stderr}`);
   const { kubeconfig } = JSON.parse(up.stdout) as ClusterReport;
   const api = openApi(kubeconfig);
   let count = 0;
   return {
+    kubeconfig,
     open: async () => await openNamespace(api, tool, kubeconfig, ++count),
     async stop() {
       api.close();
