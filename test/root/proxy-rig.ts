@@ -15,7 +15,9 @@ import { realClock } from "../../src/lib/clock.ts";
 import { errnoCode } from "../../src/lib/errors.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { MetricsRegistry } from "../../src/lib/metrics.ts";
-import { createProxy, type Proxy } from "../../src/proxy/proxy.ts";
+import type { IpvsBackendKernelOptions } from "../../src/proxy/backends/ipvs/apply.ts";
+import { openIpvsKernel } from "../../src/proxy/backends/ipvs/open.ts";
+import { createProxy, type Proxy, type ProxyOptions } from "../../src/proxy/proxy.ts";
 
 export const serviceCIDRs = ["10.96.0.0/12", "fd00:10:96::/112"];
 export const podCIDRs = ["10.244.0.0/16", "fd00:10:244::/56"];
@@ -54,6 +56,7 @@ class Feed<T extends KubeObject> {
       waitForSync: async () => {},
       addHandlers: (handlers: EventHandlers<T>) => {
         this.#handlers.push(handlers);
+        for (const object of this.#objects.values()) handlers.added?.(object, true);
         return () => void this.#handlers.splice(this.#handlers.indexOf(handlers), 1);
       },
     } as unknown as Informer<T>;
@@ -75,16 +78,26 @@ export interface Rig {
   /** A client outside of the cluster. */
   readonly outside: NetworkNamespace & { readonly addresses: readonly string[] };
   service(name: string, spec: Partial<ServiceSpec>, status?: Service["status"]): void;
-  endpoints(name: string, pods: readonly RigPod[], options?: { readonly protocol?: "TCP" | "UDP" }): void;
+  endpoints(name: string, pods: readonly RigPod[], options?: SliceOptions): void;
   remove(name: string): void;
   /** Every proxy has done what it has seen. */
   settled(): Promise<void>;
+  /** Of each node, in order. */
+  readonly proxies: readonly Proxy[];
+  /** Ends every proxy and starts another in its place. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
-export type RigMode = "nftables" | "iptables";
+export type RigMode = "nftables" | "iptables" | "ipvs";
 
-export async function startRig(mode: RigMode = "nftables"): Promise<Rig> {
+export interface SliceOptions {
+  readonly protocol?: "TCP" | "UDP";
+  /** Default: the one on which every pod answers. */
+  readonly port?: number;
+}
+
+export async function startRig(mode: RigMode = "nftables", options: RigOptions = {}): Promise<Rig> {
   const closing: (() => unknown)[] = [];
   const namespaces = await createNamespaces();
   closing.push(() => namespaces.stop());
@@ -95,8 +108,12 @@ export async function startRig(mode: RigMode = "nftables"): Promise<Rig> {
   } as unknown as InformerFactory;
   const nodes = [await makeNode(namespaces, 1), await makeNode(namespaces, 2)] as const;
   const proxies: Proxy[] = [];
-  for (const node of nodes) proxies.push(await startProxy(node, informers, mode));
-  closing.push(() => Promise.all(proxies.map((proxy) => proxy.stop())));
+  const startProxies = async () => {
+    for (const node of nodes) proxies.push(await startProxy(node, informers, mode, options));
+  };
+  const stopProxies = () => Promise.all(proxies.splice(0).map((proxy) => proxy.stop()));
+  await startProxies();
+  closing.push(stopProxies);
   const pods = {
     a: await makePod(nodes[0], "a", 2, closing),
     b: await makePod(nodes[0], "b", 3, closing),
@@ -108,13 +125,19 @@ export async function startRig(mode: RigMode = "nftables"): Promise<Rig> {
     outside: namespaces.fabric,
     service: (name, spec, status) => services.set(serviceOf(name, spec, status)),
     endpoints(name, backends, options) {
-      for (const family of [4, 6] as const) slices.set(sliceOf(name, family, backends, options?.protocol ?? "TCP"));
+      for (const family of [4, 6] as const) slices.set(sliceOf(name, family, backends, options));
     },
     remove(name) {
       services.delete(name);
       for (const family of [4, 6]) slices.delete(`${name}-${family}`);
     },
     settled: async () => void (await Promise.all(proxies.map((proxy) => proxy.settled()))),
+    proxies,
+    async restart() {
+      await stopProxies();
+      await startProxies();
+      await Promise.all(proxies.map((proxy) => proxy.settled()));
+    },
     stop: async () => {
       for (const close of closing.reverse()) await close();
     },
@@ -125,10 +148,11 @@ function makeNode(namespaces: Namespaces, index: number): Promise<NodeNetwork> {
   return namespaces.createNode({ name: `node-${index}`, index, podCIDRs: [`10.244.${index}.0/24`, `fd00:10:244:${index}::/64`] });
 }
 
-async function startProxy(node: NodeNetwork, informers: InformerFactory, mode: RigMode): Promise<Proxy> {
-  const libc = loadLibc() as NonNullable<ReturnType<typeof loadLibc>>;
-  const conntrack = openConntrack(adoptNetlink(libc, await node.netlink(12)));
-  const connect = (target: { readonly host: string; readonly port: number }) => node.connect(target);
+export interface RigOptions {
+  readonly ipvs?: Partial<Omit<IpvsBackendKernelOptions, "kernel" | "connect">>;
+}
+
+async function startProxy(node: NodeNetwork, informers: InformerFactory, mode: RigMode, options: RigOptions): Promise<Proxy> {
   const proxy = createProxy({
     informers,
     clock: realClock,
@@ -136,12 +160,29 @@ async function startProxy(node: NodeNetwork, informers: InformerFactory, mode: R
     metrics: new MetricsRegistry(),
     mode,
     node: { name: node.name, addresses: node.addresses, nodePortAddresses: node.addresses, clusterCIDRs: podCIDRs },
-    ...(mode === "nftables"
-      ? { kernel: { nftables: openNftables(adoptNetlink(libc, await node.netlink(12))), conntrack, serviceCIDRs, connect } }
-      : { iptables: { iptables: openIptables({ enter: ["nsenter", `--net=${node.path}`] }), conntrack, connect } }),
+    ...(await carrierOf(node, mode, options)),
   });
   await proxy.start();
   return proxy;
+}
+
+async function carrierOf(node: NodeNetwork, mode: RigMode, { ipvs = {} }: RigOptions): Promise<Partial<ProxyOptions>> {
+  const libc = loadLibc() as NonNullable<ReturnType<typeof loadLibc>>;
+  const netlink = async (protocol: number) => adoptNetlink(libc, await node.netlink(protocol));
+  const connect = (target: { readonly host: string; readonly port: number }) => node.connect(target);
+  const programs = openIptables({ enter: ["nsenter", `--net=${node.path}`] });
+  switch (mode) {
+    case "nftables":
+      return { kernel: { nftables: openNftables(await netlink(12)), conntrack: openConntrack(await netlink(12)), serviceCIDRs, connect } };
+    case "iptables":
+      return { iptables: { iptables: programs, conntrack: openConntrack(await netlink(12)), connect } };
+    case "ipvs": {
+      const setting = (name: string, value: string) => node.sysctl(name, value);
+      const opened = await openIpvsKernel({ netlink, iptables: programs, setting, scheduler: ipvs.rules?.scheduler ?? "rr" });
+      if (opened.kind === "unsupported") throw new Error(`ipvs: ${opened.why}`);
+      return { ipvs: { ...ipvs, kernel: opened.kernel, connect } };
+    }
+  }
 }
 
 async function makePod(node: NodeNetwork, name: string, host: number, closing: (() => unknown)[]): Promise<RigPod> {
@@ -172,7 +213,7 @@ function serviceOf(name: string, spec: Partial<ServiceSpec>, status: Service["st
   };
 }
 
-function sliceOf(name: string, family: 4 | 6, pods: readonly RigPod[], protocol: "TCP" | "UDP"): EndpointSlice {
+function sliceOf(name: string, family: 4 | 6, pods: readonly RigPod[], { protocol = "TCP", port }: SliceOptions = {}): EndpointSlice {
   return {
     metadata: { namespace: "default", name: `${name}-${family}`, labels: { "kubernetes.io/service-name": name } },
     addressType: family === 4 ? "IPv4" : "IPv6",
@@ -181,7 +222,7 @@ function sliceOf(name: string, family: 4 | 6, pods: readonly RigPod[], protocol:
       nodeName: pod.node,
       conditions: { ready: true },
     })),
-    ports: [{ name: "", port: protocol === "TCP" ? tcpPort : udpPort, protocol }],
+    ports: [{ name: "", port: port ?? (protocol === "TCP" ? tcpPort : udpPort), protocol }],
   };
 }
 

@@ -4,7 +4,19 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /** Debian's package of each. */
-const packages: Readonly<Record<string, string>> = { dig: "dnsutils", nslookup: "dnsutils", curl: "curl", nft: "nftables" };
+const packages: Readonly<Record<string, string>> = {
+  dig: "dnsutils",
+  nslookup: "dnsutils",
+  curl: "curl",
+  nft: "nftables",
+  "linux.uml": "user-mode-linux",
+  modprobe: "kmod",
+  busybox: "busybox-static",
+  ip: "iproute2",
+  ipset: "ipset",
+  ipvsadm: "ipvsadm",
+  "xtables-legacy-multi": "iptables",
+};
 
 export function findTool(name: string): string | undefined {
   const directories = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin"];

@@ -29,6 +29,11 @@ export function fakeIptables(): FakeIptables {
     flush: () => tables.clear(),
     list: (family, table) => [...chainsOf(`${family} ${table}`)].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, rules]) => rules),
     chains: async (family, table) => [...chainsOf(`${family} ${table}`).keys()],
+    save: async (family) =>
+      ["filter", "nat"].flatMap((table) => {
+        const chains = chainsOf(`${family} ${table}`);
+        return [`*${table}`, ...[...chains.keys()].map((name) => `:${name} - [0:0]`), ...[...chains.values()].flat(), "COMMIT"];
+      }),
     async restore(family, text) {
       restored.push(text);
       const message = refusal;
@@ -40,7 +45,7 @@ export function fakeIptables(): FakeIptables {
     },
     async rule(family, words) {
       const [, table = "", action = "", chain = "", ...rest] = words;
-      const [key, line] = [`${family} ${table}`, `-A ${chain} ${rest.join(" ")}`];
+      const [key, line] = [`${family} ${table}`, `-A ${chain} ${rest.map(quoted).join(" ")}`];
       const chains = chainsOf(key);
       const rules = chains.get(chain);
       if (rules === undefined) return false;
@@ -52,6 +57,9 @@ export function fakeIptables(): FakeIptables {
     },
   };
 }
+
+/** As `iptables-save` prints a word. */
+const quoted = (word: string) => (/\s/.test(word) ? `"${word}"` : word);
 
 /** As `--noflush` has it: a chain that is named is emptied; all of the table or nothing. */
 function restoreTable(before: Chains, body: string): Chains {
@@ -66,6 +74,8 @@ function restoreTable(before: Chains, body: string): Chains {
       const target = / -j (KUBE-\S+)$/.exec(line)?.[1];
       if (target !== undefined && !chains.has(target)) refuse(line);
       (chains.get(chain) ?? refuse(line)).push(line);
+    } else if (word === "-I") {
+      (chains.get(chain) ?? refuse(line)).unshift(line.replace("-I", "-A"));
     } else if (word === "-X") {
       const used = [...chains.values()].some((rules) => rules.some((rule) => rule.endsWith(` -j ${chain}`)));
       if (used || chains.get(chain)?.length !== 0) refuse(line);

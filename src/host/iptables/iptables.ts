@@ -12,6 +12,8 @@ export interface Iptables {
   restore(family: IpFamily, text: string): Promise<void>;
   /** The names of a table's chains. */
   chains(family: IpFamily, table: string): Promise<readonly string[]>;
+  /** All tables as `iptables-save` prints them, a line each: `*nat`, `:KUBE-SERVICES - [0:0]`, `-A KUBE-SERVICES …`. One command. */
+  save(family: IpFamily): Promise<readonly string[]>;
   /** `iptables WORDS`: whether it was done; with `-C`, whether the rule is there. Rejects where the program is missing. */
   rule(family: IpFamily, words: readonly string[]): Promise<boolean>;
 }
@@ -37,6 +39,12 @@ export function openIptables({ enter = [], timeoutMs = 60_000 }: IptablesProgram
       const { status, message } = await run(family, "-save", ["-t", table], { line });
       if (status !== 0) throw new FairleadError("FL_RUNTIME", `iptables-save (IPv${family}): ${message}`);
       return names;
+    },
+    async save(family) {
+      const lines: string[] = [];
+      const { status, message } = await run(family, "-save", [], { line: (text) => void lines.push(text) });
+      if (status !== 0) throw new FairleadError("FL_RUNTIME", `iptables-save (IPv${family}): ${message}`);
+      return lines;
     },
     rule: async (family, words) => (await run(family, "", ["--wait", ...words])).status === 0,
   };

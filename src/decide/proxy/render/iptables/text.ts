@@ -72,7 +72,8 @@ export function jumpWords({ table, from, rule }: IptablesRules["jumps"][number],
   return ["-t", table, action, from, ...ruleWords(rule)];
 }
 
-function jumpLines(rules: IptablesRules, table: TableName): readonly string[] {
+/** The rules in the kernel's own chains, as `iptables-save` prints them. */
+export function jumpLines(rules: IptablesRules, table: TableName): readonly string[] {
   return rules.jumps.filter((jump) => jump.table === table).map(({ from, rule }) => `-A ${from} ${ruleText(rule)}`);
 }
 
