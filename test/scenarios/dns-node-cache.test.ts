@@ -51,7 +51,7 @@ test("node-cache", { timeout: 180_000 }, (context) => {
       "udp 10.3.3.3",
       "tcp 10.3.3.3",
       "addresses 10.96.0.10 169.254.20.10 ",
-      "rules 3",
+      "rules 10",
       "alone 10.3.3.3",
       "ended 0",
       "left 0 addresses, 0 lines of rules",

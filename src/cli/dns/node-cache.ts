@@ -1,16 +1,15 @@
 /** `fairlead dns node-cache`: NodeLocal DNSCache. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { configMaps } from "../../api/resources.ts";
 import { isNotFound } from "../../api/status.ts";
 import { nodeCacheCorefile, nodeCacheTemplate, parseConfigMap, type NodeCacheConfig } from "../../dns/node-cache/corefile.ts";
-import { notrackRules, removeNotrack } from "../../dns/node-cache/notrack.ts";
+import { notrackOperations, notrackText, removeOperations } from "../../dns/node-cache/notrack.ts";
 import { addAddress, deleteAddress, loopbackIndex } from "../../host/netlink/route.ts";
-import { commit, NETLINK_ROUTE, openNetlink } from "../../host/netlink/socket.ts";
+import { commit, NETLINK_NETFILTER, NETLINK_ROUTE, openNetlink } from "../../host/netlink/socket.ts";
 import { NetlinkWriter } from "../../host/netlink/writer.ts";
+import type { Libc } from "../../host/syscalls/libc.ts";
 import { loadLibc } from "../../host/syscalls/libc.ts";
-import { askTool } from "../../host/tool.ts";
+import { openNftables } from "../../host/nftables/nftables.ts";
+import type { Operation } from "../../lib/nftables/ruleset.ts";
 import { errorMessage, FairleadError } from "../../lib/errors.ts";
 import { parseIp } from "../../lib/ip.ts";
 import { createLogger } from "../../lib/log.ts";
@@ -41,7 +40,7 @@ export async function nodeCache(words: readonly string[], terminal: Terminal): P
   const clusterDns = upstreamAddress(values.get("upstreamsvc") ?? "kube-dns-upstream");
   const text = nodeCacheCorefile(template, config, { local, port, clusterDns, domain: values.get("domain") ?? "cluster.local" });
   if (switches.has("check")) {
-    terminal.print(`${text}\n# rules\n${notrackRules(local, port)}`);
+    terminal.print(`${text}\n# rules\n${notrackText(local, port)}`);
     return 0;
   }
   await serve(text, local, port, setUp);
@@ -51,41 +50,57 @@ export async function nodeCache(words: readonly string[], terminal: Terminal): P
 async function serve(text: string, local: readonly string[], port: number, setUp: boolean): Promise<void> {
   const log = createLogger({ write: (line) => void process.stdout.write(line) });
   const corefile = { text, file: "Corefile", isFile: false };
-  if (setUp) await addNetwork(local, port);
+  if (setUp) addNetwork(local, port);
   try {
     const server = createStandaloneServer(corefile, port, log);
     await server.start();
     await untilEnd(server, corefile, log);
   } finally {
-    if (setUp) await removeNetwork(local);
+    if (setUp) removeNetwork(local);
   }
 }
 
-async function addNetwork(local: readonly string[], port: number): Promise<void> {
+function addNetwork(local: readonly string[], port: number): void {
   changeAddresses(local, "add");
   try {
-    await nft(notrackRules(local, port));
+    changeRules(notrackOperations(local, port));
   } catch (error) {
-    await removeNetwork(local);
-    throw error;
+    removeNetwork(local);
+    throw new FairleadError("FL_UNSUPPORTED", `rules that keep DNS out of connection tracking cannot be written: ${errorMessage(error)}`, {
+      cause: error,
+      hint: "It needs root (CAP_NET_ADMIN) and nf_tables. Set both up yourself and give -setupnetwork=false.",
+    });
   }
 }
 
-async function removeNetwork(local: readonly string[]): Promise<void> {
+function removeNetwork(local: readonly string[]): void {
   try {
-    await nft(removeNotrack);
-  } finally {
-    changeAddresses(local, "delete");
+    changeRules(removeOperations());
+  } catch {
+    // Where they cannot be written there are none.
   }
+  changeAddresses(local, "delete");
+}
+
+function changeRules(operations: readonly Operation[]): void {
+  const nftables = openNftables(openNetlink(needLibc(), NETLINK_NETFILTER));
+  try {
+    nftables.commit(operations);
+  } finally {
+    nftables.close();
+  }
+}
+
+function needLibc(): Libc {
+  const libc = loadLibc();
+  if (libc !== undefined) return libc;
+  throw new FairleadError("FL_UNSUPPORTED", "node-cache needs Linux and koffi to set addresses and rules", {
+    hint: "Set them yourself and give -setupnetwork=false.",
+  });
 }
 
 function changeAddresses(local: readonly string[], verb: "add" | "delete"): void {
-  const libc = loadLibc();
-  if (libc === undefined)
-    throw new FairleadError("FL_UNSUPPORTED", "node-cache needs Linux and koffi to set addresses", {
-      hint: "Set them yourself and give -setupnetwork=false.",
-    });
-  const socket = openNetlink(libc, NETLINK_ROUTE);
+  const socket = openNetlink(needLibc(), NETLINK_ROUTE);
   try {
     const writer = new NetlinkWriter();
     for (const address of local)
@@ -100,20 +115,6 @@ function changeAddresses(local: readonly string[], verb: "add" | "delete"): void
       });
   } finally {
     socket.close();
-  }
-}
-
-async function nft(rules: string): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), "fairlead-node-cache-"));
-  try {
-    const path = join(folder, "rules.nft");
-    writeFileSync(path, rules, { mode: 0o600 });
-    const answer = await askTool("nft", ["-f", path]);
-    if (answer.kind === "missing")
-      throw new FairleadError("FL_UNSUPPORTED", "node-cache needs the program nft", { hint: "apt-get install nftables" });
-    if (answer.kind === "failed") throw new FairleadError("FL_UNSUPPORTED", `nft refused the rules: ${answer.message}`);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { nodeCacheCorefile, nodeCacheTemplate, parseNameServer, problemOf, type NodeCacheConfig } from "./corefile.ts";
-import { notrackRules } from "./notrack.ts";
+import { notrackText } from "./notrack.ts";
 
 interface Cases {
   readonly nodecache: {
@@ -56,12 +56,14 @@ describe.skipIf(cases === undefined)("kubernetes/dns' cases", () => {
 test("the usual template has no placeholder left, and rules name each address in both directions", () => {
   const addresses = { local: ["169.254.20.10", "10.96.0.10"], port: 53, clusterDns: "10.96.0.11", domain: "cluster.local" };
   expect(nodeCacheCorefile(nodeCacheTemplate, {}, addresses)).not.toContain("__PILLAR__");
-  const rules = notrackRules(["169.254.20.10", "fd00::a"], 53);
+  const rules = notrackText(["169.254.20.10", "fd00::a"], 53);
   for (const part of [
-    "prerouting ip daddr { 169.254.20.10 }",
-    "output ip saddr { 169.254.20.10 }",
-    "output ip6 daddr { fd00::a }",
-    "notrack",
+    "table ip fairlead-node-cache",
+    "table ip6 fairlead-node-cache",
+    "type filter hook prerouting priority raw",
+    "ip daddr 169.254.20.10 udp dport 53 notrack",
+    "ip saddr 169.254.20.10 notrack",
+    "ip6 daddr fd00::a tcp dport 53 notrack",
   ])
     expect(rules).toContain(part);
 });

@@ -92,6 +92,10 @@ export function masquerade(writer: NetlinkWriter): void {
   expression(writer, "masq", (w) => w.attributeU32be(1, c.NF_NAT_RANGE_PROTO_RANDOM_FULLY));
 }
 
+export function notrack(writer: NetlinkWriter): void {
+  expression(writer, "notrack", () => undefined);
+}
+
 export function reject(writer: NetlinkWriter, type: number, code: number): void {
   expression(writer, "reject", (w) => w.attributeU32be(1, type).attributeU8(2, code));
 }

@@ -83,6 +83,8 @@ function writeStatement(writer: NetlinkWriter, family: TableFamily, statement: S
       return writeRemember(writer, statement);
     case "masquerade":
       return expression.masquerade(writer);
+    case "notrack":
+      return expression.notrack(writer);
     case "reject":
       return writeReject(writer, family, statement.with);
     case "verdict":

@@ -129,6 +129,9 @@ function runStatement(state: TableState, statement: Statement, flow: Flow): Step
       return dnat(flow, statement.address, statement.port);
     case "remember":
       return when(remember(state, statement, flow));
+    // What is traced here is a new connection, tracked or not.
+    case "notrack":
+      return "continue";
     case "masquerade":
       flow.masquerade = true;
       return { kind: "accept" };

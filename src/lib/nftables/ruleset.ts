@@ -81,6 +81,8 @@ export type Statement =
       readonly timeoutSeconds?: number;
     }
   | { readonly kind: "masquerade" }
+  /** The packet is no part of any connection that is tracked. Before tracking only: priority below -200. */
+  | { readonly kind: "notrack" }
   | { readonly kind: "reject"; readonly with: "tcp reset" | "port-unreachable" | "admin-prohibited" }
   | { readonly kind: "verdict"; readonly verdict: Verdict };
 
@@ -163,6 +165,7 @@ export function fieldsOf(statement: Statement): readonly Field[] {
     case "noRoute":
     case "dnat":
     case "masquerade":
+    case "notrack":
     case "reject":
     case "verdict":
       return [];

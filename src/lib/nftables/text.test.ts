@@ -24,6 +24,7 @@ const printed: readonly (readonly [statement: Statement, text: string, inTableIp
   ],
   [{ kind: "remember", operation: "delete", map: "m", key: ["ip saddr"], value: "meta mark" }, "delete @m { ip saddr : meta mark }"],
   [{ kind: "masquerade" }, "masquerade fully-random"],
+  [{ kind: "notrack" }, "notrack"],
   [{ kind: "reject", with: "tcp reset" }, "reject with tcp reset"],
   [{ kind: "reject", with: "port-unreachable" }, "reject"],
   [{ kind: "reject", with: "admin-prohibited" }, "reject with icmp admin-prohibited", "reject with icmpv6 admin-prohibited"],

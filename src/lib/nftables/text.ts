@@ -51,7 +51,12 @@ function chainText(name: string, family: TableFamily, base: BaseHook | undefined
   return lines.join("\n");
 }
 
-const namedPriorities: Readonly<Record<string, string>> = { "prerouting -100": "dstnat", "postrouting 100": "srcnat" };
+const namedPriorities: Readonly<Record<string, string>> = {
+  "prerouting -100": "dstnat",
+  "postrouting 100": "srcnat",
+  "prerouting -300": "raw",
+  "output -300": "raw",
+};
 
 function priorityText({ hook, priority }: BaseHook): string {
   return namedPriorities[`${hook} ${priority}`] ?? (priority === 0 ? "filter" : String(priority));
@@ -85,6 +90,8 @@ function statementText(statement: Statement, family: TableFamily): string {
       return `${statement.operation} @${statement.map} { ${keyText(statement.key)}${timeoutText(statement.timeoutSeconds)} : ${statement.value} }`;
     case "masquerade":
       return "masquerade fully-random";
+    case "notrack":
+      return "notrack";
     case "reject":
       return rejectText(statement.with, family);
     case "verdict":
