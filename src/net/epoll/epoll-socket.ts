@@ -29,15 +29,20 @@ export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
   #writeEnded = false;
   #whenEnded: (() => void) | undefined;
   #destroyWhenSent = false;
+  #connected: ((errno: number) => void) | undefined;
   readableEnded = false;
   destroyed = false;
 
-  /** `fd`: connected, not blocking; closed with the socket. `peer`: its `sockaddr`. Nothing is read before `resume`. */
-  constructor(loop: EventLoop, fd: number, peer?: Uint8Array) {
+  /**
+   * `fd`: not blocking, connected, or with `connected` on its way there, which is called back once it is, or with the errno if it
+   * cannot be; closed with the socket. `peer`: its `sockaddr`. Nothing is read before `resume`.
+   */
+  constructor(loop: EventLoop, fd: number, peer?: Uint8Array, connected?: (errno: number) => void) {
     super();
     this.#loop = loop;
     this.#fd = fd;
     this.#peer = peer;
+    this.#connected = connected;
     loop.watch(fd, this);
   }
 
@@ -47,12 +52,27 @@ export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
   }
 
   onEvents(events: number): void {
+    if (this.#connected !== undefined) return this.#connects(events);
     if ((events & c.EPOLLERR) !== 0) return this.#fail(this.#socketError());
     if ((events & (c.EPOLLRDHUP | c.EPOLLHUP)) !== 0) this.#endSeen = true;
     if ((events & c.EPOLLOUT) !== 0 && this.#pending.length > 0) this.#flush();
     if ((events & (c.EPOLLIN | c.EPOLLRDHUP | c.EPOLLHUP)) === 0) return;
     this.#readable = true;
     if (this.#flowing) this.#read();
+  }
+
+  #connects(events: number): void {
+    const connected = this.#connected;
+    this.#connected = undefined;
+    if ((events & (c.EPOLLERR | c.EPOLLHUP)) !== 0) {
+      const errno = this.#socketError();
+      this.#close();
+      connected?.(errno === 0 ? c.ECONNRESET : errno);
+    } else {
+      connected?.(0);
+      // What came with it: an endpoint that speaks first.
+      if ((events & ~c.EPOLLOUT) !== 0 && !this.destroyed) this.onEvents(events);
+    }
   }
 
   #socketError(): number {
@@ -173,10 +193,11 @@ export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
 
   #endWriting(): void {
     this.#writeEnded = true;
-    // Fails only when the connection is gone, which its own event tells.
-    this.#loop.libc.shutdown(this.#fd, c.SHUT_WR);
+    const over = this.readableEnded || this.#destroyWhenSent;
+    // To close says it too. It fails only when the connection is gone, which its own event tells.
+    if (!over) this.#loop.libc.shutdown(this.#fd, c.SHUT_WR);
     this.#whenEnded?.();
-    if (this.readableEnded || this.#destroyWhenSent) this.destroy();
+    if (over) this.destroy();
   }
 
   #fail(errno: number): void {

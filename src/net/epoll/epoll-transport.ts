@@ -106,12 +106,14 @@ export function connectEpoll(loop: EventLoop, options: EpollConnectOptions, done
   const result = libc.connect(fd, address);
   if (result === 0) return done(new EpollSocket(loop, fd, address));
   if (result !== -c.EINPROGRESS) return fail(-result);
-  const pending = new Connecting(loop, fd, (errno) => {
+  const socket = new EpollSocket(loop, fd, address, (errno) => {
     timer.cancel();
-    if (errno !== 0) return fail(errno);
-    done(new EpollSocket(loop, fd, address));
+    done(errno === 0 ? socket : { failed: errorName(errno) });
   });
-  const timer = loop.clock.after(timeoutMs, () => pending.settle(c.ETIMEDOUT));
+  const timer = loop.clock.after(timeoutMs, () => {
+    socket.destroy();
+    done({ failed: "ETIMEDOUT" });
+  });
 }
 
 /** A socket to connect with. One whose source address cannot be had (its ports are used up) comes from the default address. */
@@ -126,31 +128,4 @@ function outgoing({ libc }: EventLoop, { host, localAddress }: EpollConnectOptio
     // The client then is not seen by the endpoint; that is better than no connection.
   }
   return fd;
-}
-
-/** Watches a descriptor until it is connected or not; then takes it out of the loop again, open. */
-class Connecting {
-  readonly #loop: EventLoop;
-  readonly #fd: number;
-  readonly #settled: (errno: number) => void;
-  #over = false;
-
-  constructor(loop: EventLoop, fd: number, settled: (errno: number) => void) {
-    this.#loop = loop;
-    this.#fd = fd;
-    this.#settled = settled;
-    loop.watch(fd, this, c.EPOLLOUT);
-  }
-
-  onEvents(): void {
-    const value = this.#loop.libc.getsockopt(this.#fd, c.SOL_SOCKET, c.SO_ERROR, new Uint8Array(4));
-    this.settle(new DataView(value.buffer).getInt32(0, true));
-  }
-
-  settle(errno: number): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#loop.unwatch(this.#fd);
-    this.#settled(errno);
-  }
 }

@@ -38,6 +38,8 @@ export class EventLoop {
   readonly #wake: number;
   readonly #events: Uint8Array;
   readonly #words: Int32Array;
+  readonly #event: Uint8Array;
+  readonly #eventWords: Int32Array;
   readonly #timers = new Timers();
   readonly #watched: (Watched | undefined)[] = [];
   #deferred: (() => void)[] = [];
@@ -53,6 +55,8 @@ export class EventLoop {
     this.#wake = libc.eventfd(0, c.O_NONBLOCK);
     this.#events = new Uint8Array(new ArrayBuffer(libc.epollEvent.bytes * eventsAtOnce));
     this.#words = new Int32Array(this.#events.buffer);
+    this.#event = new Uint8Array(new ArrayBuffer(libc.epollEvent.bytes));
+    this.#eventWords = new Int32Array(this.#event.buffer);
     this.clock = { now, monotonic, after: (ms, run): Timer => this.#timers.add(monotonic() + ms, run) };
     this.watch(this.#wake, { onEvents: () => void libc.takeEvent(this.#wake) }, c.EPOLLIN);
   }
@@ -77,24 +81,17 @@ export class EventLoop {
   /** `events`: by default everything, each change once. */
   watch(fd: number, watcher: Watcher, events: number = c.EPOLLIN | c.EPOLLOUT | c.EPOLLRDHUP | c.EPOLLET): void {
     this.#generation = (this.#generation + 1) & 0x7fff_ffff;
-    const event = new Uint8Array(this.libc.epollEvent.bytes);
-    const view = new DataView(event.buffer);
-    view.setUint32(0, events, true);
-    view.setInt32(this.libc.epollEvent.dataOffset, fd, true);
-    view.setInt32(this.libc.epollEvent.dataOffset + 4, this.#generation, true);
-    this.libc.epollControl(this.#epoll, c.EPOLL_CTL_ADD, fd, event);
+    const data = this.libc.epollEvent.dataOffset >> 2;
+    this.#eventWords[0] = events | 0;
+    this.#eventWords[data] = fd;
+    this.#eventWords[data + 1] = this.#generation;
+    this.libc.epollControl(this.#epoll, c.EPOLL_CTL_ADD, fd, this.#event);
     this.#watched[fd] = { watcher, generation: this.#generation };
   }
 
   /** Before the descriptor is closed, which takes it out of the kernel's set. */
   forget(fd: number): void {
     this.#watched[fd] = undefined;
-  }
-
-  /** The descriptor goes on without this loop. */
-  unwatch(fd: number): void {
-    this.forget(fd);
-    this.libc.epollControl(this.#epoll, c.EPOLL_CTL_DEL, fd, this.#events);
   }
 
   /** Runs it in the next turn, which then does not wait. */
