@@ -44,6 +44,7 @@ export const serviceCidrs = resource<t.ServiceCIDR>("networking.k8s.io", "v1", "
 export const ipAddresses = resource<t.IPAddress>("networking.k8s.io", "v1", "ipaddresses", "IPAddress", false);
 export const jobs = resource<t.Job>("batch", "v1", "jobs", "Job");
 export const cronJobs = resource<t.CronJob>("batch", "v1", "cronjobs", "CronJob");
+export const podTemplates = resource<t.PodTemplate>("", "v1", "podtemplates", "PodTemplate");
 export const replicationControllers = resource<t.ReplicationController>("", "v1", "replicationcontrollers", "ReplicationController");
 export const persistentVolumes = resource<t.PersistentVolume>("", "v1", "persistentvolumes", "PersistentVolume", false);
 export const persistentVolumeClaims = resource<t.PersistentVolumeClaim>("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim");

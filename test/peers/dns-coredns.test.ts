@@ -19,6 +19,7 @@ import { realClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { MetricsRegistry } from "../../src/lib/metrics.ts";
 import { startCluster, type TestCluster } from "../../src/testing/index.ts";
+import { freePort } from "../support/ports.ts";
 import { clusterManifests, createQuestions, createRandom } from "./dns-questions.ts";
 
 const binary = process.env["COREDNS"] ?? "coredns";
@@ -84,7 +85,7 @@ compare?.("the real CoreDNS and this one", { timeout: 600_000 }, () => {
     writeFileSync(join(folder, "Corefile"), corefile(free, kubeconfig).replace(`.:${free} {`, `.:${free} {\n    bind 127.0.0.1`));
     theirs = spawn(binary, ["-conf", join(folder, "Corefile")], { stdio: ["ignore", "pipe", "pipe"] });
     ports = { ours: [...ours.addresses().values()][0]?.port ?? 0, theirs: free };
-    await untilAnswers(ports.theirs, "two.shop.svc.cluster.local.");
+    await Promise.race([untilAnswers(ports.theirs, "two.shop.svc.cluster.local."), endOf(theirs)]);
     await untilAnswers(ports.ours, "two.shop.svc.cluster.local.");
   }, 120_000);
 
@@ -411,6 +412,13 @@ class Asker {
   }
 }
 
+/** Rejects when the program ends, with what it said. */
+function endOf(child: ChildProcess): Promise<never> {
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4096)));
+  return new Promise((_, reject) => child.once("exit", (code) => reject(new Error(`coredns ended with code ${code}: ${said}`))));
+}
+
 async function untilAnswers(port: number, name: string): Promise<void> {
   const asker = new Asker(port);
   try {
@@ -422,14 +430,4 @@ async function untilAnswers(port: number, name: string): Promise<void> {
   } finally {
     asker.close();
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const socket = createSocket("udp4");
-    socket.bind(0, "127.0.0.1", () => {
-      const { port } = socket.address();
-      socket.close(() => resolve(port));
-    });
-  });
 }

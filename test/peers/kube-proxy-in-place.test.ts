@@ -58,7 +58,7 @@ function scenario(program: string): void {
       for (const { metadata } of nodes) children.push(await startIn(f, cluster.kubeconfig, program, metadata.name, mode));
       for (const { metadata } of nodes)
         await f.hostCommandUntil(`on-${metadata.name}`, "curl -s -w ' %{http_code}' http://127.0.0.1:10256/healthz", (text) =>
-          / 200$/.test(text),
+          text.endsWith(" 200"),
         );
       await f.hostCommandUntil("client", curl(clusterIP, 80), (text) => text.startsWith("web-"));
       const seen = await f.hostCommand("client", `for i in $(seq 20); do ${curl(clusterIP, 80)}; echo; done`);

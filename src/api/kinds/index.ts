@@ -21,6 +21,7 @@ import { networkPolicyKind } from "./network-policies.ts";
 import { nodeKind } from "./nodes.ts";
 import { persistentVolumeClaimKind, persistentVolumeKind } from "./persistent-volumes.ts";
 import { podDisruptionBudgetKind } from "./pod-disruption-budgets.ts";
+import { podTemplateKind } from "./pod-templates.ts";
 import { podKind } from "./pods.ts";
 import { priorityClassKind } from "./priority-classes.ts";
 import { replicaSetKind } from "./replica-sets.ts";
@@ -43,6 +44,7 @@ export const kinds: readonly KindSpec[] = [
   persistentVolumeClaimKind,
   persistentVolumeKind,
   podKind,
+  podTemplateKind,
   replicationControllerKind,
   secretKind,
   serviceAccountKind,
