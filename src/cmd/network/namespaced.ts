@@ -9,17 +9,14 @@ import type { ApiServer } from "../../apiserver/server.ts";
 import type { ClusterPaths } from "../../cli/paths.ts";
 import { kubernetesVersion, version } from "../../cli/version.ts";
 import { defaultNodeCIDRs, type Namespaces, type NodeNetwork } from "../../host/namespaces/namespaces.ts";
-import { openConntrack } from "../../host/conntrack/conntrack.ts";
-import { openIptables, type Iptables } from "../../host/iptables/iptables.ts";
 import { createNamespaces } from "../../host/namespaces/create-namespaces.ts";
-import { adoptNetlink, NETLINK_NETFILTER } from "../../host/netlink/socket.ts";
-import { openNftables } from "../../host/nftables/nftables.ts";
 import { loadLibc, type Libc } from "../../host/syscalls/libc.ts";
 import { createKubelet, type Kubelet } from "../../kubelet/kubelet.ts";
 import { ignoredFields } from "../../kubelet/runtime/process/namespaced/ignored-fields.ts";
 import { isMachineRoot } from "../../kubelet/runtime/process/namespaced/process-user.ts";
+import { openKernelCarrier } from "./kernel-carrier.ts";
 import { createNamespacedRuntime } from "../../kubelet/runtime/process/namespaced-runtime.ts";
-import { errorMessage, FairleadError } from "../../lib/errors.ts";
+import { FairleadError } from "../../lib/errors.ts";
 import { cidrContains, joinHostPort, parseCidr, parseIp, type Cidr } from "../../lib/ip.ts";
 import type { Logger } from "../../lib/log.ts";
 import { connectTcp } from "../../net/connect.ts";
@@ -213,14 +210,8 @@ async function startParts(
 
 async function proxyOf({ name, network, podCIDRs: cidrs, libc, families }: NodePlace, context: NodeContext): Promise<Proxy> {
   const { informers, recorder, labels, plan, clock, log, metrics } = context;
-  const socket = async () => adoptNetlink(libc, await network.netlink(NETLINK_NETFILTER));
-  const mode = context.proxyMode ?? "nftables";
-  const conntrack = openConntrack(await socket());
-  const connect = (target: { readonly host: string; readonly port: number }) => network.connect(target);
-  const carrier =
-    mode === "nftables"
-      ? { kernel: { nftables: openNftables(await socket()), conntrack, serviceCIDRs: plan.serviceCIDRs, families, connect } }
-      : { iptables: { iptables: await iptablesIn(network), conntrack, families, connect } };
+  const place = { network, libc, families, serviceCIDRs: plan.serviceCIDRs, log: log.child("proxy") };
+  const carrier = await openKernelCarrier(context.proxyMode ?? "nftables", place);
   const health = new ProxyHealth({ clock, timeoutMs: proxyLateMs, families });
   const serviceHealth = new ServiceHealthServers({
     places: (port) => Promise.all(families.map((family) => network.listen(family === 4 ? "0.0.0.0" : "::", port))),
@@ -234,7 +225,6 @@ async function proxyOf({ name, network, podCIDRs: cidrs, libc, families }: NodeP
     health,
     serviceHealth,
     node: { name, labels, addresses: network.addresses, nodePortAddresses: network.addresses, clusterCIDRs: cidrs },
-    mode,
     ...carrier,
     recorder: recorder("kube-proxy"),
     clock,
@@ -245,20 +235,6 @@ async function proxyOf({ name, network, podCIDRs: cidrs, libc, families }: NodeP
 
 /** A change that waits longer makes the node's health checks fail; kube-proxy's sync period twice. */
 const proxyLateMs = 60_000;
-
-/** Throws FL_UNSUPPORTED where the programs are missing or the kernel lacks what they need. */
-async function iptablesIn({ path }: NodeNetwork): Promise<Iptables> {
-  const iptables = openIptables({ enter: ["nsenter", `--net=${path}`] });
-  try {
-    await iptables.restore(4, "*nat\nCOMMIT\n");
-    return iptables;
-  } catch (cause) {
-    throw new FairleadError("FL_UNSUPPORTED", `--proxy-mode iptables: ${errorMessage(cause)}`, {
-      cause,
-      hint: "Install iptables and nsenter (util-linux), or leave --proxy-mode out: nftables needs no program.",
-    });
-  }
-}
 
 function kubeletOf({ name, network, podCIDRs: ranges, hostAddress }: NodePlace, context: NodeContext): Kubelet {
   const { plan, client, informers, recorder, paths, labels, clock, log, metrics } = context;

@@ -80,7 +80,7 @@ export interface SharedContext {
 }
 
 /** What carries Services in a network of the kernel's. */
-export type KernelProxyMode = "nftables" | "iptables";
+export type KernelProxyMode = "nftables" | "iptables" | "ipvs";
 
 export interface NodeContext extends SharedContext {
   /** The kubelet's. */

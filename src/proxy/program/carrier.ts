@@ -11,12 +11,13 @@ import { cleanup as cleanupIptables } from "../backends/iptables/cleanup.ts";
 import type { ProxySettings } from "../configuration/settings.ts";
 import type { ProxyOptions } from "../proxy.ts";
 import { epollTransport } from "../transport.ts";
+import { ipvsKernel, ipvsLeaves } from "./ipvs-kernel.ts";
 import { iptablesKernel, kernelFamilies, nftablesKernel } from "./kernel.ts";
 
 export interface Carrier {
   readonly mode: BackendMode;
   readonly families: readonly IpFamily[];
-  readonly options: Pick<ProxyOptions, "kernel" | "iptables" | "transport">;
+  readonly options: Pick<ProxyOptions, "kernel" | "iptables" | "ipvs" | "transport">;
   /** For the log and, by `reason`, an Event of the node. */
   readonly warnings: readonly { readonly reason: string; readonly message: string }[];
   /** Takes away what a kube-proxy that runs no more has left in other modes. */
@@ -34,6 +35,7 @@ export interface CarrierOptions {
 export async function openCarrier(options: CarrierOptions): Promise<Carrier> {
   const { settings, strictMode } = options;
   const warnings: { reason: string; message: string }[] = [];
+  if (settings.mode === "ipvs") warnings.push({ reason: "ProxyModeDeprecated", message: ipvsLeaves });
   let why: unknown;
   for (const mode of strictMode ? [settings.mode] : standIns[settings.mode]) {
     try {
@@ -67,8 +69,10 @@ const openers: Readonly<Record<ProxySettings["mode"], Opener>> = {
     const kernel = nftablesKernel(serviceCIDRs, families, log);
     return { mode: "nftables", families, options: { kernel }, removeLeftovers: () => removeIptables(families, log) };
   },
-  async ipvs() {
-    throw new FairleadError("FL_UNSUPPORTED", "mode ipvs: this kernel has no IPVS");
+  async ipvs({ settings, log }) {
+    const families = kernelFamilies();
+    const ipvs = await ipvsKernel(settings, families, log);
+    return { mode: "ipvs", families, options: { ipvs }, removeLeftovers: async () => undefined };
   },
   async userspace() {
     const libc = loadLibc();

@@ -7,6 +7,7 @@ import { errnoCode, errorMessage } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { cleanup as cleanupIptables } from "../backends/iptables/cleanup.ts";
 import { cleanup as cleanupNftables } from "../backends/nftables/cleanup.ts";
+import { cleanupIpvs } from "./ipvs-kernel.ts";
 import { kernelFamilies } from "./kernel.ts";
 
 /** kube-proxy's, in mode nftables. */
@@ -17,7 +18,7 @@ export const kubeProxyTables = [
 
 /** False: something could not be taken away; the log says what. */
 export async function cleanupEverything(log: Logger): Promise<boolean> {
-  const done = [cleanNftables(log), await cleanIptables(log)];
+  const done = [cleanNftables(log), await cleanupIpvs(kernelFamilies(), log), await cleanIptables(log)];
   return done.every(Boolean);
 }
 
