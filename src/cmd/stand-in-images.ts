@@ -48,7 +48,7 @@ function welcome(): void {
         `${(request.socket.remoteAddress ?? "-").replace(/^::ffff:/, "")} - - "${request.method} ${request.url} HTTP/${request.httpVersion}" ${status}`,
       );
     fs.readFile(file, (error, content) => {
-      const isWelcome = error !== null && asked === "/";
+      const isWelcome = error !== null && (asked === "/" || asked === "/index.html");
       const status = error === null || isWelcome ? 200 : 404;
       log(status);
       response.writeHead(status, {
