@@ -21,7 +21,11 @@ export interface CarrierPlace {
   readonly log: Logger;
 }
 
-export type Carrier = Pick<ProxyOptions, "mode" | "kernel" | "iptables" | "ipvs">;
+export interface Carrier {
+  readonly options: Pick<ProxyOptions, "mode" | "kernel" | "iptables" | "ipvs">;
+  /** What a person should know of the mode, or that it is another than was asked for. */
+  readonly notes: readonly string[];
+}
 
 /** Throws FL_UNSUPPORTED where the programs of mode iptables are missing, or the kernel lacks what they need. */
 export async function openKernelCarrier(mode: KernelProxyMode, place: CarrierPlace): Promise<Carrier> {
@@ -42,16 +46,16 @@ const connectIn = (network: NodeNetwork) => (target: { readonly host: string; re
 async function nftablesCarrier({ network, libc, families, serviceCIDRs }: CarrierPlace): Promise<Carrier> {
   const socket = async () => adoptNetlink(libc, await network.netlink(NETLINK_NETFILTER));
   const nftables = openNftables(await socket());
-  return {
+  return carrier({
     mode: "nftables",
     kernel: { nftables, conntrack: openConntrack(await socket()), serviceCIDRs, families, connect: connectIn(network) },
-  };
+  });
 }
 
 async function iptablesCarrier({ network, libc, families }: CarrierPlace): Promise<Carrier> {
   const iptables = await iptablesIn(network);
   const conntrack = openConntrack(adoptNetlink(libc, await network.netlink(NETLINK_NETFILTER)));
-  return { mode: "iptables", iptables: { iptables, conntrack, families, connect: connectIn(network) } };
+  return carrier({ mode: "iptables", iptables: { iptables, conntrack, families, connect: connectIn(network) } });
 }
 
 /** Without IPVS in the kernel: by iptables, and without its programs by nftables. */
@@ -64,16 +68,19 @@ async function ipvsCarrier(place: CarrierPlace): Promise<Carrier> {
     scheduler: "rr",
   });
   if (opened.kind === "ok") {
-    log.warn(ipvsLeaves);
-    return { mode: "ipvs", ipvs: { kernel: opened.kernel, families, connect: connectIn(network), log } };
+    return carrier({ mode: "ipvs", ipvs: { kernel: opened.kernel, families, connect: connectIn(network), log } }, `--proxy-${ipvsLeaves}.`);
   }
-  log.warn("mode ipvs cannot be had here: Services are carried by iptables", { why: opened.why });
+  const why = `--proxy-mode ipvs cannot be had here (${opened.why})`;
   try {
-    return await iptablesCarrier(place);
+    return { ...(await iptablesCarrier(place)), notes: [`${why}: Services are carried by iptables.`] };
   } catch (error) {
-    log.warn("nor can mode iptables: Services are carried by nftables", { why: errorMessage(error) });
-    return await nftablesCarrier(place);
+    const nor = `nor can iptables (${errorMessage(error)})`;
+    return { ...(await nftablesCarrier(place)), notes: [`${why}, ${nor}: Services are carried by nftables.`] };
   }
+}
+
+function carrier(options: Carrier["options"], ...notes: readonly string[]): Carrier {
+  return { options, notes };
 }
 
 async function iptablesIn({ path }: NodeNetwork): Promise<Iptables> {

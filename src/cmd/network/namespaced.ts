@@ -174,7 +174,7 @@ async function startParts(
   const { name, network, hostAddress } = place;
   const { wants, plan, dns, log } = context;
   const parts = new Manager({ log });
-  const proxy = wants("proxy") ? await proxyOf(place, context) : undefined;
+  const { proxy, notes } = wants("proxy") ? await proxyOf(place, context) : { proxy: undefined, notes: [] };
   if (proxy !== undefined) await parts.start(renamed(proxy, `proxy ${name}`));
   const wayIn = wants("proxy")
     ? createNodeWayIn({ name, labels: context.labels, network, hostAddress }, wayInContext(context, namespaces))
@@ -193,7 +193,7 @@ async function startParts(
         return await network.connect({ host: addresses[Math.floor(Math.random() * addresses.length)] as string, port });
       },
       listensAt: (address, port) => doorAt(address)?.listensAt(address, port),
-      limits: () => doors.flatMap((door) => door.limits()),
+      limits: () => [...notes, ...doors.flatMap((door) => door.limits())],
       settled: async () => {
         await Promise.all([proxy?.settled(), ...doors.map((door) => door.settled())]);
       },
@@ -208,10 +208,15 @@ async function startParts(
   };
 }
 
-async function proxyOf({ name, network, podCIDRs: cidrs, libc, families }: NodePlace, context: NodeContext): Promise<Proxy> {
+interface NodeProxy {
+  readonly proxy: Proxy;
+  readonly notes: readonly string[];
+}
+
+async function proxyOf({ name, network, podCIDRs: cidrs, libc, families }: NodePlace, context: NodeContext): Promise<NodeProxy> {
   const { informers, recorder, labels, plan, clock, log, metrics } = context;
   const place = { network, libc, families, serviceCIDRs: plan.serviceCIDRs, log: log.child("proxy") };
-  const carrier = await openKernelCarrier(context.proxyMode ?? "nftables", place);
+  const { options, notes } = await openKernelCarrier(context.proxyMode ?? "nftables", place);
   const health = new ProxyHealth({ clock, timeoutMs: proxyLateMs, families });
   const serviceHealth = new ServiceHealthServers({
     places: (port) => Promise.all(families.map((family) => network.listen(family === 4 ? "0.0.0.0" : "::", port))),
@@ -220,17 +225,19 @@ async function proxyOf({ name, network, podCIDRs: cidrs, libc, families }: NodeP
     recorder: recorder("kube-proxy"),
     log,
   });
-  return createProxy({
+  const proxy = createProxy({
     informers,
     health,
     serviceHealth,
     node: { name, labels, addresses: network.addresses, nodePortAddresses: network.addresses, clusterCIDRs: cidrs },
-    ...carrier,
+    ...options,
     recorder: recorder("kube-proxy"),
     clock,
     log,
     metrics,
   });
+  for (const note of notes) log.warn(note, { node: name });
+  return { proxy, notes };
 }
 
 /** A change that waits longer makes the node's health checks fail; kube-proxy's sync period twice. */
