@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startCluster, type TestCluster } from "../../src/testing/index.ts";
 import { discovery, otherKinds, rights } from "./cluster-info.ts";
+import { describesEverything, proxies } from "./describe.ts";
 import { deletions, outputs, serverSideApply, writes } from "./objects.ts";
 import { kubectlsToTest, Session } from "./session.ts";
 import { nodes, podsAndJobs, rollouts } from "./workloads.ts";
@@ -27,6 +28,8 @@ const topics: readonly (readonly [string, (k: Session, namespace: string) => Pro
   ["nodes", nodes],
   ["rights", rights],
   ["other kinds", otherKinds],
+  ["every kind described", describesEverything],
+  ["proxy", proxies],
 ];
 
 for (const kubectl of found)
