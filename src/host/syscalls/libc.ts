@@ -169,6 +169,13 @@ function bindLibc(koffi: Koffi) {
     return [view.getInt32(0, true), view.getInt32(4, true)];
   };
   const int = (value: number) => new Uint8Array(Int32Array.of(value).buffer);
+  const [off, on] = [int(0), int(1)];
+  const acceptedLength = new Uint32Array(1);
+  const acceptedLengthBytes = new Uint8Array(acceptedLength.buffer);
+  const accept = (fd: number, address: Uint8Array | null, flags: number): number => {
+    acceptedLength[0] = address?.byteLength ?? 0;
+    return native.accept4(fd, address, address === null ? null : acceptedLengthBytes, flags);
+  };
 
   return {
     /** Bytes of one `struct epoll_event`: packed on x64 only. The events are at 0, the 64 bits of data at `dataOffset`. */
@@ -224,8 +231,7 @@ function bindLibc(koffi: Koffi) {
     connect: (fd: number, address: Uint8Array): number => outcome(() => native.connect(fd, address, address.byteLength)),
     listen: (fd: number, backlog: number): void => void must(native.listen(fd, backlog), "listen"),
     /** The new descriptor or a negative errno. The peer's address is left in `address`. */
-    accept4: (fd: number, address: Uint8Array | null, flags: number): number =>
-      outcome(() => native.accept4(fd, address, address === null ? null : length(address), flags | c.SOCK_CLOEXEC)),
+    accept4: (fd: number, address: Uint8Array | null, flags: number): number => outcome(() => accept(fd, address, flags | c.SOCK_CLOEXEC)),
     /** The socket's own address. */
     getsockname(fd: number): Uint8Array {
       const address = new Uint8Array(128);
@@ -240,7 +246,7 @@ function bindLibc(koffi: Koffi) {
       return value.subarray(0, readLength(size));
     },
     setsockopt: (fd: number, level: number, option: number, value: Uint8Array | number): void => {
-      const bytes = typeof value === "number" ? int(value) : value;
+      const bytes = typeof value !== "number" ? value : value === 0 ? off : value === 1 ? on : int(value);
       must(native.setsockopt(fd, level, option, bytes, bytes.byteLength), "setsockopt");
     },
     recv(fd: number, into: Uint8Array, flags: number): number {

@@ -68,13 +68,15 @@ function bound({ libc }: EventLoop, { host, port, shared = false }: EpollListenO
   }
 }
 
+const peer = new Uint8Array(28);
+
 function acceptSome(loop: EventLoop, listener: number, onConnection: (socket: EpollSocket) => void): void {
   for (let count = 0; count < acceptsAtOnce; count++) {
-    const peer = new Uint8Array(28);
     const fd = loop.libc.accept4(listener, peer, c.SOCK_NONBLOCK);
     // Nobody waits, or no descriptor is left (EMFILE): level-triggered, so that it is tried again.
     if (fd < 0) return;
-    onConnection(new EpollSocket(loop, fd, peer));
+    // From the pool: memory of its own would cost more than all else here.
+    onConnection(new EpollSocket(loop, fd, Buffer.from(peer)));
   }
 }
 
@@ -91,7 +93,7 @@ export interface EpollConnectOptions {
 export function connectEpoll(loop: EventLoop, options: EpollConnectOptions, done: (result: EpollSocket | ConnectFailed) => void): void {
   const { host, port, timeoutMs } = options;
   const { libc } = loop;
-  const address = encodeSocketAddress(host, port);
+  const address = addressOf(host, port);
   let fd: number;
   try {
     fd = outgoing(loop, options);
@@ -114,6 +116,20 @@ export function connectEpoll(loop: EventLoop, options: EpollConnectOptions, done
     socket.destroy();
     done({ failed: "ETIMEDOUT" });
   });
+}
+
+/** Connected to lately: the same few endpoints again and again. */
+const addresses = new Map<string, Uint8Array>();
+const maxAddresses = 4096;
+
+function addressOf(host: string, port: number): Uint8Array {
+  const key = `${host} ${port}`;
+  let address = addresses.get(key);
+  if (address === undefined) {
+    if (addresses.size >= maxAddresses) addresses.clear();
+    addresses.set(key, (address = encodeSocketAddress(host, port)));
+  }
+  return address;
 }
 
 /** A socket to connect with. One whose source address cannot be had (its ports are used up) comes from the default address. */
