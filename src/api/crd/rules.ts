@@ -2,12 +2,10 @@
  * `x-kubernetes-validations`: rules in CEL over a value and what it was before (KEP-2876, apiextensions-apiserver `pkg/apiserver/schema/cel`).
  * A rule that cannot be compiled is named when the definition is written, and not evaluated.
  */
-import { createRequire } from "node:module";
-import type { Environment } from "@marcbachmann/cel-js";
+import { compileCel, type Evaluate } from "../cel/environment.ts";
 import type { FieldError } from "../field-error.ts";
 import { invalid } from "../field-error.ts";
 import { errorMessage } from "../../lib/errors.ts";
-import { parseCidr, parseIp } from "../../lib/ip.ts";
 import { fieldName, toCel } from "./cel-values.ts";
 import type { JsonSchema } from "./json-schema.ts";
 
@@ -21,8 +19,6 @@ interface Rule {
   readonly isTransition: boolean;
   readonly evaluate: Evaluate;
 }
-
-type Evaluate = (context: Readonly<Record<string, unknown>>) => unknown;
 
 /** A schema's rules, at the places where they are; what has none below it is left out. */
 export interface RuleTree {
@@ -40,8 +36,6 @@ export interface CompiledRules {
   readonly faults: readonly string[];
 }
 
-/** Longer ones are not compiled. */
-const maxRule = 4096;
 /** Evaluations for one object: what rules of lists of lists could ask for has no end. */
 const maxEvaluations = 20_000;
 const maxErrors = 100;
@@ -90,32 +84,9 @@ function ruleOf(written: object, faults: string[]): Rule | undefined {
   }
 }
 
-function compile(text: string): Evaluate {
-  if (text.length > maxRule) throw new Error(`longer than ${maxRule} characters`);
-  return celEnvironment().parse(text.replace(hasOfElement, "('$2' in $1)")) as unknown as Evaluate;
-}
+const variables: readonly string[] = ["self", "oldSelf"];
 
-/** `has(self.matches[0].path)`: the library's macro takes names only; asking the element itself says the same. */
-const hasOfElement = /\bhas\(\s*([A-Za-z_][\w.]*\[\w+\](?:\.\w+|\[\w+\])*)\.(\w+)\s*\)/g;
-
-let shared: Environment | undefined;
-
-/** Read in when the first rule is: a start without custom resources never does. */
-function celEnvironment(): Environment {
-  if (shared !== undefined) return shared;
-  const { Environment: Cel } = createRequire(import.meta.url)("@marcbachmann/cel-js") as typeof import("@marcbachmann/cel-js");
-  shared = new Cel({
-    homogeneousAggregateLiterals: false,
-    enableOptionalTypes: true,
-    limits: { maxAstNodes: 2000, maxDepth: 64, maxListElements: 200, maxMapEntries: 200, maxCallArguments: 16 },
-  })
-    .registerVariable("self", "dyn")
-    .registerVariable("oldSelf", "dyn")
-    .registerFunction("isIP(string): bool", (text: string) => parseIp(text) !== undefined)
-    .registerFunction("isCIDR(string): bool", (text: string) => parseCidr(text) !== undefined)
-    .registerFunction("isURL(string): bool", (text: string) => URL.canParse(text));
-  return shared;
-}
+const compile = (text: string): Evaluate => compileCel(text, variables);
 
 /** Errors of an object that fits its schema. `old` undefined: it is being created. */
 export function validateRules(tree: RuleTree, value: unknown, old: unknown): readonly FieldError[] {

@@ -204,7 +204,7 @@ export class Http2Exchange implements Exchange, TriesUser {
     this.#stream = undefined;
     // Refused streams were not looked at by the endpoint (RFC 9113 8.7): they may always be sent again.
     const untouched = stream.rstCode === constants.NGHTTP2_REFUSED_STREAM;
-    if (!this.#answering && this.#tries.afterBreak(untouched)) return;
+    if (!this.#answering && this.#tries.afterBreak(untouched, untouched)) return;
     this.#fail(502, "EndpointClosed", `the endpoint ended the stream before it had answered (code ${stream.rstCode})`);
   }
 

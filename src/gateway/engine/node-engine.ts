@@ -102,7 +102,7 @@ class NodeEngine implements Engine {
     random: () => this.#options.random(),
   };
   /** Of plain connections over HTTP/2. */
-  readonly #plainInfos = new WeakMap<Socket, Omit<ClientInfo, "httpVersion">>();
+  readonly #plainInfos = new WeakMap<ServerHttp2Session, Omit<ClientInfo, "httpVersion">>();
   #requests = 0;
   #stopping = false;
   #whenDrained = () => {};
@@ -265,11 +265,14 @@ class NodeEngine implements Engine {
     this.#plainHttp2 ??= createHttp2({
       limits: this.#limits,
       onSession: (session) => this.#follow(session),
-      onStream: (arrived, from) => this.#http2(arrived, this.#plainInfos.get(from) ?? info),
+      onStream: (arrived) => this.#http2(arrived, this.#plainInfos.get(arrived.stream.session as ServerHttp2Session) ?? info),
     });
-    this.#plainInfos.set(socket, info);
     socket.pause();
+    // In HTTP/2 an end of either side is the end of both.
+    socket.allowHalfOpen = false;
     socket.unshift(seen);
+    // `session.socket` is a stand-in for the socket: which session came of it is known only now, as it is made at once.
+    this.#plainHttp2.once("session", (session) => void this.#plainInfos.set(session, info));
     this.#plainHttp2.emit("connection", socket);
   }
 

@@ -154,6 +154,10 @@ export class UpstreamPool {
 
   async #openSession(endpoint: Endpoint): Promise<ClientHttp2Session> {
     const socket = (await this.connect(endpoint)) as Socket;
+    // A socket that was adopted from elsewhere does not read yet, and node:http2 only takes over what does.
+    socket.read(0);
+    // In HTTP/2 an end of either side is the end of both.
+    socket.allowHalfOpen = false;
     const session = connectHttp2("http://endpoint", {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: 1 << 20 },

@@ -70,11 +70,13 @@ function acceptedOf({ refused }: GatewayPlan, own: readonly PlannedListener[]): 
   return condition("Accepted", some, "ListenersNotValid", message);
 }
 
-function programmedOf({ refused }: GatewayPlan, { addresses, unusable }: GatewayFacts, programmed: boolean): Condition {
+function programmedOf({ refused, key, listeners }: GatewayPlan, { addresses, unusable, bound }: GatewayFacts, programmed: boolean): Condition {
   if (refused !== undefined) return condition("Programmed", false, "Invalid", refused.message);
   if (unusable.length > 0) return condition("Programmed", false, "AddressNotUsable", unusable.join("; "));
   if (addresses.length === 0) return condition("Programmed", false, "AddressNotAssigned", "no address is left");
   if (programmed) return condition("Programmed", true, "Programmed");
+  const opening = listeners.some((listener) => isServable(listener) && bound(portName(key, listener)).kind === "pending");
+  if (opening) return condition("Programmed", false, "Pending", "ports are being opened");
   return condition("Programmed", false, "Invalid", "no listener can be served");
 }
 
@@ -118,8 +120,9 @@ export function listenerStatus(
 
 function programmedListener(listener: PlannedListener, bound: BoundPort): Condition {
   if (!isServable(listener)) {
-    const { accepted, resolvedRefs } = listener;
-    return condition("Programmed", false, "Invalid", accepted.status === "True" ? resolvedRefs.message : accepted.message);
+    const { accepted, resolvedRefs, conflicted } = listener;
+    const reason = conflicted.status === "True" ? conflicted.reason : "Invalid";
+    return condition("Programmed", false, reason, accepted.status === "True" ? resolvedRefs.message : accepted.message);
   }
   switch (bound.kind) {
     case "ok":
@@ -142,7 +145,7 @@ function isProgrammed({ key }: GatewayPlan, listener: PlannedListener, { bound }
 
 /** A ListenerSet of which no listener is valid is none. */
 export function setIsAccepted({ listeners }: GatewayPlan, { key, refused }: SetPlan): boolean {
-  return refused === undefined && listeners.some(({ owner, accepted }) => isOf(owner, key) && accepted.status === "True");
+  return refused === undefined && listeners.some((listener) => isOf(listener.owner, key) && isServable(listener));
 }
 
 function isOf({ kind, namespace, name }: PlannedListener["owner"], key: string): boolean {
