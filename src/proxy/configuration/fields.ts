@@ -103,7 +103,13 @@ export const fields: readonly Field[] = [
   field("nftables.masqueradeBit", "int", 14, undefined, "", "bit 14 of the connection's mark, never the packet's"),
   field("nftables.masqueradeAll", "bool", false, undefined, "masquerade all traffic to cluster IPs"),
   field("nftables.syncPeriod", "duration", 30 * second, undefined, "how often it is looked whether the rules still stand"),
-  field("nftables.minSyncPeriod", "duration", second, undefined, "least time between two syncs"),
+  field(
+    "nftables.minSyncPeriod",
+    "duration",
+    0,
+    undefined,
+    "least time between two syncs (kube-proxy: 1s; here a sync costs what has changed)",
+  ),
   field("winkernel.networkName", "string", "", undefined, "", windows),
   field("winkernel.sourceVip", "string", "", undefined, "", windows),
   field("winkernel.enableDSR", "bool", false, undefined, "", windows),
@@ -144,5 +150,12 @@ export const fields: readonly Field[] = [
   field("portRange", "string", "", undefined, "", "kube-proxy has not used it since 1.26"),
   field("windowsRunAsService", "bool", false, undefined, "", windows),
 ];
+
+/** Flags of kube-proxy that count for mode nftables too (`processV1Alpha1Flags`). */
+export const flagSetsAlso: Readonly<Record<string, string>> = {
+  "iptables.syncPeriod": "nftables.syncPeriod",
+  "iptables.minSyncPeriod": "nftables.minSyncPeriod",
+  "iptables.masqueradeAll": "nftables.masqueradeAll",
+};
 
 export const fieldsByPath: ReadonlyMap<string, Field> = new Map(fields.map((one) => [one.path, one]));

@@ -4,7 +4,7 @@
  * (cmd/kube-proxy/app/options.go `Complete`). Pure.
  */
 import { FairleadError } from "../../lib/errors.ts";
-import { fields, type Field, type FieldValue } from "./fields.ts";
+import { fields, flagSetsAlso, type Field, type FieldValue } from "./fields.ts";
 import { valueOfText, type Values } from "./values.ts";
 
 /** What is told on the command line alone. */
@@ -75,6 +75,8 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
     }
     const value = disablable.has(field.path) && text === "" ? "none" : valueOfText(field, text, `--${name}`);
     values.set(field.path, merged(field, values.get(field.path), value));
+    const other = flagSetsAlso[field.path];
+    if (other !== undefined) values.set(other, value);
     if (field.noEffect !== undefined) warnings.push(`--${name} has no effect: ${field.noEffect}`);
   }
   ports(given, values, warnings);

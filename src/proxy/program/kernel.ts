@@ -63,9 +63,12 @@ function probe(nftables: Nftables): void {
   ]);
 }
 
+/** Upstream `FullSyncPeriod`. */
+const fullSyncMs = 3_600_000;
+
 /** Throws FL_UNSUPPORTED where no family has the programs, or they may not. */
 export async function iptablesKernel(
-  settings: Pick<ProxySettings, "nodePortAddresses" | "localhostNodePorts" | "masqueradeBit" | "conntrack">,
+  settings: Pick<ProxySettings, "syncPeriodMs" | "nodePortAddresses" | "localhostNodePorts" | "masqueradeBit" | "conntrack">,
   families: readonly IpFamily[],
   log: Logger,
 ): Promise<IptablesKernelOptions> {
@@ -91,6 +94,7 @@ export async function iptablesKernel(
     iptables,
     ...optional(libc === undefined ? undefined : conntrackOrNone(libc, log)),
     families: usable,
+    looksPerFullSync: Math.max(1, Math.ceil(fullSyncMs / settings.syncPeriodMs)),
     rules: {
       nodePortsEverywhere: settings.nodePortAddresses.length === 0,
       localhostNodePorts: settings.localhostNodePorts,

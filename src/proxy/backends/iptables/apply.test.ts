@@ -86,14 +86,22 @@ test("what somebody flushed is set up again, once", async () => {
   expect(iptables.list(4, "nat")).toEqual(rules);
 });
 
-test("a single rule that somebody took comes back with the next full sync", async () => {
+test("a single rule that somebody took, or put in, is found by the next look; and without one everything is written anew", async () => {
   const { iptables, backend } = start();
   await backend.apply("shop/a", plan("a", 1, [1]));
   const rules = iptables.list(4, "nat");
   await iptables.restore(4, "*nat\n:KUBE-MARK-MASQ - [0:0]\nCOMMIT\n");
   expect(iptables.list(4, "nat")).not.toEqual(rules);
-  for (let i = 0; i < healsPerFullSync; i++) expect(await backend.heal()).toBe(false);
+  expect(await backend.heal()).toBe(true);
   expect(iptables.list(4, "nat")).toEqual(rules);
+  await iptables.restore(4, "*nat\n-A KUBE-SERVICES -j RETURN\nCOMMIT\n");
+  expect(await backend.heal()).toBe(true);
+  expect(iptables.list(4, "nat")).toEqual(rules);
+  const restored = iptables.restored.length;
+  for (let i = 3; i < healsPerFullSync; i++) expect(await backend.heal()).toBe(false);
+  expect(iptables.restored).toHaveLength(restored);
+  expect(await backend.heal()).toBe(false);
+  expect(iptables.restored).toHaveLength(restored + 1);
 });
 
 test("after a refused restore the next one is full, and other Services are served", async () => {

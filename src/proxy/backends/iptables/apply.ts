@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import { servicePortText, type PlanNode, type ServicePlan } from "../../../decide/proxy/index.ts";
 import { renderAhead, renderIptables, type IptablesCache, type IptablesOptions } from "../../../decide/proxy/render/iptables/render.ts";
 import type { IptablesRules } from "../../../decide/proxy/render/iptables/rules.ts";
+import { countRules, driftedChains, listedRules } from "../../../decide/proxy/render/iptables/drift.ts";
 import { fullRestoreLines, jumpWords, partialRestoreLines } from "../../../decide/proxy/render/iptables/text.ts";
 import { kube } from "../../../decide/proxy/render/iptables/layout.ts";
 import type { Conntrack } from "../../../host/conntrack/conntrack.ts";
@@ -29,6 +30,8 @@ export interface IptablesKernelOptions {
   >;
   /** Connects from inside the namespace, where the rules are. Absent: `dial` is refused. */
   readonly connect?: (target: { readonly host: string; readonly port: number }) => Promise<Socket>;
+  /** Everything is written anew after so many looks. Default: `healsPerFullSync`. */
+  readonly looksPerFullSync?: number;
   readonly log?: Logger;
 }
 
@@ -41,14 +44,19 @@ interface FamilyState {
   readonly cache: IptablesCache;
   /** What the kernel holds; undefined: not known, a full sync is due. */
   have: IptablesRules | undefined;
+  /** How `have` was listed when it was looked at; a restore makes it unknown. */
+  listed: string | undefined;
 }
 
-/** The proxy looks every 10 s: this is an hour. */
+/** Listing takes time of iptables' own, more the more rules there are: so many are looked at by each look, on average. */
+const rulesPerLook = 4000;
+
+/** Where the proxy looks every 10 s this is an hour. */
 export const healsPerFullSync = 360;
 
 export class IptablesBackend implements Backend {
   readonly mode = "iptables";
-  readonly #options: IptablesBackendOptions;
+  #options: IptablesBackendOptions;
   readonly #families: readonly FamilyState[];
   readonly #plans = new Map<string, ServicePlan>();
   readonly #stale: StaleFlows | undefined;
@@ -56,7 +64,12 @@ export class IptablesBackend implements Backend {
 
   constructor(options: IptablesBackendOptions) {
     this.#options = options;
-    this.#families = (options.families ?? ([4, 6] as const)).map((family) => ({ family, cache: new WeakMap(), have: undefined }));
+    this.#families = (options.families ?? ([4, 6] as const)).map((family) => ({
+      family,
+      cache: new WeakMap(),
+      have: undefined,
+      listed: undefined,
+    }));
     this.#stale = options.conntrack === undefined ? undefined : new StaleFlows(options.conntrack);
   }
 
@@ -102,22 +115,27 @@ export class IptablesBackend implements Backend {
   }
 
   /**
-   * Finds flushed tables by the canary (upstream pkg/util/iptables `Monitor`), and jumps that somebody took away. Single rules
-   * are written anew by a full sync once in a while, without a look (upstream `FullSyncPeriod`, an hour).
+   * Finds flushed tables by the canary (upstream pkg/util/iptables `Monitor`), jumps that somebody took away, and by listing them chains
+   * that are not as they were written. Everything is written anew once in a while, without a look (upstream `FullSyncPeriod`, an hour).
    */
   async heal(): Promise<boolean> {
     if (this.#plans.size === 0) return false;
     this.#heals += 1;
-    if (this.#heals % healsPerFullSync === 0) {
+    if (this.#heals % (this.#options.looksPerFullSync ?? healsPerFullSync) === 0) {
       for (const state of this.#families) state.have = undefined;
       await this.#sync();
       return false;
     }
     const gone: FamilyState[] = [];
-    for (const state of this.#families) if (!(await this.#stands(state))) gone.push(state);
+    for (const state of this.#families) if (!(await this.#stands(state)) || (await this.#drifted(state))) gone.push(state);
     for (const state of gone) state.have = undefined;
     if (gone.length > 0) await this.#sync();
     return gone.length > 0;
+  }
+
+  setNode(node: PlanNode): void {
+    this.#options = { ...this.#options, node };
+    for (const state of this.#families) Object.assign(state, { cache: new WeakMap(), have: undefined });
   }
 
   async #stands({ family, have }: FamilyState): Promise<boolean> {
@@ -125,6 +143,19 @@ export class IptablesBackend implements Backend {
     for (const table of ["filter", "nat"]) if (!(await iptables.rule(family, ["-t", table, "-S", kube.canary]))) return false;
     for (const jump of have?.jumps ?? []) if (!(await iptables.rule(family, jumpWords(jump, "-C")))) return false;
     return have !== undefined;
+  }
+
+  async #drifted(state: FamilyState): Promise<boolean> {
+    const { family, have } = state;
+    if (have === undefined) return true;
+    const rules = countRules(have, "filter") + countRules(have, "nat");
+    if (this.#heals % Math.ceil(rules / rulesPerLook) !== 0) return false;
+    const listed = listedRules(have, await this.#options.iptables.save(family));
+    const chains = driftedChains(have, listed);
+    const changed = chains.length > 0 || (state.listed !== undefined && state.listed !== listed.text);
+    if (changed) this.#options.log?.warn("somebody has changed the proxy's rules", { family, chains: chains.slice(0, 5) });
+    state.listed = listed.text;
+    return changed;
   }
 
   #remember(changes: readonly ServiceChange[]): void {
@@ -148,6 +179,7 @@ export class IptablesBackend implements Backend {
     const want = renderIptables(services, options, cache);
     // Of two tables one may have been taken and one refused: until it went well nothing is known.
     state.have = undefined;
+    state.listed = undefined;
     const lines = have === undefined ? fullRestoreLines(want, await iptables.chains(family, "nat")) : partialRestoreLines(have, want);
     await iptables.restore(family, `${(await inSlices(lines)).join("\n")}\n`);
     if (have === undefined) await this.#ensureJumps(want);
