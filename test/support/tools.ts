@@ -7,6 +7,10 @@ import { delimiter, join } from "node:path";
 const packages: Readonly<Record<string, string>> = {
   dig: "dnsutils",
   nslookup: "dnsutils",
+  kdig: "knot-dnsutils",
+  delv: "dnsutils",
+  unbound: "unbound",
+  etcd: "etcd-server",
   curl: "curl",
   nft: "nftables",
   "linux.uml": "user-mode-linux",
