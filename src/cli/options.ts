@@ -69,7 +69,10 @@ export function servedResources(): readonly Resource[] {
 /** `auto` becomes the best mode that this machine allows. */
 export type ModeChoice = "auto" | "namespaces" | "loopback";
 
-export const nodesOption = wholeOption("number of nodes", 1, 100);
+export const nodesOption = wholeOption("number of nodes", 1, 5000);
+/** Each of more than these would be a network of the kernel's. */
+export const mostRealNodes = 100;
+
 export const maxPodsOption = wholeOption("number of pods", 1, 60_000);
 export const maskSizeOption = wholeOption("prefix length", 8, 30);
 

@@ -80,10 +80,14 @@ export interface OpenRow {
   readonly url: string;
 }
 
+/** Of each table: nobody reads thousands. */
+const mostRows = 120;
+
 export function reportText(report: ClusterReport, paint: Paint): string {
   const sections: string[] = [];
   const section = (title: string, rows: readonly (readonly string[])[]) => {
-    if (rows.length > 0) sections.push(`${paint.bold(title)}\n${table(rows, "  ")}`);
+    const more = rows.length > mostRows ? `\n  ${paint.dim(`… and ${rows.length - mostRows} more; -o json has all`)}` : "";
+    if (rows.length > 0) sections.push(`${paint.bold(title)}\n${table(rows.slice(0, mostRows), "  ")}${more}`);
   };
   section(
     "Nodes",

@@ -35,7 +35,8 @@ export function claim<T extends KubeObject>(owner: KubeObject, selector: LabelSe
 }
 
 export function controllerOf(object: KubeObject): OwnerReference | undefined {
-  return object.metadata.ownerReferences?.find(({ controller }) => controller === true);
+  for (const reference of object.metadata.ownerReferences ?? []) if (reference.controller === true) return reference;
+  return undefined;
 }
 
 /** The reference by which `owner` controls an object. */

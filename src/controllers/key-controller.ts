@@ -11,6 +11,7 @@ import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { Breather } from "./breather.ts";
 import type { ControllerContext } from "./controller.ts";
+import { Pacing } from "./pacing.ts";
 
 /** What watchers and reconcilers may do with the queue. */
 export type KeyQueue = Pick<WorkQueue, "add" | "addAfter">;
@@ -42,6 +43,7 @@ class KeyController implements Component {
   readonly #log: Logger;
   readonly #queue: WorkQueue;
   readonly #breather: Breather;
+  readonly #pacing: Pacing;
   readonly #stopping = new AbortController();
   #unsubscribe: readonly (() => void)[] = [];
   #work: Promise<unknown> = Promise.resolve();
@@ -53,6 +55,7 @@ class KeyController implements Component {
     this.#log = spec.context.log.child(spec.name);
     const { clock, metrics } = spec.context;
     this.#breather = new Breather(clock, spec.turn);
+    this.#pacing = new Pacing(clock);
     this.#queue = createWorkQueue({ name: spec.name, clock, log: this.#log, ...(metrics === undefined ? {} : { metrics }) });
   }
 
@@ -89,9 +92,15 @@ class KeyController implements Component {
 
   async #worker(): Promise<void> {
     for (let key = await this.#queue.get(); key !== undefined; key = await this.#queue.get()) {
+      const wait = this.#pacing.left(key);
+      if (wait > 0) {
+        this.#queue.done(key);
+        this.#queue.addAfter(key, wait);
+        continue;
+      }
       try {
         await this.#breather.pause();
-        await this.#spec.reconcile(key, this.#queue);
+        await this.#pacing.run(key, () => this.#spec.reconcile(key, this.#queue));
         this.#queue.forget(key);
       } catch (error) {
         this.#failed(key, error);

@@ -1,5 +1,5 @@
 /** One running instance of a container with its probes and hooks; tells its owner what changes. */
-import type { Container, Probe } from "../api/types.ts";
+import type { Container, LifecycleHandler, Probe } from "../api/types.ts";
 import type { Clock } from "../lib/clock.ts";
 import { runHook, type HookResult } from "./lifecycle-hook.ts";
 import type { LogWriter } from "./logs/log-writer.ts";
@@ -66,7 +66,7 @@ export class ContainerInstance {
     const { container, events } = this.#options;
     const hook = container.lifecycle?.postStart;
     if (hook !== undefined) {
-      const result = await runHook(hook, this.#target, this.#options.clock, hookTimeoutMs);
+      const result = await this.#hook("postStart", hook, hookTimeoutMs);
       if (this.#closed) return;
       if (!result.ok) {
         events.onHookFailed("FailedPostStartHook", `PostStartHook failed: ${result.message}`);
@@ -92,7 +92,7 @@ export class ContainerInstance {
       stopSignal: (container.lifecycle?.stopSignal as NodeJS.Signals | undefined) ?? "SIGTERM",
       ...(hook === undefined
         ? {}
-        : { preStop: async (timeoutMs: number) => this.#reportHook(await runHook(hook, this.#target, clock, timeoutMs)) }),
+        : { preStop: async (timeoutMs: number) => this.#reportHook(await this.#hook("preStop", hook, timeoutMs)) }),
     });
   }
 
@@ -120,13 +120,14 @@ export class ContainerInstance {
   }
 
   #probe(kind: ProbeKind, probe: Probe, onChange: (passed: boolean) => void): void {
-    const { clock, events, container, startedAt, runtime } = this.#options;
+    const { clock, events, container, pod, startedAt, runtime } = this.#options;
     const prober = startProber({
       probe,
       kind,
       startedAt,
       clock,
       target: this.#target,
+      ...(runtime.act === undefined ? {} : { act: () => runtime.act?.(pod, container, kind) }),
       ...(runtime.firstProbeMs === undefined ? {} : { firstMs: runtime.firstProbeMs }),
       confirm: (confirmed) => this.#confirm(confirmed),
       onChange,
@@ -147,6 +148,11 @@ export class ContainerInstance {
     if (message === undefined) return { ok: true };
     if (!this.#closed) events.onPortConflict(message);
     return { ok: false, message };
+  }
+
+  #hook(action: "postStart" | "preStop", hook: LifecycleHandler, timeoutMs: number): Promise<HookResult> {
+    const { runtime, pod, container, clock } = this.#options;
+    return runtime.act?.(pod, container, action) ?? runHook(hook, this.#target, clock, timeoutMs);
   }
 
   #reportHook(result: HookResult): void {

@@ -10,6 +10,7 @@ import {
   maskSizeOption,
   maxPodsOption,
   nodeLabelsOption,
+  mostRealNodes,
   nodesOption,
   portRangeOption,
   type ModeChoice,
@@ -43,7 +44,8 @@ interface UpFlags {
   readonly nodeLabels: NodeLabels;
   readonly maxPods?: number;
   readonly nodeMonitorGracePeriod?: number;
-  readonly proxyMode?: "nftables" | "iptables";
+  readonly simulate: boolean;
+  readonly proxyMode?: "nftables" | "iptables" | "ipvs";
   readonly nodeCidrMaskSize?: number;
 }
 
@@ -71,7 +73,9 @@ export function addUp(program: Command, argv: readonly string[], terminal: Termi
         .env("FAIRLEAD_MODE"),
     )
     .addOption(
-      new Option("--nodes <count>", "how many nodes, node-1 to node-N (namespaces mode)").default(1).argParser(checked(nodesOption)),
+      new Option("--nodes <count>", "how many nodes, node-1 to node-N (namespaces mode, or --simulate)")
+        .default(1)
+        .argParser(checked(nodesOption)),
     )
     .addOption(
       new Option(
@@ -82,7 +86,11 @@ export function addUp(program: Command, argv: readonly string[], terminal: Termi
         .argParser(checked(nodeLabelsOption)),
     )
     .addOption(
-      new Option("--proxy-mode <mode>", "what carries Services in namespaces mode (default: nftables)").choices(["nftables", "iptables"]),
+      new Option("--proxy-mode <mode>", "what carries Services in namespaces mode (default: nftables)").choices([
+        "nftables",
+        "iptables",
+        "ipvs",
+      ]),
     )
     .addOption(
       new Option(
@@ -90,6 +98,7 @@ export function addUp(program: Command, argv: readonly string[], terminal: Termi
         "without a sign of life a node counts as gone after this (default: 50s)",
       ).argParser(checked(gracePeriodOption)),
     )
+    .option("--simulate", "nodes and pods on paper only, up to 5000 nodes: everything above the container runtime is real", false)
     .addOption(new Option("--max-pods <count>", "pods of each node (default: 110)").argParser(checked(maxPodsOption)))
     .addOption(
       new Option("--node-cidr-mask-size <bits>", "size of each node's part of the pods' IPv4 range (default: 24)").argParser(
@@ -177,10 +186,16 @@ function upOptions(flags: UpFlags) {
     nodeCidrMaskSize,
     ...rest
   } = flags;
+  if (rest.nodes > mostRealNodes && !rest.simulate)
+    throw new FairleadError("FL_USAGE", `--nodes ${rest.nodes}: at most ${mostRealNodes}`, {
+      hint: "More of them can be had on paper: --simulate.",
+    });
   return {
     ...rest,
     files,
     disable,
+    // Nobody could be asked, and there is no network to make.
+    ...(rest.simulate ? { mode: "loopback" as const, check: false } : {}),
     ...(dataDir === undefined ? {} : { dataDir }),
     ...(serviceClusterIpRange === undefined ? {} : { serviceClusterIPRange: serviceClusterIpRange }),
     ...(podNetworkCidr === undefined ? {} : { podNetworkCIDR: podNetworkCidr }),

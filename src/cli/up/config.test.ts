@@ -47,7 +47,7 @@ test.each<[string, string, string]>([
   ["an unknown field below", `${head}networking: { subnet: 10.0.0.0/8 }\n`, 'up.yaml:3:15: unknown field "networking.subnet"'],
   ["a wrong value", `${head}networking:\n  podSubnet: ten\n`, "up.yaml:4:14: networking.podSubnet"],
   ["a wrong port", `${head}apiServer: { port: 70000 }\n`, "whole number from 0 to 65535"],
-  ["too many nodes", `${head}nodes: 1000\n`, "nodes: "],
+  ["too many nodes", `${head}nodes: 5001\n`, "nodes: "],
   ["a label that is none", `${head}nodes:\n  - labels: { "a b": c }\n`, "nodes: "],
   ["a list as document", "- a\n", "a configuration is a map"],
 ])("%s is refused where it stands", (_, source, message) => {

@@ -69,7 +69,11 @@ export const configFields: Readonly<Record<string, Field>> = {
     read: (value) => portRangeOption(text(value)),
   },
   "networking.nodeCIDRMaskSize": { flag: "nodeCidrMaskSize", what: "size of each node's part of the pods' IPv4 range", read: whole(8, 30) },
-  "networking.proxyMode": { flag: "proxyMode", what: "nftables or iptables (namespaces mode)", read: oneOf("nftables", "iptables") },
+  "networking.proxyMode": {
+    flag: "proxyMode",
+    what: "nftables, iptables or ipvs (namespaces mode)",
+    read: oneOf("nftables", "iptables", "ipvs"),
+  },
   nodeMonitorGracePeriod: {
     flag: "nodeMonitorGracePeriod",
     what: "without a sign of life a node counts as gone after this: 5s",

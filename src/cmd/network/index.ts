@@ -18,10 +18,17 @@ export interface NetworkOptions {
   readonly log: Logger;
   /** Whether nodes run pods at all. */
   readonly wantsPods: boolean;
+  /** Nodes and pods are on paper only. */
+  readonly simulate?: boolean;
 }
 
 /** Throws FL_UNSUPPORTED for what the mode cannot do, FL_LISTEN where its addresses are taken. */
 export async function createNetwork(options: NetworkOptions): Promise<ClusterNetwork> {
+  if (options.simulate === true) {
+    const { createSimulatedNetwork } = await import("./simulated.ts");
+    const { nodeCIDRMaskSize } = options;
+    return await createSimulatedNetwork({ root: options.paths.root, ...(nodeCIDRMaskSize === undefined ? {} : { nodeCIDRMaskSize }) });
+  }
   if (options.mode === "namespaces") {
     if (options.runtime.kind === "function")
       throw new FairleadError("FL_USAGE", "pods that are functions live in this process: loopback mode");

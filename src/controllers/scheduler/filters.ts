@@ -48,10 +48,21 @@ function nodeUnschedulable(pod: Pod, node: Node): readonly string[] {
 
 /** A node that is not Ready counts as tainted so: upstream's node controller would have put the taint on it. */
 function taintToleration(pod: Pod, node: Node): readonly string[] {
+  const taint = forbidding(node).find((each) => !tolerates(pod, each));
+  return taint === undefined ? [] : [`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ""}}`];
+}
+
+/** Objects are frozen, and every node is asked again for each pod. */
+const forbiddingOf = new WeakMap<Node, readonly Taint[]>();
+
+function forbidding(node: Node): readonly Taint[] {
+  const known = forbiddingOf.get(node);
+  if (known !== undefined) return known;
   const ready = node.status?.conditions?.find(({ type }) => type === "Ready")?.status === "True";
   const taints = [...(node.spec?.taints ?? []), ...(ready ? [] : [notReadyTaint])];
-  const taint = taints.find((each) => (each.effect === "NoSchedule" || each.effect === "NoExecute") && !tolerates(pod, each));
-  return taint === undefined ? [] : [`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ""}}`];
+  const found = taints.filter(({ effect }) => effect === "NoSchedule" || effect === "NoExecute");
+  forbiddingOf.set(node, found);
+  return found;
 }
 
 function nodeAffinity(pod: Pod, node: Node): readonly string[] {

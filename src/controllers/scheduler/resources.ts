@@ -5,8 +5,7 @@ import type { Container, Node, Pod } from "../../api/types.ts";
 /** `Insufficient cpu` for each resource that does not fit, `Too many pods` beyond the node's limit. */
 export function insufficient(pod: Pod, node: Node, placed: readonly Pod[]): readonly string[] {
   const allocatable = node.status?.allocatable ?? {};
-  const limit = allocatable["pods"];
-  const reasons = limit !== undefined && BigInt(placed.length + 1) * nanosPerUnit > nanos(limit) ? ["Too many pods"] : [];
+  const reasons = placed.length + 1 > mostPods(node) ? ["Too many pods"] : [];
   for (const [resource, wanted] of requests(pod)) {
     const has = allocatable[resource];
     if (wanted === 0n || (has === undefined && isBasic(resource))) continue;
@@ -17,6 +16,18 @@ export function insufficient(pod: Pod, node: Node, placed: readonly Pod[]): read
 }
 
 const nanosPerUnit = 1_000_000_000n;
+
+/** Objects are frozen, and every node is asked again for each pod. */
+const limits = new WeakMap<Node, number>();
+
+function mostPods(node: Node): number {
+  let limit = limits.get(node);
+  if (limit === undefined) {
+    const text = node.status?.allocatable?.["pods"];
+    limits.set(node, (limit = text === undefined ? Number.POSITIVE_INFINITY : Number(nanos(text) / nanosPerUnit)));
+  }
+  return limit;
+}
 
 /** A node that does not say how much of these it has is taken to have enough; of anything else it has none. */
 const isBasic = (resource: string): boolean => resource === "cpu" || resource === "memory" || resource === "ephemeral-storage";

@@ -10,6 +10,8 @@ export interface ProberOptions {
   /** Of the container instance, ms since the epoch. */
   readonly startedAt: number;
   readonly target: ProbeTarget;
+  /** Instead of the target: the runtime carries the probe out itself. */
+  readonly act?: () => Promise<ProbeOutcome> | undefined;
   readonly clock: Clock;
   /** When the first try may come, ms after the start; default 25. */
   readonly firstMs?: number;
@@ -35,7 +37,7 @@ export function startProber(options: ProberOptions): Prober {
   const { timeoutMs } = probeNumbers(probe);
 
   const tryOnce = async () => {
-    let outcome = await runProbe(probe, options.target, timeoutMs);
+    let outcome = await (options.act?.() ?? runProbe(probe, options.target, timeoutMs));
     if (outcome.ok && !state.passed && options.confirm !== undefined) outcome = await options.confirm(probe);
     if (stopped) return;
     const before = state.passed;

@@ -13,6 +13,7 @@ import type { Duplex } from "node:stream";
 import type { AttachOptions, ExecOptions, ExecSession, PodRef } from "../../api/node-agent.ts";
 import type { Container, Pod } from "../../api/types.ts";
 import type { LogStream } from "../logs/log-format.ts";
+import type { ProbeKind, ProbeOutcome } from "../probes/schedule.ts";
 
 export interface PodIdentity extends PodRef {
   /** The first of `ips`; empty before it has one. */
@@ -103,6 +104,9 @@ export interface PortListener {
   readonly self: boolean;
 }
 
+/** What the kubelet does to a container, beside starting and stopping it. */
+export type ContainerAction = ProbeKind | "postStart" | "preStop";
+
 export interface Runtime {
   /** The node's `containerRuntimeVersion`: `loopback://0.1.0`. */
   readonly version: string;
@@ -132,6 +136,8 @@ export interface Runtime {
   mountMemory?(pod: PodRef, directory: string, sizeBytes: number | undefined): void;
   /** Whether volumes can be given to groups (`fsGroup`). */
   readonly setsGroups?: boolean;
+  /** Carries out probes and hooks itself, where there is nobody to connect to and nothing to run. Default: over the network, and by `exec`. */
+  act?(pod: PodRef, container: Container, action: ContainerAction): Promise<ProbeOutcome>;
   /** From the node to a pod, for probes and hooks. Default: from this machine. */
   readonly connect?: Connect;
   /** To a port as a process of the pod reaches it at `localhost`. Default: at the pod's address. */
