@@ -49,7 +49,7 @@ function gather(path: string, data: unknown, into: Gathering): void {
   const field = fieldsByPath.get(path);
   if (field !== undefined) {
     const value = valueOfData(field, data, `${into.name}: ${path}`);
-    if (value !== undefined) into.values.set(path, value);
+    if (value !== undefined && !isUnset(path, value)) into.values.set(path, value);
     return;
   }
   if (isLogging(path)) return;
@@ -59,6 +59,11 @@ function gather(path: string, data: unknown, into: Gathering): void {
   if (!isObject(data)) throw new FairleadError("FL_CONFIG", `${into.name}: ${path} is no object`);
   for (const [key, value] of Object.entries(data)) gather(`${path}.${key}`, value, into);
 }
+
+/** Fields that are no pointers upstream: there the zero is as if nothing had been said, and kubeadm writes it so. */
+const zeroIsUnset = /(^|\.)(minSyncPeriod|syncPeriod|configSyncPeriod|qps|burst|contentType)$/;
+
+const isUnset = (path: string, value: FieldValue) => (value === 0 || value === "") && zeroIsUnset.test(path);
 
 /** Its shape is that of component-base; the log here has one form. */
 const isLogging = (path: string) => path === "logging";
