@@ -99,7 +99,7 @@ function omitsEmpty({ type }: FieldSchema, field: string, owner: string, require
 
 function markOf(owner: string, field: string): string | undefined {
   for (const token of (protobufFields[owner] ?? "").split(" ")) {
-    const [, mark, name = ""] = /^\d+([=~>])(\w+)$/.exec(token) ?? [];
+    const [, mark, name = ""] = /^\d+([=~>])([\w$-]+)/.exec(token) ?? [];
     const found = mark === ">" ? markOf(name, field) : name === field ? mark : undefined;
     if (found !== undefined) return found;
   }

@@ -7,9 +7,14 @@
  * - `~`  a field whose zero value means that it is absent, as in JSON,
  * - `>`  a structure whose own fields stand, in JSON, among those around it.
  *
+ * `:UNION` after a name: on the wire a message that JSON has no counterpart of (`protobuf-unions.ts`).
+ *
  * A test holds that every field of every kind that is served has its number.
  */
+import { definitionFields } from "./protobuf-fields-definitions.ts";
+
 export const protobufFields: Readonly<Record<string, string>> = {
+  ...definitionFields,
   APIGroup: "1=name 2=versions 3=preferredVersion 4=serverAddressByClientCIDRs",
   APIGroupList: "1=groups",
   APIResource: "1=name 2=namespaced 3=kind 4=verbs 5=shortNames 6=singularName 7=categories 8~group 9~version 10~storageVersionHash",

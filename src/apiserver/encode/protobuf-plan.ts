@@ -1,5 +1,7 @@
 /** What reading and writing protocol buffers have in common: the envelope, and the numbers of each type's fields. */
+import type { FieldSchema } from "../../api/schema/schema.ts";
 import { protobufFields } from "./protobuf-fields.ts";
+import type { UnionType } from "./protobuf-unions.ts";
 
 export const protobufType = "application/vnd.kubernetes.protobuf";
 
@@ -11,6 +13,8 @@ export interface FieldPlan {
   readonly mark: "=" | "~" | ">";
   /** The name in JSON; of `>` the type. */
   readonly name: string;
+  /** What its value is on the wire where JSON has either of two forms. */
+  readonly union?: UnionType;
 }
 
 const plans = new Map<string, readonly FieldPlan[] | undefined>();
@@ -25,9 +29,20 @@ function parsed(text: string): readonly FieldPlan[] {
   const fields = text
     .split(" ")
     .filter((token) => token !== "")
-    .map((token) => /^(\d+)([=~>])(\w+)$/.exec(token) as RegExpExecArray)
-    .map(([, number, mark, name]) => ({ number: Number(number), mark: mark as FieldPlan["mark"], name: name as string }));
+    .map((token) => /^(\d+)([=~>])([\w$-]+)(?::(\w+))?$/.exec(token) as RegExpExecArray)
+    .map(([, number, mark, name, union]) => ({
+      number: Number(number),
+      mark: mark as FieldPlan["mark"],
+      name: name as string,
+      ...(union === undefined ? {} : { union: union as UnionType }),
+    }));
   return fields.sort((a, b) => a.number - b.number);
+}
+
+/** A field's form in JSON, marked with what it is on the wire: of a map, what its values are. */
+export function onTheWire(schema: FieldSchema, { union }: FieldPlan): FieldSchema {
+  if (union === undefined) return schema;
+  return schema.type === "map" ? { ...schema, values: { type: "any", ref: union } } : { type: "any", ref: union };
 }
 
 /** The name of a kind's type: one kind's name stands for two types. */

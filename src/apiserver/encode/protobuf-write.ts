@@ -5,7 +5,8 @@
  */
 import { definitions, type FieldSchema } from "../../api/schema/schema.ts";
 import { notAcceptableError } from "../../api/status.ts";
-import { magic, planOf, typeOfKind } from "./protobuf-plan.ts";
+import { magic, onTheWire, planOf, typeOfKind } from "./protobuf-plan.ts";
+import { unionOf } from "./protobuf-unions.ts";
 import { ReverseWriter } from "./reverse-writer.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -92,14 +93,15 @@ function writeObject(out: ReverseWriter, object: Json, type: string, schemaType 
   if (plan === undefined) throw notAcceptableError(`${type} has no form in protocol buffers: ask for application/json`);
   const fields = definitions[schemaType]?.fields ?? partialFields;
   for (let i = plan.length - 1; i >= 0; i--) {
-    const { number, mark, name } = plan[i] as (typeof plan)[number];
+    const planned = plan[i] as (typeof plan)[number];
+    const { number, mark, name } = planned;
     if (mark === ">") {
       const end = out.mark();
       writeObject(out, object, name, schemaType);
       if (out.mark() > end) out.message(number, end);
     } else {
       const [value, schema] = [object[name], fields[name]];
-      if (value !== undefined && value !== null && schema !== undefined) writeField(out, number, value, schema);
+      if (value !== undefined && value !== null && schema !== undefined) writeField(out, number, value, onTheWire(schema, planned));
     }
   }
 }
@@ -171,10 +173,25 @@ function writeStructured(out: ReverseWriter, value: unknown, schema: FieldSchema
     case "microTime":
       return writeTime(out, value as string);
     case "any":
+      if (schema.ref !== undefined) return writeUnion(out, value, schema.ref);
       return out.lengthDelimited(1, Buffer.from(JSON.stringify(value)));
     default:
       return writeObject(out, value as Json, schema.ref as string);
   }
+}
+
+function writeUnion(out: ReverseWriter, value: unknown, type: string): void {
+  const { schemaField, other } = unionOf(type);
+  if (other === undefined) return;
+  if (typeof value === "boolean") return out.integer(other.field, value ? 1 : 0);
+  const schema: FieldSchema = { type: "object", ref: "JSONSchemaProps" };
+  if (!Array.isArray(value)) {
+    writeValue(out, schemaField, value, schema);
+    // Of a schema in the place of a flag upstream says that what it allows is there.
+    if (other.form === "boolean") out.integer(other.field, 1);
+    return;
+  }
+  writeField(out, other.field, value, { type: "list", items: other.form === "strings" ? { type: "string" } : schema });
 }
 
 /** Seconds and nanoseconds since the epoch. */

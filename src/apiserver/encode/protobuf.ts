@@ -6,7 +6,8 @@
 import type { FieldSchema } from "../../api/schema/schema.ts";
 import { definitions } from "../../api/schema/schema.ts";
 import { badRequestError } from "../../api/status.ts";
-import { magic, planOf as fieldsInOrder, typeOfKind, type FieldPlan } from "./protobuf-plan.ts";
+import { magic, onTheWire, planOf as fieldsInOrder, typeOfKind, type FieldPlan } from "./protobuf-plan.ts";
+import { unionOf } from "./protobuf-unions.ts";
 
 type Json = Record<string, unknown>;
 
@@ -126,7 +127,7 @@ function readMessage(message: Buffer, type: string, depth: number, schemaType = 
     if (planned === undefined) continue; // Newer than this server: dropped, as an unknown field of JSON is.
     const { mark, name } = planned;
     if (mark === ">") Object.assign(out, readMessage(bytesOf(field), name, depth + 1, schemaType));
-    else if (fields[name] !== undefined) readField(out, name, field, fields[name], mark === "~", depth);
+    else if (fields[name] !== undefined) readField(out, name, field, onTheWire(fields[name], planned), mark === "~", depth);
   }
   return out;
 }
@@ -172,7 +173,7 @@ function readValue(field: WireField, schema: FieldSchema, depth: number): unknow
     case "microTime":
       return timeOf(bytesOf(field), schema.type === "microTime");
     case "any":
-      return rawJson(fieldsOf(bytesOf(field)));
+      return schema.ref === undefined ? rawJson(fieldsOf(bytesOf(field))) : readUnion(bytesOf(field), schema.ref, depth);
     case "object":
       return readMessage(bytesOf(field), schema.ref as string, depth + 1);
     // As a map's value a list is a message with one field: `ExtraValue`.
@@ -182,6 +183,25 @@ function readValue(field: WireField, schema: FieldSchema, depth: number): unknow
       throw new WireFault("a map within a map");
     default:
       return schema.type satisfies never;
+  }
+}
+
+function readUnion(message: Buffer, type: string, depth: number): unknown {
+  const { schemaField, other } = unionOf(type);
+  const fields = fieldsOf(message);
+  const schema = fields.find(({ number }) => number === schemaField);
+  if (other === undefined) return {};
+  if (schema !== undefined) return readMessage(bytesOf(schema), "JSONSchemaProps", depth + 1);
+  const others = fields.filter(({ number }) => number === other.field);
+  switch (other.form) {
+    case "boolean":
+      return others[0] !== undefined && numberOf(others[0]) !== 0n;
+    case "strings":
+      return others.map(textOf);
+    case "schemas":
+      return others.map((item) => readMessage(bytesOf(item), "JSONSchemaProps", depth + 1));
+    default:
+      return other.form satisfies never;
   }
 }
 
