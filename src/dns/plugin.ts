@@ -6,6 +6,7 @@
 import type { DnsIndex } from "../decide/dns/index.ts";
 import { rcodes, type ResourceRecord } from "../decide/dns/records.ts";
 import type { SeenQuery, TopReport } from "../decide/dns/top/query-tally.ts";
+import type { ZoneChange } from "../decide/dns/zone/zone-changes.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Cidr } from "../lib/ip.ts";
@@ -163,6 +164,8 @@ export interface ZoneSource {
   readonly origins: () => readonly string[];
   /** All records, the SOA first and not again at the end; undefined when the zone is not here, or not yet. */
   records(origin: string): readonly ResourceRecord[] | undefined;
+  /** What changed since the version with this serial, in order; undefined when that is not known. */
+  changes?(origin: string, serial: number): readonly ZoneChange[] | undefined;
   /** Called when a zone has changed. */
   onChange?(listener: (origin: string) => void): () => void;
 }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { recordTypes as T } from "../../decide/dns/records.ts";
+import { IncrementalReader } from "../../decide/dns/zone/zone-changes.ts";
 import { realClock } from "../../lib/clock.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { MetricsRegistry } from "../../lib/metrics.ts";
@@ -14,7 +15,7 @@ import { parseRecord } from "../wire/parse-record.ts";
 import { recordText } from "../wire/text.ts";
 import { parseZoneFile } from "../zone-file/parse-zone-file.ts";
 import { parseCatalog } from "./secondary/catalog.ts";
-import { isNewer } from "./transfer/handler.ts";
+import { isNewer } from "../../decide/dns/zone/serial.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fairlead-zones-"));
 const running: DnsServer[] = [];
@@ -51,6 +52,18 @@ async function transfer(port: number, type: number, options: Partial<Message> = 
   return lines;
 }
 
+/** The whole answer to who has `serial`. */
+async function ixfr(port: number, serial: number): Promise<readonly string[]> {
+  const reader = new IncrementalReader();
+  const target = { host: "127.0.0.1", port, clock: realClock, timeoutMs: 20_000 };
+  for await (const message of messagesTcp(createQuery("example.org.", T.IXFR, { id: 5, authorities: [soa(serial)] }), target)) {
+    for (const record of message.answers) reader.add(record);
+    reader.endOfMessage(serial);
+    if (reader.done) break;
+  }
+  return reader.records.map(recordText);
+}
+
 const soa = (serial: number) => {
   const parsed = parseRecord(`example.org. 60 IN SOA ns. admin. ${serial} 1 2 3 4`);
   if (parsed.kind === "error") throw new Error(parsed.reason);
@@ -74,6 +87,32 @@ describe("a zone", () => {
     const { port } = await serve("example.org {\nfile db\ntransfer {\nto *\n}\n}");
     expect((await transfer(port, T.IXFR, { authorities: [soa(7)] })).length).toBe(1);
     expect((await transfer(port, T.IXFR, { authorities: [soa(6)] })).length).toBe(5);
+  });
+
+  test("goes by what changed to who knows an earlier version (IXFR)", { timeout: 60_000 }, async () => {
+    const hosts = Array.from({ length: 20 }, (_, i) => `host-${i} A 10.0.0.${i}\n`);
+    writeFileSync(join(folder, "db"), zone(7, hosts.join("")));
+    const first = await serve("example.org {\nfile db {\nreload 1s\n}\ntransfer {\nto *\n}\n}");
+    const second = await serve(`example.org {\nsecondary {\ntransfer from 127.0.0.1:${first.port}\n}\ntransfer {\nto *\n}\n}`);
+    const serial = async ({ server }: typeof first) => (await server.query("example.org.", T.SOA)).answers[0]?.data;
+    await vi.waitFor(async () => expect(await serial(second)).toMatchObject({ serial: 7 }), 30_000);
+    writeFileSync(join(folder, "db"), zone(8, hosts.slice(1).join("")));
+    await vi.waitFor(async () => expect(await serial(first)).toMatchObject({ serial: 8 }), 40_000);
+    const changes = [
+      "example.org. 60 IN SOA ns.example.org. admin.example.org. 8 3600 600 86400 60",
+      "example.org. 60 IN SOA ns.example.org. admin.example.org. 7 3600 600 86400 60",
+      "www.example.org. 60 IN A 192.0.2.7",
+      "host-0.example.org. 60 IN A 10.0.0.0",
+      "example.org. 60 IN SOA ns.example.org. admin.example.org. 8 3600 600 86400 60",
+      "www.example.org. 60 IN A 192.0.2.8",
+      "example.org. 60 IN SOA ns.example.org. admin.example.org. 8 3600 600 86400 60",
+    ];
+    expect(await ixfr(first.port, 7)).toEqual(changes);
+    expect((await ixfr(first.port, 3)).length).toBe(4 + 19 + 1);
+    await second.server.exchange({ ...createQuery("example.org.", T.SOA), opcode: 4 }, "127.0.0.1");
+    await vi.waitFor(async () => expect(await serial(second)).toMatchObject({ serial: 8 }), 40_000);
+    // The secondary hands the same on.
+    expect((await ixfr(second.port, 7)).toSorted()).toEqual(changes.toSorted());
   });
 
   test("goes to a secondary, and again when its file changes", { timeout: 60_000 }, async () => {

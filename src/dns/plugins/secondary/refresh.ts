@@ -2,10 +2,11 @@
 import type { ResourceRecord } from "../../../decide/dns/records.ts";
 import type { Timer } from "../../../lib/clock.ts";
 import { errorMessage } from "../../../lib/errors.ts";
+import type { ExchangeTarget } from "../../client/exchange.ts";
 import type { ServerAddress } from "../../corefile/servers.ts";
 import type { PluginEnvironment } from "../../plugin.ts";
 import type { ZoneStore } from "../file/zone-store.ts";
-import { isNewer } from "../transfer/handler.ts";
+import { isNewer } from "../../../decide/dns/zone/serial.ts";
 import { serialAt, transferIn } from "./transfer-in.ts";
 
 export interface RefresherOptions {
@@ -85,11 +86,25 @@ export class Refresher {
     const id = () => Math.floor(environment.random() * 65_536);
     const have = store.serial(origin);
     if (have !== undefined && !isNewer(await serialAt(origin, target, id()), have)) return;
-    const records = await transferIn(origin, target, id());
-    if (this.#stopped) return;
+    const records = await this.#fetch(target, id);
+    if (this.#stopped || records === undefined) return;
     const reason = store.set(origin, records);
     if (reason !== undefined) throw new Error(reason);
     environment.log.info(`zone ${origin} was fetched from ${server.host}`, { serial: store.serial(origin), records: records.length });
+  }
+
+  /** What changed, or all of it where a primary knows no IXFR or its changes do not fit. */
+  async #fetch(target: ExchangeTarget, id: () => number): Promise<readonly ResourceRecord[] | undefined> {
+    const { origin, store, environment } = this.#options;
+    const here = store.records(origin);
+    if (here !== undefined) {
+      try {
+        return await transferIn(origin, target, id(), here);
+      } catch (error) {
+        environment.log.debug(`zone ${origin} is fetched whole`, { error: errorMessage(error) });
+      }
+    }
+    return await transferIn(origin, target, id());
   }
 
   #wait(done: boolean): void {

@@ -1,5 +1,7 @@
-/** Hands zones over (RFC 5936). IXFR is answered with the SOA alone when the client is up to date, else with the whole zone (RFC 1995 4). */
+/** Hands zones over (RFC 5936). IXFR is answered with the SOA alone when the client is up to date, with what changed where that is known and less, else with the whole zone (RFC 1995 4). */
 import { isWithin } from "../../../decide/dns/name.ts";
+import { isNewer } from "../../../decide/dns/zone/serial.ts";
+import { incrementalRecords, type ZoneChange } from "../../../decide/dns/zone/zone-changes.ts";
 import { rcodes, recordTypes, type ResourceRecord } from "../../../decide/dns/records.ts";
 import type { Logger } from "../../../lib/log.ts";
 import { failure, reply, type DnsRequest, type Handler, type Outcome, type ZoneSource } from "../../plugin.ts";
@@ -32,9 +34,9 @@ export function transferHandler(rules: readonly TransferRule[], sources: Sources
         return reply("transfer", createReply(request.message, { rcode: rcodes.REFUSED }));
       const found = sources().flatMap(({ plugin, zones }) => {
         const records = zones.origins().includes(request.name) ? zones.records(request.name) : undefined;
-        return records === undefined ? [] : [{ plugin, records }];
+        return records === undefined ? [] : [{ plugin, records, changes: (serial: number) => zones.changes?.(request.name, serial) }];
       })[0];
-      return found === undefined ? next(request) : handOver(request, found.plugin, found.records, log);
+      return found === undefined ? next(request) : handOver(request, found, log);
     },
   };
 }
@@ -45,27 +47,31 @@ export function ruleFor(rules: readonly TransferRule[], name: string): TransferR
   return matching.sort((a, b) => b.zone.length - a.zone.length)[0]?.rule;
 }
 
-function handOver(request: DnsRequest, plugin: string, records: readonly ResourceRecord[], log: Logger): Outcome {
+interface Found {
+  readonly plugin: string;
+  readonly records: readonly ResourceRecord[];
+  readonly changes: (serial: number) => readonly ZoneChange[] | undefined;
+}
+
+function handOver(request: DnsRequest, { plugin, records, changes }: Found, log: Logger): Outcome {
   const { message, question } = request;
   const soa = records[0];
   if (soa?.data.kind !== "soa") return failure(rcodes.SERVFAIL, new Error(`zone ${request.name} has no SOA record yet`));
   const known = message.authorities[0]?.data;
+  let sent: readonly ResourceRecord[] = [...records, soa];
   if (question.type === recordTypes.IXFR) {
     if (known?.kind !== "soa") return failure(rcodes.FORMERR);
     if (!isNewer(soa.data.serial, known.serial)) return reply("transfer", createReply(message, { authoritative: true, answers: [soa] }));
+    const steps = changes(known.serial);
+    const incremental = steps === undefined ? undefined : incrementalRecords(steps);
+    if (incremental !== undefined && incremental.length < sent.length) sent = incremental;
   }
-  const messages = batches([...records, soa]).map((answers) => createReply(message, { authoritative: true, answers }));
-  log.info(`outgoing transfer of ${records.length + 1} records of zone ${request.name} to ${request.client.address}`, {
+  const messages = batches(sent).map((answers) => createReply(message, { authoritative: true, answers }));
+  log.info(`outgoing transfer of ${sent.length} records of zone ${request.name} to ${request.client.address}`, {
     serial: soa.data.serial,
     plugin,
   });
   return { kind: "transfer", messages, plugin: "transfer" };
-}
-
-/** Serial number arithmetic (RFC 1982). */
-export function isNewer(serial: number, than: number): boolean {
-  const difference = (serial - than) >>> 0;
-  return difference > 0 && difference < 0x8000_0000;
 }
 
 function batches(records: readonly ResourceRecord[]): readonly (readonly ResourceRecord[])[] {
