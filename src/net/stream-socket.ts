@@ -6,6 +6,7 @@
  */
 export interface StreamSocket {
   readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
   readonly destroyed: boolean;
   /** The peer has sent all it will, and all of it was given to `data` listeners. */
   readonly readableEnded: boolean;

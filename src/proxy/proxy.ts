@@ -23,6 +23,7 @@ import type { ServiceHealthServers } from "./health/service-health.ts";
 import { proxyMetrics, type ProxyMetrics } from "./metrics.ts";
 import { Problems } from "./problems.ts";
 import { BoundedFrequencyRunner } from "./runner.ts";
+import { trafficProblems } from "./traffic-problems.ts";
 import { ServiceTracker, type PendingChange } from "./tracker.ts";
 import type { Transport } from "./transport.ts";
 
@@ -307,7 +308,8 @@ class MetaProxier implements Proxy {
         this.#failed(result.key, result.error);
         continue;
       }
-      this.#problems.set(result.key, result.problems, this.#tracker.service(result.key));
+      const problems = [...result.problems, ...trafficProblems(this.#plans.get(result.key), this.#backend.mode)];
+      this.#problems.set(result.key, problems, this.#tracker.service(result.key));
       this.#failures.delete(result.key);
       any = true;
     }

@@ -34,6 +34,8 @@ export interface Transport {
   readonly forwardProxy: boolean;
   /** Calls back once, as `connectTcp` does. */
   connect(approach: Approach, timeoutMs: number, done: (result: ConnectResult) => void): void;
+  /** For connections that are given away, which must be Node's sockets. Absent: this one. */
+  readonly giving?: Transport;
   listen(options: StreamListenOptions): Promise<(StreamListener & { readonly kind: "ok" }) | BindFailure>;
   /** Where a UDP session goes; a connected socket is made when its first datagram comes. */
   udpTarget(approach: Approach): UdpTarget;
@@ -70,6 +72,7 @@ export function epollTransport(loop: EventLoop): Transport {
   return {
     ...hostTransport,
     forwardProxy: false,
+    giving: hostTransport,
     connect: ({ endpoint, client, masquerade }, timeoutMs, done) =>
       connectEpoll(
         loop,

@@ -28,3 +28,4 @@ export { planService } from "./service.ts";
 export { planServices, serviceKeyOfSlice } from "./services.ts";
 export { leftoverFlows, staleMatches, type FlowMatch, type TrackedFlow } from "./stale-flows.ts";
 export { judge, trace, type Packet, type Trace, type TracedEndpoint, type TraceOptions } from "./trace.ts";
+export { algorithms, trafficOf, type Algorithm, type Traffic } from "./traffic.ts";

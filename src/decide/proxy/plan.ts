@@ -4,6 +4,7 @@
  */
 import type { IpFamily } from "../../lib/ip.ts";
 import type { LeftOutReason, SkipReason } from "./reasons.ts";
+import type { Traffic } from "./traffic.ts";
 
 export type Protocol = "TCP" | "UDP" | "SCTP";
 
@@ -119,6 +120,8 @@ export interface PortPlan {
   readonly addresses: readonly VirtualAddress[];
   readonly endpoints: readonly FamilyEndpoints[];
   readonly affinity: Affinity;
+  /** What the Service asks of userspace mode; absent: nothing. */
+  readonly traffic?: Traffic;
   readonly internalTrafficPolicy: "Cluster" | "Local";
   readonly externalTrafficPolicy: "Cluster" | "Local";
   readonly leftOut: readonly LeftOutEndpoint[];

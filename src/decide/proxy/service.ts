@@ -15,6 +15,7 @@ import type {
   Verdict,
   VirtualAddress,
 } from "./plan.ts";
+import { trafficOf } from "./traffic.ts";
 import { addressesOf, affinityOf, hintsCount, skipReason, type RawAddress } from "./service-info.ts";
 
 /** `slices`: those of this Service (label `kubernetes.io/service-name`). The result is frozen. */
@@ -30,6 +31,7 @@ function planPort(service: Service, port: ServicePort, slices: readonly Endpoint
   const { metadata, spec = {} } = service;
   const raw = addressesOf(service, port, node.nodePortAddresses, node.addresses, options);
   const protocol = (port.protocol ?? "TCP") as Protocol;
+  const traffic = trafficOf(metadata.annotations);
   const policies: EndpointPolicies = {
     internalLocal: spec.internalTrafficPolicy === "Local",
     externalLocal: spec.externalTrafficPolicy === "Local",
@@ -49,6 +51,7 @@ function planPort(service: Service, port: ServicePort, slices: readonly Endpoint
     addresses: raw.map((address) => planAddress(address, endpoints, policies, node, options)),
     endpoints,
     affinity: affinityOf(spec),
+    ...(traffic === undefined ? {} : { traffic }),
     internalTrafficPolicy: policies.internalLocal ? "Local" : "Cluster",
     externalTrafficPolicy: policies.externalLocal ? "Local" : "Cluster",
     leftOut: planned.flatMap(({ leftOut }) => leftOut),

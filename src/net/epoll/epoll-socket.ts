@@ -16,7 +16,8 @@ const readsAtOnce = 4;
 export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
   readonly #loop: EventLoop;
   readonly #fd: number;
-  #peer: Uint8Array | string | undefined;
+  readonly #peer: Uint8Array | undefined;
+  #remoteAddress: string | undefined;
   #readable = false;
   #flowing = false;
   /** The peer's end is in the kernel, behind what is still to be read. */
@@ -47,8 +48,12 @@ export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
   }
 
   get remoteAddress(): string | undefined {
-    if (typeof this.#peer === "object") this.#peer = decodeSocketAddress(this.#peer)?.address.replace(/^::ffff:(?=\d+\.)/, "");
-    return this.#peer;
+    if (this.#peer === undefined) return undefined;
+    return (this.#remoteAddress ??= decodeSocketAddress(this.#peer)?.address.replace(/^::ffff:(?=\d+\.)/, ""));
+  }
+
+  get remotePort(): number | undefined {
+    return this.#peer === undefined ? undefined : ((this.#peer[2] as number) << 8) | (this.#peer[3] as number);
   }
 
   onEvents(events: number): void {

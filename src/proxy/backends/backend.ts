@@ -16,7 +16,8 @@ export interface AddressProblem {
     | "AddressNotLocal"
     | "ProtocolNotSupported"
     | "ListenFailed"
-    | "PortStandIn";
+    | "PortStandIn"
+    | "TrafficNotSupported";
   readonly protocol: Protocol;
   readonly address: string;
   readonly port: number;

@@ -1,6 +1,6 @@
 /** One virtual address of a Service port as the userspace backend holds it: who may come, and to which endpoints. */
 import { parseIp, type Ip } from "../../../lib/ip.ts";
-import { Balancer } from "../../../net/balancer.ts";
+import { Balancer } from "./balancer.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import {
   endpointsOf,
@@ -12,6 +12,7 @@ import {
   type Verdict,
   type VirtualAddress,
 } from "../../../decide/proxy/index.ts";
+import type { ProxyPeer } from "../../../net/proxy-protocol.ts";
 import { inRange } from "../../../decide/proxy/service-info.ts";
 
 /** The round-robin state of a Service port, shared by its addresses: one Service, one sequence. */
@@ -35,7 +36,7 @@ export class PortState {
     const affinityMs = plan.affinity.kind === "clientIP" ? plan.affinity.timeoutSeconds * 1000 : undefined;
     for (const family of [4, 6] as const) {
       const sets = endpointsOf(plan, family);
-      for (const set of ["cluster", "local"] as const) this.balancer(family, set).update(sets[set], affinityMs);
+      for (const set of ["cluster", "local"] as const) this.balancer(family, set).update(sets[set], affinityMs, plan.traffic?.algorithm);
     }
   }
 
@@ -48,7 +49,13 @@ export class PortState {
 }
 
 export type Route =
-  | { readonly kind: "to"; readonly balancer: Balancer<PlanEndpoint>; readonly masquerade: boolean }
+  | {
+      readonly kind: "to";
+      readonly balancer: Balancer<PlanEndpoint>;
+      readonly masquerade: boolean;
+      /** The endpoint is told who connects, and to where. */
+      readonly announce?: { readonly version: 1 | 2; readonly destination: ProxyPeer };
+    }
   | { readonly kind: "refuse"; readonly reason: "NoEndpoints" | "NoLocalEndpoints" | "SourceNotAllowed" };
 
 /** What the plan says for one client. `text`: its address in canonical form. */
@@ -58,7 +65,9 @@ export function routeOf(port: PortState, address: VirtualAddress, text: string, 
   if (verdict.kind !== "dnat") return { kind: "refuse", reason: verdict.reason };
   if (address.sourceRanges !== undefined && !address.sourceRanges.some((range) => inRange(range, text)))
     return { kind: "refuse", reason: "SourceNotAllowed" };
-  return { kind: "to", balancer: port.balancer(address.family, verdict.to), masquerade: verdict.masquerade };
+  const to = { kind: "to", balancer: port.balancer(address.family, verdict.to), masquerade: verdict.masquerade } as const;
+  const version = port.plan.traffic?.proxyProtocol;
+  return version === undefined ? to : { ...to, announce: { version, destination: { address: address.address, port: address.port } } };
 }
 
 /** Whether any client is carried: only then is there a listener. Without one the kernel refuses, at once and by itself. */

@@ -180,10 +180,11 @@ export class UserspaceBackend implements Backend {
     const route = routeOf(claim.port, claim.address, client, this.#options.classify);
     if (route.kind === "refuse") return this.#refused(route.reason, name);
     const { balancer, masquerade } = route;
-    const reached = await new Promise<Reached>((resolve) => reach({ ...this.#options, balancer, client, masquerade }, resolve));
+    const transport = this.#options.transport.giving ?? this.#options.transport;
+    const reached = await new Promise<Reached>((resolve) => reach({ ...this.#options, transport, balancer, client, masquerade }, resolve));
     if (reached === undefined) return this.#refused(route.balancer.endpoints.length === 0 ? "NoEndpoints" : "AllEndpointsFailed", name);
     const { socket } = reached;
-    if (!(socket instanceof Socket)) throw new FairleadError("FL_INTERNAL", "a connection of an epoll loop cannot be given away");
+    if (!(socket instanceof Socket)) throw new FairleadError("FL_INTERNAL", "a connection that is given away is none of Node's sockets");
     this.#options.metrics.connections.inc();
     return {
       kind: "connected",

@@ -1,7 +1,8 @@
 /** Carries TCP connections: an endpoint that cannot be reached is passed over before the client notices anything. */
 import type { StreamSocket } from "../../../net/stream-socket.ts";
 import type { PlanEndpoint } from "../../../decide/proxy/index.ts";
-import type { Balancer } from "../../../net/balancer.ts";
+import type { Balancer } from "./balancer.ts";
+import { encodeProxyHeader } from "../../../net/proxy-protocol.ts";
 import { relay } from "../../../net/relay.ts";
 import type { ProxyMetrics } from "../../metrics.ts";
 import type { ConnectResult, Transport } from "../../transport.ts";
@@ -59,12 +60,16 @@ export function carry(socket: StreamSocket, { route, metrics, transport, open }:
   };
   socket.once("close", gone);
   socket.on("error", closedByItself);
-  const { balancer, masquerade } = target;
+  const { balancer, masquerade, announce } = target;
   reach({ balancer, client, masquerade, metrics, transport }, (reached) => {
     if (reached === undefined) return refuse(socket, "AllEndpointsFailed", metrics);
     if (socket.destroyed) return void reached.socket.destroy();
     metrics.connections.inc();
-    relay(socket, reached.socket);
+    if (announce !== undefined) {
+      const source = { address: client, port: socket.remotePort ?? 0 };
+      reached.socket.write(encodeProxyHeader(announce.version, { source, destination: announce.destination }));
+    }
+    relay(socket, reached.socket, { onClose: balancer.began(reached.endpoint) });
   });
 }
 
