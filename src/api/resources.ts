@@ -69,6 +69,36 @@ export const certificateSigningRequests = resource<t.CertificateSigningRequest>(
   false,
 );
 
+const admission = "admissionregistration.k8s.io";
+export const validatingWebhookConfigurations = resource<t.ValidatingWebhookConfiguration>(
+  admission,
+  "v1",
+  "validatingwebhookconfigurations",
+  "ValidatingWebhookConfiguration",
+  false,
+);
+export const mutatingWebhookConfigurations = resource<t.MutatingWebhookConfiguration>(
+  admission,
+  "v1",
+  "mutatingwebhookconfigurations",
+  "MutatingWebhookConfiguration",
+  false,
+);
+export const validatingAdmissionPolicies = resource<t.ValidatingAdmissionPolicy>(
+  admission,
+  "v1",
+  "validatingadmissionpolicies",
+  "ValidatingAdmissionPolicy",
+  false,
+);
+export const validatingAdmissionPolicyBindings = resource<t.ValidatingAdmissionPolicyBinding>(
+  admission,
+  "v1",
+  "validatingadmissionpolicybindings",
+  "ValidatingAdmissionPolicyBinding",
+  false,
+);
+
 export const customResourceDefinitions = resource<t.CustomResourceDefinition>(
   "apiextensions.k8s.io",
   "v1",

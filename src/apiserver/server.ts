@@ -19,6 +19,8 @@ import type { Backend } from "../storage/backend.ts";
 import type { AdmissionPlugin } from "./admission/admission.ts";
 import { admissionPlugins } from "./admission/index.ts";
 import { createAuditor, type Auditor, type AuditOptions } from "./audit/auditor.ts";
+import { validatingPolicies } from "./admission/policies.ts";
+import { mutatingWebhooks, validatingWebhooks } from "./admission/webhooks.ts";
 import type { TokenAuthenticator } from "./auth/authenticate.ts";
 import type { Authorizer } from "./auth/authorizer.ts";
 import { fixedAuthorizer } from "./auth/fixed-authorizer.ts";
@@ -33,6 +35,7 @@ import { Documents } from "./documents.ts";
 import { Handler } from "./handler.ts";
 import type { HealthChecks } from "./health.ts";
 import type { Listener, RequestLimits } from "./http/listener.ts";
+import { longWork } from "./long-work.ts";
 import { Registry } from "./registry/registry.ts";
 import { ResourceRouter } from "./resource-router.ts";
 import { startCleanup } from "./custom-resource-cleanup.ts";
@@ -162,6 +165,7 @@ class Server implements ApiServer {
     const admission = [
       ...admissionPlugins({ store: this.#store, mountTokens: options.mountServiceAccountTokens ?? false, random: this.#random }),
       ...(this.#hasRoles ? [escalationCheck(rbac)] : []),
+      ...this.#othersAdmission(),
     ];
     this.#served = new ServedKinds({
       builtIn: kinds,
@@ -201,6 +205,20 @@ class Server implements ApiServer {
       clock: this.#clock,
       log: this.#log,
     });
+  }
+
+  /** By what administrators and operators put up, after everything of our own. */
+  #othersAdmission(): readonly AdmissionPlugin[] {
+    const options = {
+      store: this.#store,
+      log: this.#log.child("webhooks"),
+      dial: async (namespace: string, name: string, port: number) => {
+        const { dialService } = await import("./subresources/proxy.ts");
+        return dialService(namespace, name, port, this.#proxyOptions());
+      },
+    };
+    const policies = validatingPolicies({ store: this.#store, kinds: () => this.#served.table().kinds });
+    return [mutatingWebhooks(options), policies, validatingWebhooks(options)];
   }
 
   #proxyOptions(): ProxyOptions {
@@ -256,9 +274,11 @@ class Server implements ApiServer {
   /** What Services hold stays theirs over a restart. */
   async #adoptServices(): Promise<void> {
     const { items } = await this.#store.resource(services).list();
-    for (const item of items)
+    for (const item of items) {
       for (const problem of this.#pools.allocator.adopt(item.object() as Service))
         this.#log.warn("cannot take over what a Service holds", { problem });
+      if (longWork.isOver) await longWork.next();
+    }
   }
 
   readonly #bootstrapRegistry = (resource: Resource): Registry => {

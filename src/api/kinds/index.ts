@@ -1,5 +1,11 @@
 /** Every built-in kind, in the order of discovery. A new kind is a file beside this one and a line here. */
 import type { KindSpec } from "../kind.ts";
+import {
+  mutatingWebhookConfigurationKind,
+  validatingAdmissionPolicyBindingKind,
+  validatingAdmissionPolicyKind,
+  validatingWebhookConfigurationKind,
+} from "./admission-registration.ts";
 import { certificateSigningRequestKind } from "./certificate-signing-requests.ts";
 import { configMapKind } from "./config-maps.ts";
 import { controllerRevisionKind } from "./controller-revisions.ts";
@@ -49,6 +55,10 @@ export const kinds: readonly KindSpec[] = [
   secretKind,
   serviceAccountKind,
   serviceKind,
+  mutatingWebhookConfigurationKind,
+  validatingAdmissionPolicyKind,
+  validatingAdmissionPolicyBindingKind,
+  validatingWebhookConfigurationKind,
   controllerRevisionKind,
   daemonSetKind,
   deploymentKind,

@@ -22,12 +22,16 @@ export interface Path {
   readonly operations: readonly Operation[];
 }
 
-export const patchTypes: readonly string[] = [
-  "application/json-patch+json",
-  "application/merge-patch+json",
-  "application/strategic-merge-patch+json",
-  "application/apply-patch+yaml",
-];
+/** By the body's name. Without Go types upstream has no merge keys for custom resources; kubectl learns from here to send merge patches. */
+export const patchTypes: Readonly<Record<string, readonly string[]>> = {
+  Patch: [
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+    "application/apply-patch+yaml",
+  ],
+  CustomPatch: ["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"],
+};
 
 const listQuery = [
   "allowWatchBookmarks",
@@ -67,6 +71,7 @@ function kindPaths(kind: KindSpec): readonly Path[] {
   const parameters = namespaced ? ["namespace"] : [];
   const id = (verb: string) => `${verb}${capital(groupId(group))}${capital(version)}${namespaced ? "Namespaced" : ""}${name}`;
   const item = kind.definition;
+  const patchBody = kind.custom === true ? "CustomPatch" : "Patch";
   const operation = (
     method: Operation["method"],
     action: Operation["action"],
@@ -117,7 +122,7 @@ function kindPaths(kind: KindSpec): readonly Path[] {
         operation("get", "get", "read", [], item),
         operation("put", "put", "replace", writeQuery, item, item),
         operation("delete", "delete", "delete", deleteQuery, "Status", "DeleteOptions"),
-        operation("patch", "patch", "patch", [...writeQuery, "force"], item, "Patch"),
+        operation("patch", "patch", "patch", [...writeQuery, "force"], item, patchBody),
       ],
     },
     ...(["status", "scale"] as const)
@@ -135,7 +140,7 @@ function kindPaths(kind: KindSpec): readonly Path[] {
           operations: [
             part("get", "read", []),
             part("put", "replace", writeQuery, type),
-            part("patch", "patch", [...writeQuery, "force"], "Patch"),
+            part("patch", "patch", [...writeQuery, "force"], patchBody),
           ],
         };
       }),

@@ -15,6 +15,8 @@ export function openApiName(name: string): string {
 
 /** Ours differ where two packages have a type of one name. */
 const plainNames: Readonly<Record<string, string>> = {
+  AdmissionregistrationServiceReference: "ServiceReference",
+  AdmissionregistrationWebhookClientConfig: "WebhookClientConfig",
   DiscoveryEndpointPort: "EndpointPort",
   EventsEvent: "Event",
   EventsEventList: "EventList",

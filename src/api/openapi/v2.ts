@@ -35,7 +35,7 @@ function operationObject(operation: Operation): OpenApiObject {
           },
         ];
   return {
-    consumes: operation.body === "Patch" ? patchTypes : ["*/*"],
+    consumes: patchTypes[operation.body ?? ""] ?? ["*/*"],
     produces: ["application/json", "application/yaml"],
     operationId: operation.id,
     parameters: [...body, ...query],

@@ -54,7 +54,8 @@ function operationObject(operation: Operation): OpenApiObject {
 }
 
 function requestContent(body: string): OpenApiObject {
-  return body === "Patch" ? content(patchTypes, { type: "object" }) : content(["*/*"], typeRef(body));
+  const patches = patchTypes[body];
+  return patches === undefined ? content(["*/*"], typeRef(body)) : content(patches, { type: "object" });
 }
 
 function content(types: readonly string[], schema: OpenApiObject): OpenApiObject {

@@ -1,6 +1,6 @@
 /**
- * What is looked at between authorization and the registry: each plugin may change the object (before its defaults) or
- * refuse the request. The list is explicit and ordered; a new plugin is a file beside this one and a line in `index.ts`.
+ * What is looked at between authorization and storage: each plugin may change the object before it is prepared, and refuse the request
+ * then or when it is ready to be stored. The list is explicit and ordered; a new plugin is a file beside this one and a line in `index.ts`.
  */
 import type { KindSpec } from "../../api/kind.ts";
 import type { Draft, KubeObject } from "../../api/object.ts";
@@ -17,10 +17,16 @@ export interface AdmissionRequest {
   readonly object: Draft<KubeObject> | undefined;
   readonly old: KubeObject | undefined;
   readonly user: UserInfo;
+  /** Nothing will be stored: whoever has effects elsewhere must leave them. */
+  readonly dryRun: boolean;
+  /** Texts for `Warning:` headers. */
+  readonly warn: (text: string) => void;
 }
 
 export interface AdmissionPlugin {
   readonly name: string;
-  /** Throws a StatusError to refuse. Changes `request.object` in place. */
-  admit(request: AdmissionRequest): void;
+  /** Throws a StatusError to refuse. Changes `request.object`, which has its defaults, in place. A DELETE comes without `old`. */
+  admit?(request: AdmissionRequest): void | Promise<void>;
+  /** Looks at the object as it would be stored; of a DELETE at `old`. Throws a StatusError to refuse. Changes nothing. */
+  validate?(request: AdmissionRequest): void | Promise<void>;
 }

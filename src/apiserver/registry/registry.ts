@@ -120,11 +120,13 @@ export class Registry {
     metadata.creationTimestamp = rfc3339(this.#options.clock.now());
     // What admission adds belongs to nobody: it comes after the owners are settled.
     this.#track(change, undefined, undefined, context);
-    this.#admit({ operation: "CREATE", object, old: undefined, subresource: undefined, namespace, name: metadata.name ?? "" }, context);
+    const about = { operation: "CREATE", old: undefined, subresource: undefined, namespace, name: metadata.name ?? "" } as const;
+    await this.#admit({ ...about, object }, context);
     const prepared = this.#prepared(object, undefined, context);
     const next = prepared.object as KubeObject;
     const key = keyOf(namespace, metadata.name ?? "");
     return settle(prepared.allocation, async () => {
+      await this.#validate({ ...about, object: prepared.object }, context);
       if (context.dryRun) return this.store.get(key) === undefined ? { written: unstored(next), stored: false } : undefined;
       return stored(await this.store.write(key, next, 0));
     });
@@ -169,10 +171,12 @@ export class Registry {
     const { namespace, name = "" } = old.metadata;
     this.#omitEmpty(changed.object);
     this.#track(changed, old, subresource, context);
-    this.#admit({ operation: "UPDATE", object: changed.object, old, subresource, namespace, name }, context);
+    const about = { operation: "UPDATE", old, subresource, namespace, name } as const;
+    await this.#admit({ ...about, object: changed.object }, context);
     const prepared = this.#preparedUpdate(changed.object, old, scope, context);
     const next = prepared.object as KubeObject;
     return settle(prepared.allocation, async () => {
+      await this.#validate({ ...about, object: prepared.object }, context);
       if (sameObject(next, old)) return { written: current, stored: false };
       if (context.dryRun) return { written: unstored(withVersion(next, current)), stored: false };
       if (!isReleased(next)) return stored(await this.store.write(current.key, next, current.revision));
@@ -215,9 +219,11 @@ export class Registry {
 
   /** Throws 404, and 409 for a precondition that does not hold. */
   async delete(namespace: string | undefined, name: string, options: DeleteOptions, context: WriteContext): Promise<Removed> {
-    this.#admit({ operation: "DELETE", object: undefined, old: undefined, subresource: undefined, namespace, name }, context);
+    const about = { operation: "DELETE", object: undefined, subresource: undefined, namespace, name } as const;
+    await this.#admit({ ...about, old: undefined }, context);
     for (let tries = 0; tries < maxTries; tries++) {
       const current = this.get(namespace, name);
+      await this.#validate({ ...about, old: current.object() }, context);
       const removed = await this.#deleteOnce(current, options, context);
       if (removed !== undefined) return removed;
     }
@@ -251,13 +257,34 @@ export class Registry {
     return { gone: true, object: result.object };
   }
 
-  #admit(request: Omit<AdmissionRequest, "kind" | "user">, { user }: WriteContext): void {
-    for (const plugin of this.#options.admission) plugin.admit({ ...request, kind: this.kind, user });
+  #admit(request: Asked, context: WriteContext): Promise<void> | void {
+    return inOrder(this.#options.admission, "admit", this.#request(request, context));
+  }
+
+  #validate(request: Asked, context: WriteContext): Promise<void> | void {
+    return inOrder(this.#options.admission, "validate", this.#request(request, context));
+  }
+
+  #request(request: Asked, { user, dryRun, warn }: WriteContext): AdmissionRequest {
+    return { ...request, kind: this.kind, user, dryRun, warn };
   }
 
   #kindContext(): KindContext {
     return { allowLoopbackEndpoints: this.#options.allowLoopbackEndpoints, now: this.#options.clock.now() };
   }
+}
+
+type Asked = Omit<AdmissionRequest, "kind" | "user" | "dryRun" | "warn">;
+
+/** One after the other; a promise only where one of them makes one. */
+function inOrder(plugins: readonly AdmissionPlugin[], phase: "admit" | "validate", request: AdmissionRequest): Promise<void> | void {
+  let before: Promise<void> | undefined;
+  for (const plugin of plugins) {
+    const ask = () => plugin[phase]?.(request);
+    if (before !== undefined) before = before.then(ask);
+    else before = ask() ?? undefined;
+  }
+  return before;
 }
 
 interface Outcome {

@@ -78,7 +78,12 @@ function podOf({ store }: ProxyOptions, namespace: string | undefined, name: str
   return store.resource(pods).get(keyOf(namespace, name))?.object() as Pod | undefined;
 }
 
-function serviceBackend({ namespace }: ResourceRequest, { name, port }: ProxyName, options: ProxyOptions): Reachable {
+/** A connection to one of a Service's pods, by the Service's port. Throws 404 and 503. */
+export function dialService(namespace: string, name: string, port: number, options: ProxyOptions): Promise<Duplex> {
+  return serviceBackend({ namespace }, { scheme: "https", name, port: String(port) }, options).connect();
+}
+
+function serviceBackend({ namespace }: Pick<ResourceRequest, "namespace">, { name, port }: ProxyName, options: ProxyOptions): Reachable {
   const { store, random } = options;
   const service = store.resource(services).get(keyOf(namespace, name))?.object() as Service | undefined;
   if (service === undefined) throw notFoundError(services, name);

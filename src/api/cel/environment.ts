@@ -1,0 +1,72 @@
+/**
+ * Expressions in CEL, with those of Kubernetes' libraries that can be had (apiserver `pkg/cel/library`): `isIP`, `isCIDR`, `isURL`, `isQuantity`,
+ * `find`, `findAll`, and of lists `isSorted`, `sum`, `min`, `max`, `indexOf`, `lastIndexOf`. Regular expressions take linear time or are refused.
+ */
+import { createRequire } from "node:module";
+import type { Environment } from "@marcbachmann/cel-js";
+import { errorMessage } from "../../lib/errors.ts";
+import { parseCidr, parseIp } from "../../lib/ip.ts";
+import { parseQuantity } from "../quantity.ts";
+
+export type Evaluate = (context: Readonly<Record<string, unknown>>) => unknown;
+
+/** Longer ones are not compiled. */
+const maxExpression = 4096;
+
+const environments = new Map<string, Environment>();
+
+/** Throws an Error that says why the text is no expression over these variables, each of any type. */
+export function compileCel(text: string, variables: readonly string[]): Evaluate {
+  if (text.length > maxExpression) throw new Error(`longer than ${maxExpression} characters`);
+  return environment(variables).parse(text.replace(hasOfElement, "('$2' in $1)")) as unknown as Evaluate;
+}
+
+/** What went wrong in an evaluation or compilation: the first line, as Go's library begins it. */
+export function celFault(error: unknown): string {
+  const [line = ""] = errorMessage(error).split("\n");
+  return line.charAt(0).toLowerCase() + line.slice(1);
+}
+
+/** `has(self.matches[0].path)`: the library's macro takes names only; asking the element itself says the same. */
+const hasOfElement = /\bhas\(\s*([A-Za-z_][\w.]*\[\w+\](?:\.\w+|\[\w+\])*)\.(\w+)\s*\)/g;
+
+/** Read in when the first expression is: a start without any never does. */
+function environment(variables: readonly string[]): Environment {
+  const key = variables.join();
+  const known = environments.get(key);
+  if (known !== undefined) return known;
+  const { Environment: Cel } = createRequire(import.meta.url)("@marcbachmann/cel-js") as typeof import("@marcbachmann/cel-js");
+  const made = new Cel({
+    homogeneousAggregateLiterals: false,
+    enableOptionalTypes: true,
+    limits: { maxAstNodes: 2000, maxDepth: 64, maxListElements: 200, maxMapEntries: 200, maxCallArguments: 16 },
+  })
+    .registerFunction("isIP(string): bool", (text: string) => parseIp(text) !== undefined)
+    .registerFunction("isCIDR(string): bool", (text: string) => parseCidr(text) !== undefined)
+    .registerFunction("isURL(string): bool", (text: string) => URL.canParse(text))
+    .registerFunction("isQuantity(string): bool", (text: string) => parseQuantity(text) !== undefined)
+    .registerFunction("list.isSorted(): bool", (items: readonly Ordered[]) =>
+      items.every((item, i) => i === 0 || (items[i - 1] as Ordered) <= item),
+    )
+    .registerFunction("list.sum(): dyn", sum)
+    .registerFunction("list.min(): dyn", (items: readonly Ordered[]) => best(items, (a, b) => a < b, "min"))
+    .registerFunction("list.max(): dyn", (items: readonly Ordered[]) => best(items, (a, b) => a > b, "max"))
+    .registerFunction("list.indexOf(dyn): int", (items: readonly unknown[], item: unknown) => BigInt(items.indexOf(item)))
+    .registerFunction("list.lastIndexOf(dyn): int", (items: readonly unknown[], item: unknown) => BigInt(items.lastIndexOf(item)));
+  for (const name of variables) made.registerVariable(name, "dyn");
+  environments.set(key, made);
+  return made;
+}
+
+type Ordered = bigint | number | string;
+
+function sum(items: readonly (bigint | number)[]): bigint | number {
+  if (items.every((item): item is bigint => typeof item === "bigint")) return items.reduce((all, item) => all + item, 0n);
+  return items.reduce<number>((all, item) => all + Number(item), 0);
+}
+
+function best(items: readonly Ordered[], goesBefore: (a: Ordered, b: Ordered) => boolean, what: string): Ordered {
+  const [first, ...rest] = items;
+  if (first === undefined) throw new Error(`${what} called on empty list`);
+  return rest.reduce((found, item) => (goesBefore(item, found) ? item : found), first);
+}
