@@ -9,6 +9,7 @@ import { isAlreadyExists } from "../api/status.ts";
 import type { Endpoints, EndpointSlice, Namespace, Service } from "../api/types.ts";
 import { parseIp } from "../lib/ip.ts";
 import { defaultClusterRoleBindings, defaultClusterRoles } from "./auth/rbac/default-policy.ts";
+import { longWork } from "./long-work.ts";
 import type { Registry, WriteContext } from "./registry/registry.ts";
 
 const systemNamespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
@@ -55,6 +56,7 @@ function kubernetesService(clusterIP: string): Service {
 
 async function ensure(registry: Registry, where: string | undefined, object: KubeObject): Promise<void> {
   if (registry.store.get(where === undefined ? (object.metadata.name ?? "") : `${where}/${object.metadata.name}`) !== undefined) return;
+  if (longWork.isOver) await longWork.next();
   try {
     await registry.create(where, { object: typed(registry, object) }, context);
   } catch (error) {

@@ -50,14 +50,3 @@ test("an index behaves like a sorted map, now and as of before its last events",
     { numRuns: 60 },
   );
 });
-
-test("what is loaded is in order, whatever the order was", () => {
-  fc.assert(
-    fc.property(fc.array(key, { maxLength: 3000, size: "max" }), (keys) => {
-      const index = new KeyIndex();
-      index.load(keys.map((one) => version(one, 2)));
-      expect(index.range(undefined).map((one) => one.key)).toEqual([...new Set(keys)].sort());
-    }),
-    { numRuns: 20 },
-  );
-});

@@ -2,20 +2,20 @@
  * The cache of one resource: its objects, the window of its recent events, its watchers. An event costs the watchers that
  * look at its key, its namespace or at everything, and no others.
  */
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { KubeObject } from "../api/object.ts";
 import type { StreamedEvent } from "../api/request.ts";
 import type { Clock } from "../lib/clock.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Counter } from "../lib/metrics.ts";
+import { longWork } from "./long-work.ts";
 import type { StoreList, StoreListOptions, StoreWatchOptions } from "./store.ts";
 import { after, decodeContinue, encodeContinue, type ContinueToken } from "./watch-cache-continue.ts";
 import { continueExpiredError, listExpiredError, tooLargeRevisionError, watchExpiredError } from "./watch-cache-errors.ts";
 import { CacheEvent, EventWindow, type WindowLimits } from "./watch-cache-events.ts";
 import { KeyIndex, lowerBound } from "./watch-cache-index.ts";
 import type { StoredVersion } from "./watch-cache-object.ts";
-import { sliceMilliseconds, Watcher } from "./watch-cache-watcher.ts";
+import { Watcher } from "./watch-cache-watcher.ts";
 
 export interface ResourceCacheOptions {
   /** `deployments.apps`; for logs. */
@@ -100,9 +100,7 @@ export class ResourceCache {
   }
 
   async #filtered(view: readonly StoredVersion[], start: number, limit: number, revision: number, match: Match): Promise<StoreList> {
-    const { clock } = this.#options;
     const items: StoredVersion[] = [];
-    let sliceEnd = clock.monotonic() + sliceMilliseconds;
     for (let i = start; i < view.length; i++) {
       const item = view[i] as StoredVersion;
       if (match(item.object())) {
@@ -110,9 +108,7 @@ export class ResourceCache {
         if (items.length === limit) return { items, revision, continue: tokenAfter(items, revision) };
         items.push(item);
       }
-      if (clock.monotonic() < sliceEnd) continue;
-      await nextTurn();
-      sliceEnd = clock.monotonic() + sliceMilliseconds;
+      if (longWork.isOver) await longWork.next();
     }
     return { items, revision };
   }

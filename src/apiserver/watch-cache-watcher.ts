@@ -3,10 +3,10 @@
  * bound is cut off (it gets what is queued, then the end) and comes back with the last revision that it saw: memory does
  * not grow with the slowness of clients.
  */
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { KubeObject } from "../api/object.ts";
 import type { StreamedEvent, WatchStream } from "../api/request.ts";
 import type { Clock, Timer } from "../lib/clock.ts";
+import { longWork } from "./long-work.ts";
 import { addedEvent, CacheEvent } from "./watch-cache-events.ts";
 import type { StoredVersion } from "./watch-cache-object.ts";
 
@@ -22,9 +22,6 @@ export interface WatcherOptions {
   readonly clock: Clock;
   readonly onEnd: (why: "closed" | "slow") => void;
 }
-
-/** How long objects may be looked through before others get their turn, in milliseconds. */
-export const sliceMilliseconds = 4;
 
 export class Watcher implements WatchStream {
   readonly #options: Omit<WatcherOptions, "backlog">;
@@ -92,6 +89,8 @@ export class Watcher implements WatchStream {
         for (const event of waiting) {
           if (this.#closed()) return;
           yield event;
+          // One write may wake a thousand watches.
+          if (longWork.isOver) await longWork.next();
         }
         if (this.#queue.length > 0) continue;
         if (this.#state !== "open") return;
@@ -104,15 +103,12 @@ export class Watcher implements WatchStream {
   }
 
   async *#first(): AsyncGenerator<StreamedEvent> {
-    const { backlogEnd, clock } = this.#options;
-    let sliceEnd = clock.monotonic() + sliceMilliseconds;
+    const { backlogEnd } = this.#options;
     for (const one of this.#backlog) {
       if (this.#closed()) return;
       const seen = this.#view(one);
       if (seen !== undefined) yield seen;
-      if (clock.monotonic() < sliceEnd) continue;
-      await nextTurn();
-      sliceEnd = clock.monotonic() + sliceMilliseconds;
+      if (longWork.isOver) await longWork.next();
     }
     this.#backlog = [];
     if (backlogEnd !== undefined && !this.#closed()) yield backlogEnd;

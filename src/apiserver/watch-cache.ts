@@ -9,6 +9,7 @@ import { errorMessage } from "../lib/errors.ts";
 import { silentLogger, type Logger } from "../lib/log.ts";
 import { MetricsRegistry } from "../lib/metrics.ts";
 import type { Backend, Entry, StoreEvent } from "../storage/backend.ts";
+import { longWork } from "./long-work.ts";
 import type { ResourceStore, Store, StoreWriteResult } from "./store.ts";
 import { bookmarkEvent } from "./watch-cache-events.ts";
 import { encodeValue, LastVersion, StoredVersion } from "./watch-cache-object.ts";
@@ -61,22 +62,18 @@ class WatchCache implements Store {
   async #open(): Promise<void> {
     const snapshot = await this.#backend.open();
     this.#revision = this.#floor = snapshot.revision;
-    this.#load(snapshot.entries);
+    await this.#load(snapshot.entries);
     this.#backend.subscribe((events) => {
       for (const event of events) this.#apply(event);
     });
   }
 
-  #load(entries: readonly Entry[]): void {
-    const byResource = new Map<string, StoredVersion[]>();
+  async #load(entries: readonly Entry[]): Promise<void> {
     for (const entry of entries) {
       const { resource, key } = splitStorageKey(entry.key);
-      const version = new StoredVersion(key, entry.value, entry.createRevision, entry.modRevision);
-      const list = byResource.get(resource);
-      if (list === undefined) byResource.set(resource, [version]);
-      else list.push(version);
+      this.#cache(resource).index.put(new StoredVersion(key, entry.value, entry.createRevision, entry.modRevision));
+      if (longWork.isOver) await longWork.next();
     }
-    for (const [resource, versions] of byResource) this.#cache(resource).index.load(versions);
   }
 
   #apply(event: StoreEvent): void {

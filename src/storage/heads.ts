@@ -2,7 +2,7 @@
  * The newest revision of every key, writes under way included: what decides conflicts at the moment of asking, before
  * any I/O. At most one write per key is under way, since a writer must name the revision that the last one was given.
  */
-import type { Snapshot, WriteRequest } from "./backend.ts";
+import type { Entry, WriteRequest } from "./backend.ts";
 
 interface Head {
   /** 0: the key does not exist (a delete is under way, or a create). */
@@ -31,10 +31,14 @@ export class Heads {
   readonly #heads = new Map<string, Head>();
   #revision = 0;
 
-  load(snapshot: Snapshot): void {
-    this.#revision = snapshot.revision;
-    for (const entry of snapshot.entries)
-      this.#heads.set(entry.key, { committed: entry.modRevision, createRevision: entry.createRevision });
+  /** Part of what is stored; `begin` ends it. */
+  load(entries: readonly Entry[]): void {
+    for (const { key, modRevision, createRevision } of entries) this.#heads.set(key, { committed: modRevision, createRevision });
+  }
+
+  /** From the revision of the last write on. */
+  begin(revision: number): void {
+    this.#revision = revision;
   }
 
   /** How many keys there are, those with a write under way included. */

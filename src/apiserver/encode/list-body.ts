@@ -3,13 +3,13 @@
  * Whole objects go out as the bytes that the store has; what must be made of each object (rows, metadata, YAML) is made
  * a few milliseconds' worth at a time.
  */
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { KubeObject } from "../../api/object.ts";
 import type { ApiBody } from "../../api/request.ts";
 import { apiVersionOf } from "../../api/resources.ts";
 import { partialObjectMetadata, tableOf, type TableOptions } from "../../api/table.ts";
 import type { ListMeta } from "../../api/types.ts";
 import type { KindSpec } from "../../api/kind.ts";
+import { longWork } from "../long-work.ts";
 import type { CachedObject, StoreList } from "../store.ts";
 import type { Representation } from "./accept.ts";
 import { typeOfKind } from "./protobuf-plan.ts";
@@ -108,11 +108,10 @@ function tableBody(items: readonly CachedObject[], metadata: ListMeta, view: Lis
 /** Some kinds are shown in an order of their own. */
 async function inRowOrder(items: readonly CachedObject[], { rowOrder }: KindSpec): Promise<readonly CachedObject[]> {
   if (rowOrder === undefined) return items;
-  const turns = new Turns();
   const parsed: { readonly item: CachedObject; readonly object: KubeObject }[] = [];
   for (const item of items) {
     parsed.push({ item, object: item.object() });
-    if (turns.isOver) await turns.next();
+    if (longWork.isOver) await longWork.next();
   }
   return parsed.sort((a, b) => rowOrder(a.object, b.object)).map(({ item }) => item);
 }
@@ -143,7 +142,6 @@ async function* protobufPieces(
 ): AsyncGenerator<Uint8Array> {
   const { itemHead, listHead, writeItem } = await import("./protobuf-write.ts");
   const type = typeOfKind(apiVersion, kind.replace(/List$/, ""));
-  const turns = new Turns();
   const parts: Uint8Array[] = [];
   let size = 0;
   for (const item of items) {
@@ -151,7 +149,7 @@ async function* protobufPieces(
     const before = itemHead(bytes.length);
     parts.push(before, bytes);
     size += before.length + bytes.length;
-    if (turns.isOver) await turns.next();
+    if (longWork.isOver) await longWork.next();
   }
   yield* inChunks([listHead(apiVersion, kind, metadata, size), ...parts]);
 }
@@ -172,7 +170,6 @@ async function* pieces({ start, between, end, members, encode }: Form): AsyncGen
   const separator = Buffer.from(between);
   let parts: Uint8Array[] = [Buffer.from(start)];
   let size = 0;
-  const turns = new Turns();
   for (const [index, member] of members.entries()) {
     if (index > 0) parts.push(separator);
     const bytes = encode(member);
@@ -182,25 +179,8 @@ async function* pieces({ start, between, end, members, encode }: Form): AsyncGen
       yield Buffer.concat(parts);
       [parts, size] = [[], 0];
     }
-    if (turns.isOver) await turns.next();
+    if (longWork.isOver) await longWork.next();
   }
   parts.push(Buffer.from(end));
   yield Buffer.concat(parts);
-}
-
-/** Milliseconds of work before others get their turn. */
-const sliceMilliseconds = 3;
-
-/** The machine's own clock: it measures work, and a test's clock stands still. */
-class Turns {
-  #end = performance.now() + sliceMilliseconds;
-
-  get isOver(): boolean {
-    return performance.now() >= this.#end;
-  }
-
-  async next(): Promise<void> {
-    await nextTurn();
-    this.#end = performance.now() + sliceMilliseconds;
-  }
 }

@@ -19,7 +19,8 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend
     async open() {
       const entries = options.entries ?? [];
       const snapshot = { revision: options.revision ?? newestOf(entries), entries };
-      heads.load(snapshot);
+      heads.load(entries);
+      heads.begin(snapshot.revision);
       return snapshot;
     },
     subscribe(listener) {

@@ -11,7 +11,7 @@ import { errorMessage, FairleadError } from "../../lib/errors.ts";
 import { silentLogger, type Logger } from "../../lib/log.ts";
 import type { Backend, Entry, Snapshot, StoreEvent, WriteRequest, WriteResult } from "../backend.ts";
 import { Heads, type Admitted } from "../heads.ts";
-import { packRows, unpackRows, type FromWorker, type ToWorker, type WorkerOptions } from "./protocol.ts";
+import { packRows, unpackRows, type FromWorker, type Row, type ToWorker, type WorkerOptions } from "./protocol.ts";
 
 export interface SqliteBackendOptions {
   /** Holds `store.db`, its log and a `pid` file. Made when absent, mode 0700. One process at a time. */
@@ -169,9 +169,7 @@ class SqliteBackend implements Backend {
   #receive(message: FromWorker): void {
     switch (message.kind) {
       case "rows":
-        for (const { key, value, createRevision, revision } of unpackRows(message.rows))
-          this.#entries.push({ key, value: value as Uint8Array, createRevision, modRevision: revision });
-        return;
+        return this.#load(unpackRows(message.rows));
       case "opened":
         this.#serving = true;
         return this.#opened ? this.#resume(message.revision) : this.#loaded(message.revision);
@@ -190,9 +188,20 @@ class SqliteBackend implements Backend {
     }
   }
 
+  #load(rows: readonly Row[]): void {
+    const entries = rows.map(({ key, value, createRevision, revision }) => ({
+      key,
+      value: value as Uint8Array,
+      createRevision,
+      modRevision: revision,
+    }));
+    this.#heads.load(entries);
+    for (const entry of entries) this.#entries.push(entry);
+  }
+
   #loaded(revision: number): void {
     const snapshot = { revision, entries: this.#entries.splice(0) };
-    this.#heads.load(snapshot);
+    this.#heads.begin(revision);
     if (this.#heads.size !== snapshot.entries.length)
       return this.#fail(new FairleadError("FL_STORAGE", `${this.#options.directory} is damaged: a key is there twice`));
     this.#opened = true;

@@ -4,8 +4,8 @@ import { errorMessage, FairleadError } from "../../lib/errors.ts";
 import { Database } from "./database.ts";
 import { packRows, unpackRows, type FromWorker, type Row, type ToWorker, type WorkerOptions } from "./protocol.ts";
 
-/** What one message of content holds at most, about. */
-const contentChunkBytes = 4 << 20;
+/** What one message of content holds at most, about: some milliseconds of the control thread's time. */
+const contentChunkBytes = 1 << 20;
 /** A checkpoint waits for a quiet moment from the first size on, and no longer at the second. */
 const checkpointBytes = { quiet: 4 << 20, atOnce: 64 << 20 };
 const quietMilliseconds = 50;
