@@ -3,9 +3,14 @@ import { cidrContains, isLoopback, parseCidr, parseIp, type Cidr, type Ip } from
 import type { PlanNode, SourceClass } from "./plan.ts";
 
 /** Parses what a packet needs once per node, not once per packet. */
-export function sourceClassifier(node: PlanNode): (from: Ip, text: string) => SourceClass {
+export function sourceClassifier(node: PlanNode): (from: Ip, text: string, by?: string) => SourceClass {
   const pods = (node.clusterCIDRs ?? []).flatMap((text) => parseCidr(text) ?? []);
   const own = new Set(node.addresses);
+  const { podInterface } = node;
+  if (podInterface !== undefined) {
+    const { name, prefix } = podInterface;
+    return (_, text, by = "") => ((prefix ? by.startsWith(name) : by === name) ? "pod" : own.has(text) ? "node" : "external");
+  }
   return (from, text) => {
     // Pods first: upstream asks its local traffic detector before it looks for the node's own addresses.
     if (pods.some((cidr) => cidrContains(cidr, from))) return "pod";

@@ -21,6 +21,8 @@ export interface Packet {
   readonly to: string;
   readonly port: number;
   readonly protocol: Protocol;
+  /** By which it comes in; counts where pods are told by their interface. */
+  readonly interface?: string;
 }
 
 export interface TracedEndpoint {
@@ -53,7 +55,8 @@ export function trace(plan: ProxyPlan, packet: Packet, options: TraceOptions = {
   if (from === undefined || to === undefined) return { kind: "none" };
   const hit = find(plan, packet);
   if (hit === undefined) return unclaimed(plan, to, packet, options);
-  return judge(hit.port, hit.address, from, canonicalIp(packet.from), sourceClassifier(plan.node));
+  const classify = sourceClassifier(plan.node);
+  return judge(hit.port, hit.address, from, canonicalIp(packet.from), (ip, text) => classify(ip, text, packet.interface));
 }
 
 interface Hit {

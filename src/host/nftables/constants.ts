@@ -80,6 +80,7 @@ export const NFT_REG32_00 = 8;
 export const NFT_PAYLOAD_NETWORK_HEADER = 1;
 export const NFT_PAYLOAD_TRANSPORT_HEADER = 2;
 export const NFT_META_MARK = 3;
+export const NFT_META_IIFNAME = 6;
 export const NFT_META_L4PROTO = 16;
 export const NFT_CT_MARK = 3;
 export const NFT_CMP_EQ = 0;

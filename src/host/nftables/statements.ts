@@ -32,6 +32,17 @@ export function writeStatements(writer: NetlinkWriter, family: TableFamily, stat
   }
 }
 
+const interfaceNameBytes = 16;
+
+/** A whole name is compared with its padding, a beginning without. */
+function writeFromInterface(writer: NetlinkWriter, name: string, prefix: boolean): void {
+  const bytes = new TextEncoder().encode(name);
+  const whole = new Uint8Array(interfaceNameBytes);
+  whole.set(bytes);
+  expression.metaLoad(writer, c.NFT_META_IIFNAME, first);
+  expression.compare(writer, first, c.NFT_CMP_EQ, prefix ? bytes : whole);
+}
+
 /** The register of the n-th word; at multiples of four `nft` uses the names of the registers of 16 bytes. */
 function register(word: number): number {
   return word % 4 === 0 ? c.NFT_REG_1 + word / 4 : c.NFT_REG32_00 + word;
@@ -83,6 +94,8 @@ function writeStatement(writer: NetlinkWriter, family: TableFamily, statement: S
       return writeRemember(writer, statement);
     case "masquerade":
       return expression.masquerade(writer);
+    case "fromInterface":
+      return writeFromInterface(writer, statement.name, statement.prefix);
     case "notrack":
       return expression.notrack(writer);
     case "reject":

@@ -13,6 +13,8 @@ export interface EvaluatedPacket {
   readonly port: number;
   /** `tcp`, `udp`, `sctp`, or another's name: then it has no port. */
   readonly protocol: string;
+  /** By which it came; absent: not known, so no rule that asks for one is about it. */
+  readonly interface?: string;
   /** Whether the node itself sends it. */
   readonly local: boolean;
 }
@@ -130,6 +132,10 @@ function runStatement(state: TableState, statement: Statement, flow: Flow): Step
     case "remember":
       return when(remember(state, statement, flow));
     // What is traced here is a new connection, tracked or not.
+    case "fromInterface": {
+      const { interface: by = "" } = flow.packet;
+      return when(statement.prefix ? by.startsWith(statement.name) : by === statement.name);
+    }
     case "notrack":
       return "continue";
     case "masquerade":

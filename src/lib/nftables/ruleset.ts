@@ -83,6 +83,8 @@ export type Statement =
   | { readonly kind: "masquerade" }
   /** The packet is no part of any connection that is tracked. Before tracking only: priority below -200. */
   | { readonly kind: "notrack" }
+  /** By which interface the packet came, or with `prefix` one whose name begins so; what the node sends has come by none. */
+  | { readonly kind: "fromInterface"; readonly name: string; readonly prefix: boolean }
   | { readonly kind: "reject"; readonly with: "tcp reset" | "port-unreachable" | "admin-prohibited" }
   | { readonly kind: "verdict"; readonly verdict: Verdict };
 
@@ -166,6 +168,7 @@ export function fieldsOf(statement: Statement): readonly Field[] {
     case "dnat":
     case "masquerade":
     case "notrack":
+    case "fromInterface":
     case "reject":
     case "verdict":
       return [];

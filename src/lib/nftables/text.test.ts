@@ -25,6 +25,8 @@ const printed: readonly (readonly [statement: Statement, text: string, inTableIp
   [{ kind: "remember", operation: "delete", map: "m", key: ["ip saddr"], value: "meta mark" }, "delete @m { ip saddr : meta mark }"],
   [{ kind: "masquerade" }, "masquerade fully-random"],
   [{ kind: "notrack" }, "notrack"],
+  [{ kind: "fromInterface", name: "cni0", prefix: false }, 'iifname "cni0"'],
+  [{ kind: "fromInterface", name: "veth", prefix: true }, 'iifname "veth*"'],
   [{ kind: "reject", with: "tcp reset" }, "reject with tcp reset"],
   [{ kind: "reject", with: "port-unreachable" }, "reject"],
   [{ kind: "reject", with: "admin-prohibited" }, "reject with icmp admin-prohibited", "reject with icmpv6 admin-prohibited"],

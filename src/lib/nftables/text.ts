@@ -92,6 +92,8 @@ function statementText(statement: Statement, family: TableFamily): string {
       return "masquerade fully-random";
     case "notrack":
       return "notrack";
+    case "fromInterface":
+      return `iifname "${statement.name}${statement.prefix ? "*" : ""}"`;
     case "reject":
       return rejectText(statement.with, family);
     case "verdict":

@@ -9,7 +9,7 @@
  * - `…/from-1a2b3c4d`: only from some source ranges, whose hash it is.
  */
 import { fieldTypes, type Field, type SetDeclaration, type Statement } from "../../../lib/nftables/ruleset.ts";
-import type { EndpointSet, PortPlan, Protocol, Verdict, VirtualAddress } from "../plan.ts";
+import type { EndpointSet, PlanNode, PortPlan, Protocol, Verdict, VirtualAddress } from "../plan.ts";
 import { endpointsOf, servicePortText } from "../plan.ts";
 import { hash, longHash } from "./hash.ts";
 import { affinityMap, dropChain, localOffset, masqueradeBit, refuseChain, type FamilyLayout } from "./nftables-layout.ts";
@@ -34,12 +34,16 @@ interface Branch {
   readonly masquerade: boolean;
 }
 
-/** The class of one virtual address. `podCIDRs`: of any family; those of the address's count. */
-export function classOf(layout: FamilyLayout, port: PortPlan, address: VirtualAddress, podCIDRs: readonly string[]): ServiceClass {
+/** By what a client is known to be a pod. `clusterCIDRs`: of any family; those of the address's count. */
+export type PodDetection = Pick<PlanNode, "clusterCIDRs" | "podInterface">;
+
+/** The class of one virtual address. */
+export function classOf(layout: FamilyLayout, port: PortPlan, address: VirtualAddress, detection: PodDetection): ServiceClass {
   const { pod, node, external } = address.verdicts;
-  const verdicts = podCIDRs.length === 0 ? [node, external] : [pod, node, external];
+  const pods = podMatches(layout, detection);
+  const verdicts = pods.length === 0 ? [node, external] : [pod, node, external];
   const branches = { pod: branchOf(layout, port, pod), node: branchOf(layout, port, node), external: branchOf(layout, port, external) };
-  const chain = bySource(layout, branches, podCIDRs);
+  const chain = bySource(layout, branches, pods);
   const sets = (["cluster", "local"] as const).filter((set) => verdicts.some((verdict) => verdict.kind === "dnat" && verdict.to === set));
   // A refusal comes before the question who may come: there is nothing to protect.
   if (address.sourceRanges === undefined || verdicts.every(({ kind }) => kind === "reject")) return { chain, sets };
@@ -135,20 +139,25 @@ function stickyRules(
 function bySource(
   layout: FamilyLayout,
   { pod, node, external }: Record<"pod" | "node" | "external", Branch>,
-  podCIDRs: readonly string[],
+  pods: readonly Statement[],
 ): ClassChain {
-  const pods = podCIDRs.filter((cidr) => cidr.includes(":") === (layout.family === 6));
   const used = pods.length === 0 ? [node, external] : [pod, node, external];
   const [first] = used as [Branch, ...Branch[]];
   if (!first.masquerade && used.every((branch) => branchText(branch) === branchText(first))) return first.chain;
   const rules = [
-    ...pods.map((cidr): Statement[] => [{ kind: "match", field: layout.source, operator: "==", value: cidr }, ...branchStatements(pod)]),
+    ...pods.map((match): Statement[] => [match, ...branchStatements(pod)]),
     ...(branchText(node) === branchText(external)
       ? []
       : [[{ kind: "inSet" as const, key: [layout.source], set: layout.nodeIPs.name }, ...branchStatements(node)]]),
     branchStatements(external),
   ];
   return { name: used.map(branchText).join("/"), rules, leadsTo: used.map(({ chain }) => chain) };
+}
+
+function podMatches({ family, source }: FamilyLayout, { clusterCIDRs = [], podInterface }: PodDetection): readonly Statement[] {
+  if (podInterface !== undefined) return [{ kind: "fromInterface", ...podInterface }];
+  const own = clusterCIDRs.filter((cidr) => cidr.includes(":") === (family === 6));
+  return own.map((value): Statement => ({ kind: "match", field: source, operator: "==", value }));
 }
 
 function branchStatements({ chain, masquerade }: Branch): Statement[] {

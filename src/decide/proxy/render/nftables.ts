@@ -19,7 +19,7 @@ import { OperationBuilder } from "./operations.ts";
 export const defaultTableName = "fairlead";
 
 export interface NftablesOptions {
-  readonly node: Pick<PlanNode, "addresses" | "clusterCIDRs">;
+  readonly node: Pick<PlanNode, "addresses" | "clusterCIDRs" | "podInterface">;
   /** Where Services may get addresses; packets to one that none has are dropped. Empty: they pass. */
   readonly serviceCIDRs: readonly string[];
   readonly families?: readonly IpFamily[];
@@ -231,7 +231,7 @@ export class NftablesRenderer {
     const placements = new Map<string, Placement>();
     for (const [claim, { port, address }] of wanted) {
       const { layout, classes, former } = this.#families.get(address.family) as Family;
-      const { chain, sets } = classOf(layout, port, address, this.#options.node.clusterCIDRs ?? []);
+      const { chain, sets } = classOf(layout, port, address, this.#options.node);
       const placed = `${portKey(port)} ${address.family}`;
       const placement =
         placements.get(placed) ?? placePort(old.placements.get(placed) ?? formerPlacement(former, port, address), port, address.family);

@@ -29,6 +29,8 @@ export interface Destination {
 }
 
 export interface Flow {
+  /** By which it came in; absent: not known, or it is the node's own. */
+  readonly interface?: string;
   readonly from: Ip;
   readonly to: Ip;
   readonly port: number;
@@ -56,7 +58,18 @@ export function evaluateIptables(rules: IptablesRules, packet: Packet, options: 
   const [from, to] = [parseIp(packet.from), parseIp(packet.to)];
   if (from?.family !== rules.family || to?.family !== rules.family) return [{ kind: "accept", masquerade: false, share: 1, chains: [] }];
   const protocol = packet.protocol.toLowerCase();
-  return new Evaluation(rules, options).run({ from, to, port: packet.port, protocol, mark: 0, masquerade: false, share: 1, chains: [] });
+  const by = packet.interface === undefined ? {} : { interface: packet.interface };
+  return new Evaluation(rules, options).run({
+    ...by,
+    from,
+    to,
+    port: packet.port,
+    protocol,
+    mark: 0,
+    masquerade: false,
+    share: 1,
+    chains: [],
+  });
 }
 
 export type Hook = readonly [TableName, BaseChain];
@@ -198,6 +211,10 @@ export class Evaluation {
         return flow.protocol === match.protocol;
       case "source":
         return contains(match.cidr, flow.from) !== (match.negated === true);
+      case "fromInterface": {
+        const by = flow.interface ?? "";
+        return (match.prefix ? by.startsWith(match.name) : by === match.name) !== (match.negated === true);
+      }
       case "destination":
         return contains(match.cidr, flow.to) !== (match.negated === true);
       case "destinationPort":

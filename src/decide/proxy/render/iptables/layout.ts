@@ -38,8 +38,8 @@ export interface LayoutOptions {
   readonly dropInvalid: boolean;
   /** 127.0.0.0/8 takes NodePorts, so the kernel must route it (`route_localnet`), and others must be kept out. */
   readonly localhostNodePorts: boolean;
-  /** Ranges of pods of this family. */
-  readonly podCIDRs: readonly string[];
+  /** What a packet of a pod is known by. */
+  readonly pods: readonly Match[];
 }
 
 /** In this order at the top of the kernel's chains. */
@@ -82,8 +82,8 @@ export function localnetChains({ localhostNodePorts }: LayoutOptions): readonly 
   return [{ name: kube.localnet, rules: [outside] }];
 }
 
-export function masqueradeChains({ masqueradeBits: bits, randomFully, podCIDRs }: LayoutOptions): readonly Chain[] {
-  const offCluster = podCIDRs.map((cidr) => rule({ kind: "return" }, { kind: "source", cidr }));
+export function masqueradeChains({ masqueradeBits: bits, randomFully, pods }: LayoutOptions): readonly Chain[] {
+  const offCluster = pods.map((pod) => rule({ kind: "return" }, pod));
   return [
     {
       name: kube.postrouting,
@@ -95,6 +95,6 @@ export function masqueradeChains({ masqueradeBits: bits, randomFully, podCIDRs }
       ],
     },
     { name: kube.markMasquerade, rules: [rule({ kind: "orMark", bits })] },
-    ...(podCIDRs.length > 1 ? [{ name: kube.markOffCluster, rules: [...offCluster, rule(jump(kube.markMasquerade))] }] : []),
+    ...(pods.length > 1 ? [{ name: kube.markOffCluster, rules: [...offCluster, rule(jump(kube.markMasquerade))] }] : []),
   ];
 }

@@ -17,8 +17,8 @@ import type { Chain, Match, Rule } from "./rules.ts";
 
 export interface PortRulesOptions {
   readonly family: IpFamily;
-  /** Ranges of pods of this family; none: nobody is known to be a pod. */
-  readonly podCIDRs: readonly string[];
+  /** What a packet of a pod is known by, one of these; none: it is not known. */
+  readonly pods: readonly Match[];
   /** Comments on the rules of endpoints: left out in large clusters, where they are most of the text. */
   readonly endpointComments: boolean;
 }
@@ -134,7 +134,7 @@ function shortCircuit({ chains, name, options }: PortContext): readonly Rule[] {
   const local: Match = { kind: "localAddress", side: "source" };
   const what = `for ${name} external destinations`;
   return [
-    ...options.podCIDRs.map((cidr) => rule(jump(chains.SVC), comment(`pod traffic ${what}`), { kind: "source", cidr })),
+    ...options.pods.map((pod) => rule(jump(chains.SVC), comment(`pod traffic ${what}`), pod)),
     rule(jump(kube.markMasquerade), comment(`masquerade LOCAL traffic ${what}`), local),
     rule(jump(chains.SVC), comment(`route LOCAL traffic ${what}`), local),
   ];
@@ -186,10 +186,10 @@ function policyChains(context: PortContext): readonly Chain[] {
 function internalMasquerade(context: PortContext, address: VirtualAddress, set: "cluster" | "local"): readonly Rule[] {
   const { pod, external } = address.verdicts;
   if (external.kind !== "dnat" || external.to !== set || !external.masquerade) return [];
-  const { podCIDRs } = context.options;
+  const { pods } = context.options;
   const matches = [tell(context.name, address.kind), ...destination(context, address)];
-  const everyone = (pod.kind === "dnat" && pod.masquerade) || podCIDRs.length === 0;
+  const everyone = (pod.kind === "dnat" && pod.masquerade) || pods.length === 0;
   if (everyone) return [rule(jump(kube.markMasquerade), ...matches)];
-  if (podCIDRs.length > 1) return [rule(jump(kube.markOffCluster), ...matches)];
-  return [rule(jump(kube.markMasquerade), ...matches, { kind: "source", cidr: podCIDRs[0] as string, negated: true })];
+  if (pods.length > 1) return [rule(jump(kube.markOffCluster), ...matches)];
+  return [rule(jump(kube.markMasquerade), ...matches, { ...(pods[0] as Extract<Match, { negated?: boolean }>), negated: true })];
 }

@@ -14,7 +14,7 @@ export const largeClusterEndpoints = 1000;
 
 export interface IptablesOptions {
   readonly family: IpFamily;
-  readonly node: Pick<PlanNode, "nodePortAddresses" | "clusterCIDRs">;
+  readonly node: Pick<PlanNode, "nodePortAddresses" | "clusterCIDRs" | "podInterface">;
   /** Without `--nodeport-addresses` every address of the node takes NodePorts, as upstream; else those of the node in the plan. */
   readonly nodePortsEverywhere?: boolean;
   /** `--iptables-localhost-nodeports`; IPv4 only. Default: false. */
@@ -42,7 +42,7 @@ export function renderIptables(
     randomFully: options.randomFully === true,
     dropInvalid: options.conntrackTcpLiberal !== true,
     localhostNodePorts: options.localhostNodePorts === true && family === 4,
-    podCIDRs: portOptions.podCIDRs,
+    pods: portOptions.pods,
   };
   const planned = services.filter(isPlanned);
   const ports = planned.flatMap((service) => cached(service, portOptions, cache));
@@ -67,8 +67,10 @@ export function* renderAhead(services: readonly ServicePlan[], options: Iptables
 const isPlanned = (service: ServicePlan): service is PlannedService => service.kind === "service";
 
 function portOptionsOf(services: readonly ServicePlan[], { family, node }: IptablesOptions): PortRulesOptions {
-  const podCIDRs = (node.clusterCIDRs ?? []).filter((text) => parseCidr(text)?.family === family);
-  return { family, podCIDRs, endpointComments: countEndpoints(services.filter(isPlanned), family) <= largeClusterEndpoints };
+  const cidrs = (node.clusterCIDRs ?? []).filter((text) => parseCidr(text)?.family === family);
+  const pods: readonly Match[] =
+    node.podInterface === undefined ? cidrs.map((cidr) => ({ kind: "source", cidr })) : [{ kind: "fromInterface", ...node.podInterface }];
+  return { family, pods, endpointComments: countEndpoints(services.filter(isPlanned), family) <= largeClusterEndpoints };
 }
 
 function cached(service: PlannedService, options: PortRulesOptions, cache: IptablesCache): readonly PortRules[] {

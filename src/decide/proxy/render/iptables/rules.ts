@@ -27,6 +27,8 @@ export type Match =
   | { readonly kind: "set"; readonly name: string; readonly sides: readonly ("src" | "dst")[] }
   /** A packet that IPVS sends on, by the virtual server that it came for. */
   | { readonly kind: "virtualServer"; readonly address: string; readonly protocol: TransportProtocol; readonly port: number }
+  /** By which interface the packet came, or with `prefix` one whose name begins so. */
+  | { readonly kind: "fromInterface"; readonly name: string; readonly prefix: boolean; readonly negated?: boolean }
   /** Whether the packet came in by a port of a bridge. */
   | { readonly kind: "bridged"; readonly negated?: boolean };
 

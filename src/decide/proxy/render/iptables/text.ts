@@ -94,7 +94,7 @@ export function chainLines({ name, rules }: Chain): readonly string[] {
 const ruleText = (rule: Rule): string => ruleWords(rule).map(quoted).join(" ");
 
 function quoted(word: string): string {
-  return /^[\w!./:,[\]-]+$/.test(word) ? word : `"${word.replace(/[\n\r]/g, " ").replace(/["\\]/g, "\\$&")}"`;
+  return /^[\w!./:,+[\]-]+$/.test(word) ? word : `"${word.replace(/[\n\r]/g, " ").replace(/["\\]/g, "\\$&")}"`;
 }
 
 function ruleWords({ matches, target }: Rule): readonly string[] {
@@ -112,6 +112,8 @@ function matchWords(match: Match): readonly string[] {
       return ["-m", match.protocol, "-p", match.protocol];
     case "source":
       return [...not(match), "-s", match.cidr];
+    case "fromInterface":
+      return [...not(match), "-i", `${match.name}${match.prefix ? "+" : ""}`];
     case "destination":
       return [...not(match), "-d", match.cidr];
     case "destinationPort":
