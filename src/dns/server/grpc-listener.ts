@@ -5,7 +5,7 @@
 import { createSecureServer, createServer, type Http2Server, type ServerHttp2Stream, type IncomingHttpHeaders } from "node:http2";
 import type { Server } from "node:net";
 import type { AnswerPacket, Listener, ListenerOptions } from "./listener.ts";
-import { ignore, unlimited } from "./listener.ts";
+import { handshakeTimeout, ignore, unlimited } from "./listener.ts";
 import { bound, clientOf } from "./tcp-listener.ts";
 import { tlsOptions } from "./tls-options.ts";
 import { readPacket, writePacket } from "../wire/grpc-packet.ts";
@@ -21,7 +21,7 @@ export function listenGrpc(options: ListenerOptions): Promise<Listener> {
   const server: Http2Server =
     settings.tls === undefined
       ? createServer(common)
-      : (createSecureServer({ ...tlsOptions(settings.tls), ...common }) as unknown as Http2Server);
+      : (createSecureServer({ ...tlsOptions(settings.tls), ...common, handshakeTimeout }) as unknown as Http2Server);
   server.on("sessionError", ignore);
   server.on("tlsClientError", ignore);
   server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {

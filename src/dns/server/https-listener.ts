@@ -4,7 +4,7 @@ import type { Server } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { decode } from "../wire/decode.ts";
 import type { Answer } from "./answer.ts";
-import { ignore, unlimited, type AnswerPacket, type Listener, type ListenerOptions } from "./listener.ts";
+import { handshakeTimeout, ignore, unlimited, type AnswerPacket, type Listener, type ListenerOptions } from "./listener.ts";
 import { bound, clientOf, mayEnter } from "./tcp-listener.ts";
 import { tlsOptions } from "./tls-options.ts";
 
@@ -15,11 +15,14 @@ const defaultConnections = 200;
 
 export function listenHttps(options: ListenerOptions): Promise<Listener> {
   const { settings, answer } = options;
-  const server = createSecureServer({ ...tlsOptions(settings.tls), allowHTTP1: true, maxSessionMemory: 4 }, (request, response) => {
-    request.on("error", ignore);
-    response.on("error", ignore);
-    void serve(request, response, answer).catch(() => response.stream?.close());
-  });
+  const server = createSecureServer(
+    { ...tlsOptions(settings.tls), allowHTTP1: true, maxSessionMemory: 4, handshakeTimeout },
+    (request, response) => {
+      request.on("error", ignore);
+      response.on("error", ignore);
+      void serve(request, response, answer).catch(() => response.stream?.close());
+    },
+  );
   server.on("secureConnection", (socket: TLSSocket) => void (mayEnter(socket, settings) || socket.destroy()));
   server.on("sessionError", ignore);
   server.on("tlsClientError", ignore);

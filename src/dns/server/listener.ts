@@ -36,7 +36,10 @@ export interface ListenerOptions {
 export const defaultIdleMs = 10_000;
 /** For the next whole question of a client that has begun one. */
 export const defaultReadMs = 5000;
+/** Connections of one listener; one more, and an idle one leaves. */
 export const maxConnections = 512;
+/** For TLS, in ms. */
+export const handshakeTimeout = 5000;
 /** As many connections as one port of one address can have from one client. */
 export const unlimited = 65_535;
 

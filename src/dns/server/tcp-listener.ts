@@ -2,12 +2,10 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import type { ClientAddress, ListenSettings } from "../plugin.ts";
-import { ignore, maxConnections, refused, unmapped, type Listener, type ListenerOptions } from "./listener.ts";
+import { handshakeTimeout, ignore, maxConnections, refused, unmapped, type Listener, type ListenerOptions } from "./listener.ts";
 import { readProxyHeader } from "./proxy-protocol.ts";
 import { StreamConnection } from "./stream-connection.ts";
 import { acceptsClient, tlsOptions } from "./tls-options.ts";
-
-const handshakeMs = 5000;
 
 export function listenTcp(options: ListenerOptions): Promise<Listener> {
   const { answer, settings } = options;
@@ -22,7 +20,7 @@ export function listenTcp(options: ListenerOptions): Promise<Listener> {
 
 export function listenTls(options: ListenerOptions): Promise<Listener> {
   const { answer, settings } = options;
-  const server = createTlsServer({ ...tlsOptions(settings.tls), ALPNProtocols: ["dot"], handshakeTimeout: handshakeMs, noDelay: true });
+  const server = createTlsServer({ ...tlsOptions(settings.tls), ALPNProtocols: ["dot"], handshakeTimeout, noDelay: true });
   server.on("tlsClientError", ignore);
   server.on("secureConnection", (socket: TLSSocket) => {
     if (mayEnter(socket, settings)) void new StreamConnection(socket, { ...clientOf(socket), transport: "tls" }, answer, settings);
@@ -45,6 +43,20 @@ export function clientOf({ remoteAddress = "", remotePort = 0, localAddress, loc
 
 type Addresses = Pick<Socket, "remoteAddress" | "remotePort" | "localAddress" | "localPort">;
 
+/**
+ * Which connection makes room for a new one: whoever opens many and asks nothing must not keep those out who ask. The oldest that has
+ * not been answered yet, else the oldest.
+ */
+function leaving(sockets: ReadonlySet<Socket>): Socket | undefined {
+  let oldest: Socket | undefined;
+  for (const socket of sockets) {
+    if (socket.destroyed) continue;
+    if (socket.bytesWritten === 0) return socket;
+    oldest ??= socket;
+  }
+  return oldest;
+}
+
 /** Listens; `close` ends the connections too. */
 export async function bound(server: Server, options: ListenerOptions): Promise<Listener> {
   const { host, port, settings } = options;
@@ -55,7 +67,8 @@ export async function bound(server: Server, options: ListenerOptions): Promise<L
     socket.on("error", ignore);
     socket.once("close", () => sockets.delete(socket));
   });
-  server.maxConnections = settings.maxConnections ?? maxConnections;
+  const most = settings.maxConnections ?? maxConnections;
+  server.on("connection", () => void (sockets.size > most && leaving(sockets)?.destroy()));
   return await new Promise((resolve, reject) => {
     server.once("error", (error) => reject(refused(options, error)));
     server.listen(made === undefined ? { host, port } : { fd: made.fd }, () => {

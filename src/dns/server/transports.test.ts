@@ -1,7 +1,8 @@
 /** Transports of the server, with sockets and certificates: TLS, HTTPS, gRPC, PROXY headers, batches, and clients that misbehave. */
 import { createSocket } from "node:dgram";
 import { connect as connectHttp2 } from "node:http2";
-import { connect } from "node:net";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -257,6 +258,31 @@ describe("clients that misbehave", () => {
     await ended;
     clearInterval(dribble);
     good.destroy();
+  });
+
+  test.each([
+    ["TCP", () => `. {\n${hosts}\n}`],
+    ["TLS", () => secured("tls", hosts)],
+  ])("who opens thousands of connections by %s and asks nothing keeps nobody out", { timeout: 120_000 }, async (kind, corefile) => {
+    const { port } = await serve(corefile());
+    const target = { host: "127.0.0.1", port };
+    const idle: Socket[] = [];
+    let open = 0;
+    for (let i = 0; i < 2000; i++) {
+      const socket = connect(target);
+      socket.on("error", () => undefined);
+      socket.on("close", () => open--);
+      idle.push(socket);
+      await once(socket, "connect");
+      open++;
+    }
+    const good = kind === "TLS" ? connectTls({ ...target, ca: authority, servername: "dns.example.org" }) : connect(target);
+    if (kind === "TLS") await once(good, "secureConnect");
+    good.write(framed(encode(query)));
+    expect(addresses(await firstMessage(good))).toEqual(wanted);
+    await vi.waitFor(() => expect(open).toBeLessThanOrEqual(512), 60_000);
+    good.destroy();
+    for (const socket of idle) socket.destroy();
   });
 
   test("no more questions than allowed are taken on one connection", async () => {
