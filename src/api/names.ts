@@ -223,6 +223,14 @@ export function fullyQualifiedDomainName(text: string): readonly string[] {
 /** A domain of three or more labels, without trailing dot. */
 export const fullyQualifiedName: TextRule = (text) => fullyQualified(text, 3, "three");
 
+/** `example.com/key`: a label key that has a domain. */
+export function domainPrefixedKey(text: string): readonly string[] {
+  if (text === "") return ["Required value"];
+  const faults = qualifiedName(text);
+  if (faults.length > 0) return faults;
+  return text.includes("/") ? [] : ['must be a domain-prefixed key (such as "acme.io/foo")'];
+}
+
 /** `acme.io/foo`: GatewayClass controllers, IngressClass controllers, API groups of annotations. */
 export function domainPrefixedPath(text: string): readonly string[] {
   const slash = text.indexOf("/");

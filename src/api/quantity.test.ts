@@ -24,7 +24,8 @@ test.each([
   ["5.", "5"],
   ["0.0000000001", "1n"],
   ["1Ki", "1Ki"],
-  ["100E", "9223372036854775807"],
+  ["100E", "100E"],
+  ["9Ei", "9223372036854775807"],
 ])("%s is written %s", (text, canonical) => expect(formatQuantity(q(text))).toBe(canonical));
 
 test.each(["", ".", "1KI", "1 Gi", "abc", "1.2.3", "--1", "1e", "0x10", "1ki", "1".repeat(300)])("%j is refused", (text) =>

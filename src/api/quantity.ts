@@ -21,7 +21,7 @@ const binarySuffixes: Readonly<Record<string, bigint>> = {
   Pi: 1n << 50n,
   Ei: 1n << 60n,
 };
-/** 2^63 - 1: larger values are capped, as upstream caps them. */
+/** 2^63 - 1: larger values with a binary suffix are capped, as upstream caps them. */
 const maxUnits = (1n << 63n) - 1n;
 const maxLength = 256;
 
@@ -36,7 +36,8 @@ export function parseQuantity(text: string): Quantity | undefined {
   if (Math.abs(exponent) > 1000) return undefined;
   // value = digits × 10^(exponent − fraction digits) × numerator, in nano units
   const digits = BigInt(whole + fraction || "0") * numerator;
-  const magnitude = capped(shift(digits, exponent - fraction.length + 9));
+  const exact = shift(digits, exponent - fraction.length + 9);
+  const magnitude = format === "binarySI" ? capped(exact) : exact;
   return { nano: sign === "-" ? -magnitude : magnitude, format };
 }
 

@@ -2,7 +2,18 @@
  * IP addresses and CIDR blocks in fields, with the strict rules that are on by default since 1.36 (KEP-4858,
  * apimachinery `pkg/util/validation/ip.go`). An update keeps values that an older object already had: pass those as `kept`.
  */
-import { formatCidr, formatIp, isLinkLocal, isLoopback, isUnspecified, parseCidr, parseIp, parseIpSloppy, type Ip } from "../../lib/ip.ts";
+import {
+  formatCidr,
+  formatIp,
+  isLinkLocal,
+  isLoopback,
+  isUnspecified,
+  parseCidr,
+  parseIp,
+  parseIpSloppy,
+  type Cidr,
+  type Ip,
+} from "../../lib/ip.ts";
 import { invalid, type FieldError } from "../field-error.ts";
 
 const isMapped = (ip: Ip): boolean => ip.family === 6 && ip.value >> 32n === 0xffffn;
@@ -60,12 +71,15 @@ export function ipWarnings(path: string, text: string): string[] {
   return canonical === text ? [] : [`${path}: IPv6 address "${text}" should be in RFC 5952 canonical format ("${canonical}")`];
 }
 
+/** The IPv4 block that an IPv4-mapped one stands for. */
+const unmapped = ({ base, bits }: Cidr): string => formatCidr({ family: 4, base: base & 0xffffffffn, bits: bits - 96 });
+
 export function cidrWarnings(path: string, text: string): string[] {
   const sloppy = sloppyCidr(text);
   if (sloppy === undefined) return [];
   const network = parseCidr(`${formatIp(sloppy.ip)}/${sloppy.bits}`);
   if (network === undefined) return [];
-  const canonical = formatCidr(network);
+  const canonical = isMapped(sloppy.ip) && sloppy.bits >= 96 ? unmapped(network) : formatCidr(network);
   const warnings: string[] = [];
   if (network.base !== sloppy.ip.value) {
     const single = `${formatIp(sloppy.ip)}/${sloppy.ip.family === 4 ? 32 : 128}`;
