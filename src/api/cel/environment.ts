@@ -1,11 +1,11 @@
 /**
- * Expressions in CEL, with those of Kubernetes' libraries that can be had (apiserver `pkg/cel/library`): `isIP`, `isCIDR`, `isURL`, `isQuantity`,
- * `find`, `findAll`, and of lists `isSorted`, `sum`, `min`, `max`, `indexOf`, `lastIndexOf`. Regular expressions take linear time or are refused.
+ * Expressions in CEL, with those of Kubernetes' libraries that can be had (apiserver `pkg/cel/library`): `isIP`, `isCIDR`, `isURL`, `isQuantity`, and of lists `isSorted`, `sum`, `min`, `max`, `indexOf`, `lastIndexOf`. Regular expressions take linear time or are refused.
  */
 import { createRequire } from "node:module";
 import type { Environment } from "@marcbachmann/cel-js";
 import { errorMessage } from "../../lib/errors.ts";
 import { parseCidr, parseIp } from "../../lib/ip.ts";
+import { compilePattern } from "../pattern.ts";
 import { parseQuantity } from "../quantity.ts";
 
 export type Evaluate = (context: Readonly<Record<string, unknown>>) => unknown;
@@ -18,7 +18,7 @@ const environments = new Map<string, Environment>();
 /** Throws an Error that says why the text is no expression over these variables, each of any type. */
 export function compileCel(text: string, variables: readonly string[]): Evaluate {
   if (text.length > maxExpression) throw new Error(`longer than ${maxExpression} characters`);
-  return environment(variables).parse(text.replace(hasOfElement, "('$2' in $1)")) as unknown as Evaluate;
+  return environment(variables).parse(text.replace(hasOfElement, "('$2' in $1)").replace(anyCaseFlag, "$1(?i:$2)")) as unknown as Evaluate;
 }
 
 /** What went wrong in an evaluation or compilation: the first line, as Go's library begins it. */
@@ -29,6 +29,9 @@ export function celFault(error: unknown): string {
 
 /** `has(self.matches[0].path)`: the library's macro takes names only; asking the element itself says the same. */
 const hasOfElement = /\bhas\(\s*([A-Za-z_][\w.]*\[\w+\](?:\.\w+|\[\w+\])*)\.(\w+)\s*\)/g;
+
+/** RE2's `^(?i)a.*$` in a string (GRPCRoute's rules): JavaScript writes the flag for a group only. */
+const anyCaseFlag = /(\^?)\(\?i\)([^"']*)/g;
 
 /** Read in when the first expression is: a start without any never does. */
 function environment(variables: readonly string[]): Environment {
@@ -45,6 +48,7 @@ function environment(variables: readonly string[]): Environment {
     .registerFunction("isCIDR(string): bool", (text: string) => parseCidr(text) !== undefined)
     .registerFunction("isURL(string): bool", (text: string) => URL.canParse(text))
     .registerFunction("isQuantity(string): bool", (text: string) => parseQuantity(text) !== undefined)
+    .registerFunction("string.matchesInTime(string): bool", matchesInTime)
     .registerFunction("list.isSorted(): bool", (items: readonly Ordered[]) =>
       items.every((item, i) => i === 0 || (items[i - 1] as Ordered) <= item),
     )

@@ -34,7 +34,7 @@ import { createNodeEngine, type NodeEngineOptions } from "../engine/node-engine.
 import type { Connect } from "../engine/upstream.ts";
 import { requestMetrics } from "../metrics.ts";
 import { assignAddresses, type AddressPool, type AssignedAddresses } from "./addresses.ts";
-import { supportedFeatures } from "./features.ts";
+import { featuresOf } from "./features.ts";
 import { KindFollower } from "./follow.ts";
 import { GatewayTracker, type GatewayTable, type TrackerWorld } from "./gateway-tracker.ts";
 import { listenerTls } from "./listener-tls.ts";
@@ -406,7 +406,7 @@ class Controller implements GatewayController {
             "InvalidParameters",
             `parametersRef ${parametersRef.kind} ${JSON.stringify(parametersRef.name)}: this controller has no parameters`,
           );
-    const version = this.#kinds.bundleVersion;
+    const { version, channel } = this.#kinds.bundle;
     const known = /^v1\.\d+\./.test(version);
     const supported = condition(
       "SupportedVersion",
@@ -415,7 +415,7 @@ class Controller implements GatewayController {
       known ? "" : `the definitions are of release ${JSON.stringify(version)}; this controller knows 1.x`,
     );
     const conditions = stamped([accepted, supported], status?.conditions, metadata.generation ?? 0, now);
-    return { conditions, supportedFeatures: supportedFeatures.map((name) => ({ name })) };
+    return { conditions, supportedFeatures: featuresOf(channel) };
   }
 
   async settled(): Promise<void> {

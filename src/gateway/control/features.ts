@@ -1,5 +1,5 @@
 /** What a GatewayClass of ours says that it can do (`pkg/features` of the Gateway API), for conformance and for people. */
-export const supportedFeatures = [
+const supportedFeatures = [
   "BackendTLSPolicy",
   "BackendTLSPolicySANValidation",
   "GRPCRoute",
@@ -48,3 +48,11 @@ export const supportedFeatures = [
   "TLSRouteModeTerminate",
   "UDPRoute",
 ] as const;
+
+/** Their fields are in the experimental channel's definitions only: with the others the API drops them. */
+const experimental: ReadonlySet<string> = new Set(["HTTPRouteRetry", "HTTPRouteRetryBackendTimeout", "HTTPRouteRetryConnectionError"]);
+
+/** `channel`: of the definitions that are installed. */
+export function featuresOf(channel: string): readonly { readonly name: string }[] {
+  return supportedFeatures.filter((name) => channel === "experimental" || !experimental.has(name)).map((name) => ({ name }));
+}

@@ -4,7 +4,7 @@
 import type { KubeObject } from "../../api/object.ts";
 import { customResourceDefinitions, type Resource } from "../../api/resources.ts";
 import type { EventHandlers, Informer, InformerFactory } from "../../client/informer.ts";
-import { bundleVersionAnnotation, resourceOf, type GatewayKind, type GatewayKinds } from "./resources.ts";
+import { bundleVersionAnnotation, channelAnnotation, resourceOf, type GatewayKind, type GatewayKinds } from "./resources.ts";
 
 type HandlersByKind = { readonly [K in GatewayKind]: EventHandlers<GatewayKinds[K] & KubeObject> };
 
@@ -18,7 +18,7 @@ export interface FollowOptions {
 export class KindFollower {
   readonly #options: FollowOptions;
   readonly #followed = new Map<GatewayKind, Informer<KubeObject>>();
-  #bundleVersion = "";
+  #bundle = { version: "", channel: "" };
   #unsubscribe: (() => void)[] = [];
 
   constructor(options: FollowOptions) {
@@ -29,8 +29,11 @@ export class KindFollower {
     const look = (definition: Parameters<typeof resourceOf>[0]) => {
       const resource = resourceOf(definition);
       if (resource === undefined) return;
-      if (resource.kind === "Gateway") this.#bundleVersion = definition.metadata.annotations?.[bundleVersionAnnotation] ?? "";
+      const { annotations = {} } = definition.metadata;
+      if (resource.kind === "Gateway")
+        this.#bundle = { version: annotations[bundleVersionAnnotation] ?? "", channel: annotations[channelAnnotation] ?? "" };
       this.#follow(resource);
+      this.#options.changed();
     };
     const informer = this.#options.informers.informer(customResourceDefinitions);
     this.#unsubscribe.push(informer.addHandlers({ added: look, updated: look }));
@@ -64,9 +67,9 @@ export class KindFollower {
     return [...this.#followed.values()].every(({ synced }) => synced);
   }
 
-  /** Release of the definitions: `v1.6.0`; "": unknown. */
-  get bundleVersion(): string {
-    return this.#bundleVersion;
+  /** Release of the definitions (`v1.6.0`) and channel (`standard`); "": unknown. */
+  get bundle(): { readonly version: string; readonly channel: string } {
+    return this.#bundle;
   }
 
   stop(): void {

@@ -60,3 +60,4 @@ export function resourceOf(definition: CustomResourceDefinition): Resource<KubeO
 }
 
 export const bundleVersionAnnotation = "gateway.networking.k8s.io/bundle-version";
+export const channelAnnotation = "gateway.networking.k8s.io/channel";

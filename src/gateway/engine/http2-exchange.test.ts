@@ -25,7 +25,9 @@ async function h2cEndpoint(onStream: (stream: ServerHttp2Stream, headers: Incomi
 
 async function started(port: number): Promise<TestEngine> {
   const test = await startEngine(opened, [port]);
-  test.engine.publish({ backends: new Map([["default/web:80", { kind: "endpoints", endpoints: [{ ip: "127.0.0.1", port }], speaks: "h2c" }]]) });
+  test.engine.publish({
+    backends: new Map([["default/web:80", { kind: "endpoints", endpoints: [{ ip: "127.0.0.1", port }], speaks: "h2c" }]]),
+  });
   return test;
 }
 
@@ -51,7 +53,9 @@ function ask(session: ClientHttp2Session, headers: Record<string, string>, body?
     stream.on("trailers", (got) => (trailers = got));
     stream.on("data", (bytes: Buffer) => (text += bytes.toString()));
     // A stream that was reset may end before it says so.
-    stream.on("close", () => (stream.rstCode === 0 ? resolve({ headers: answer, trailers, body: text }) : reject(new Error(`reset ${stream.rstCode}`))));
+    stream.on("close", () =>
+      stream.rstCode === 0 ? resolve({ headers: answer, trailers, body: text }) : reject(new Error(`reset ${stream.rstCode}`)),
+    );
     stream.on("error", reject);
     if (body !== undefined) stream.end(body);
   });
@@ -70,8 +74,16 @@ function echo(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
 test("HTTP/2 with prior knowledge in front, h2c behind: bodies, trailers and te, as gRPC needs them", async () => {
   const { port } = await started(await h2cEndpoint(echo));
   const session = h2cClient(port);
-  const answer = await ask(session, { ":method": "POST", ":path": "/pkg.Service/Method?x", te: "trailers", "content-type": "application/grpc" }, "hello");
-  expect(answer).toMatchObject({ headers: { ":status": 200, "x-te": "trailers", "x-path": "/pkg.Service/Method?x" }, trailers: { "grpc-status": "0" }, body: "POST a.test hello" });
+  const answer = await ask(
+    session,
+    { ":method": "POST", ":path": "/pkg.Service/Method?x", te: "trailers", "content-type": "application/grpc" },
+    "hello",
+  );
+  expect(answer).toMatchObject({
+    headers: { ":status": 200, "x-te": "trailers", "x-path": "/pkg.Service/Method?x" },
+    trailers: { "grpc-status": "0" },
+    body: "POST a.test hello",
+  });
   const many = await Promise.all(Array.from({ length: 50 }, (_, index) => ask(session, { ":method": "POST" }, `body ${index}`)));
   expect(many.map(({ body }) => body)).toEqual(Array.from({ length: 50 }, (_, index) => `POST a.test body ${index}`));
 });

@@ -20,7 +20,7 @@ export interface CertificateRequest {
   /** Who signs; absent: the certificate signs itself. */
   readonly issuer?: { readonly subject: Subject; readonly keys: KeyPair };
   readonly keys: KeyPair;
-  /** DNS names and IP addresses that a server answers for. */
+  /** DNS names, IP addresses and URIs (`spiffe://…`) that a server answers for. */
   readonly names?: readonly string[];
   readonly usage: "ca" | "server" | "client";
   /** Of a CA: the only DNS domains (with what is below them) and address ranges that it can vouch for (RFC 5280 4.2.1.10). */
@@ -102,7 +102,7 @@ function extension(id: Buffer, critical: boolean, value: Buffer): Buffer {
 /** dNSName [2] or iPAddress [7] */
 function alternativeName(text: string): Buffer {
   const ip = parseIp(text);
-  if (ip === undefined) return tag(0x82, Buffer.from(text, "ascii"));
+  if (ip === undefined) return tag(text.includes("://") ? 0x86 : 0x82, Buffer.from(text, "ascii"));
   return tag(0x87, addressBytes(ip.value, familyBits(ip.family)));
 }
 

@@ -70,7 +70,11 @@ function acceptedOf({ refused }: GatewayPlan, own: readonly PlannedListener[]): 
   return condition("Accepted", some, "ListenersNotValid", message);
 }
 
-function programmedOf({ refused, key, listeners }: GatewayPlan, { addresses, unusable, bound }: GatewayFacts, programmed: boolean): Condition {
+function programmedOf(
+  { refused, key, listeners }: GatewayPlan,
+  { addresses, unusable, bound }: GatewayFacts,
+  programmed: boolean,
+): Condition {
   if (refused !== undefined) return condition("Programmed", false, "Invalid", refused.message);
   if (unusable.length > 0) return condition("Programmed", false, "AddressNotUsable", unusable.join("; "));
   if (addresses.length === 0) return condition("Programmed", false, "AddressNotAssigned", "no address is left");
