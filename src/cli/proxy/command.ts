@@ -1,5 +1,7 @@
 /** The words of `fairlead proxy`; the work is loaded when it is asked for. */
 import { Option, type Command } from "commander";
+import { diffModes, type DiffMode } from "../../decide/proxy/diff/traits.ts";
+import { ipvsSchedulers, type IpvsScheduler } from "../../decide/proxy/render/ipvs/state.ts";
 import { checked, withCluster, withOutput, type Report } from "../flags.ts";
 import { cidrOption, listOption, type Output } from "../options.ts";
 import type { Terminal } from "../terminal.ts";
@@ -15,6 +17,23 @@ interface ProxyFlags {
   readonly serviceClusterIpRange?: readonly string[];
   readonly masqueradeAll: boolean;
   readonly output: Output;
+}
+
+interface RenderFlags extends ProxyFlags {
+  readonly mode: "nftables" | "iptables" | "ipvs" | "kernelspace";
+  readonly ipFamily?: "4" | "6";
+  readonly ipvsScheduler: IpvsScheduler;
+  readonly sourceVip?: string;
+}
+
+interface DiffFlags extends ProxyFlags {
+  readonly from: DiffMode;
+  readonly to: DiffMode;
+  readonly ipvsScheduler: IpvsScheduler;
+}
+
+function scheduler(): Option {
+  return new Option("--ipvs-scheduler <name>", "mode ipvs: who gets a connection").default("rr").choices(Object.keys(ipvsSchedulers));
 }
 
 function withProxyInput(command: Command): Command {
@@ -58,19 +77,33 @@ export function addProxy(program: Command, terminal: Terminal, report: Report): 
     .description("each Service's addresses, who answers there, and which endpoints are left out and why")
     .action(async (flags: ProxyFlags) => report(await (await import("./proxy.ts")).plan(given(flags), terminal)));
   withProxyInput(proxy.command("render"))
-    .description("the rules of a mode, for nft or iptables-restore")
-    .addOption(mode("nftables", ["nftables", "iptables"]))
-    .addOption(new Option("--ip-family <family>", "only IPv4 or IPv6 (mode iptables, to pipe into iptables-restore)").choices(["4", "6"]))
-    .action(async (flags: ProxyFlags & { readonly mode: "nftables" | "iptables"; readonly ipFamily?: "4" | "6" }) => {
+    .description("the rules of a mode, for nft, iptables-restore, ipvsadm or Windows")
+    .addOption(mode("nftables", ["nftables", "iptables", "ipvs", "kernelspace"]))
+    .addOption(new Option("--ip-family <family>", "only IPv4 or IPv6 (modes iptables and ipvs)").choices(["4", "6"]))
+    .addOption(scheduler())
+    .option("--source-vip <ip>", "mode kernelspace: the address from which the node masquerades")
+    .action(async (flags: RenderFlags) => {
       const { render } = await import("./proxy.ts");
-      report(await render({ ...given(flags), mode: flags.mode, ipFamily: flags.ipFamily }, terminal));
+      const { mode: wanted, ipFamily, ipvsScheduler, sourceVip } = flags;
+      const vip = sourceVip === undefined ? {} : { sourceVip };
+      report(await render({ ...given(flags), mode: wanted, ipFamily, ipvsScheduler, ...vip }, terminal));
+    });
+  const side = (flag: string, what: string) => new Option(`${flag} <mode>`, what).choices(diffModes).makeOptionMandatory();
+  withProxyInput(proxy.command("diff"))
+    .description("what changes for your Services when the proxy's mode does; exit code 1 when one loses something")
+    .addOption(side("--from", "the mode that is"))
+    .addOption(side("--to", "the mode that is to be"))
+    .addOption(scheduler())
+    .action(async (flags: DiffFlags) => {
+      const { diff } = await import("./diff.ts");
+      report(await diff({ ...given(flags), from: flags.from, to: flags.to, ipvsScheduler: flags.ipvsScheduler }, terminal));
     });
   withProxyInput(proxy.command("trace"))
     .description("what becomes of a packet; exit code 1 when no endpoint gets it")
     .requiredOption("--from <ip>", "the client's address")
     .requiredOption("--to <ip:port>", "where it connects: 10.96.0.10:80, [fd00:10:96::a]:80")
     .option("--protocol <protocol>", "tcp, udp or sctp", "tcp")
-    .addOption(mode("plan", ["plan", "nftables", "iptables"]))
+    .addOption(mode("plan", ["plan", "nftables", "iptables", "ipvs"]))
     .action(
       async (flags: ProxyFlags & { readonly from: string; readonly to: string; readonly protocol: string; readonly mode: "plan" }) => {
         const { tracePacket } = await import("./proxy.ts");

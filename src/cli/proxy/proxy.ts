@@ -1,5 +1,5 @@
 /**
- * `fairlead proxy plan|render|trace`: what the proxy of a node would do, without one. Reads files, any cluster's API, or a plan
+ * `fairlead proxy plan|render|trace` (`diff`: diff.ts): what the proxy of a node would do, without one. Reads files, any cluster's API, or a plan
  * made before; changes nothing and needs no privilege.
  */
 import { planServices, trace, type Packet, type PlanOptions, type ProxyPlan } from "../../decide/proxy/index.ts";
@@ -7,6 +7,11 @@ import { evaluateIptables } from "../../decide/proxy/render/iptables/evaluate.ts
 import { renderIptables } from "../../decide/proxy/render/iptables/render.ts";
 import { restoreText } from "../../decide/proxy/render/iptables/text.ts";
 import { traceIptables } from "../../decide/proxy/render/iptables/trace.ts";
+import { renderIpvs, type IpvsOptions } from "../../decide/proxy/render/ipvs/render.ts";
+import type { IpvsScheduler } from "../../decide/proxy/render/ipvs/state.ts";
+import { ipvsText } from "../../decide/proxy/render/ipvs/text.ts";
+import { traceIpvs } from "../../decide/proxy/render/ipvs/trace.ts";
+import { renderKernelspace } from "../../decide/proxy/render/kernelspace/render.ts";
 import { renderNftables, traceNftables } from "../../decide/proxy/render/nftables-trace.ts";
 import { rulesetText } from "../../lib/nftables/text.ts";
 import { FairleadError } from "../../lib/errors.ts";
@@ -18,7 +23,7 @@ import { planText } from "./plan-text.ts";
 import { outcomesText, packetText, rulesTraceText, traceText } from "./trace-text.ts";
 import type { Terminal } from "../terminal.ts";
 
-export type RenderMode = "nftables" | "iptables";
+export type RenderMode = "nftables" | "iptables" | "ipvs";
 
 /** In the words of kube-proxy's flags, where it has them. */
 export interface ProxyOptions extends InputChoice {
@@ -37,7 +42,7 @@ export interface TraceRequest extends ProxyOptions {
   readonly mode: "plan" | RenderMode;
 }
 
-interface Planned {
+export interface Planned {
   readonly plan: ProxyPlan;
   readonly serviceCIDRs: readonly string[];
 }
@@ -49,31 +54,51 @@ export async function plan(options: ProxyOptions, terminal: Terminal): Promise<n
 }
 
 export interface RenderRequest extends ProxyOptions {
-  readonly mode: RenderMode;
-  /** Mode iptables, which has a program per family. Default: both. */
+  /** kernelspace: Windows' policies, always as JSON. */
+  readonly mode: RenderMode | "kernelspace";
+  /** Modes iptables and ipvs, which have a program per family. Default: both. */
   readonly ipFamily: "4" | "6" | undefined;
+  readonly ipvsScheduler?: IpvsScheduler;
+  /** Mode kernelspace. */
+  readonly sourceVip?: string;
 }
 
 export async function render(options: RenderRequest, terminal: Terminal): Promise<number> {
   const { mode, output, ipFamily } = options;
   if (mode === "nftables" && (output === "json" || ipFamily !== undefined)) {
     throw new FairleadError("FL_UNSUPPORTED", `--mode nftables prints the text of nft, both families at once`, {
-      hint: "-o json and --ip-family are for --mode iptables.",
+      hint: "-o json and --ip-family are for the modes iptables and ipvs.",
     });
   }
   const planned = await makePlan(options, terminal);
   const families: readonly IpFamily[] = ipFamily === undefined ? [4, 6] : [ipFamily === "4" ? 4 : 6];
-  if (mode === "nftables") terminal.print(rulesetText(nftables(planned)).trimEnd());
-  else if (output === "json")
-    terminal.print(
-      JSON.stringify(
-        families.map((family) => iptables(planned.plan, family)),
-        null,
-        2,
-      ),
-    );
-  else terminal.print(families.map((family) => iptablesText(planned.plan, family)).join("\n\n"));
+  terminal.print(renderedText(planned, families, options));
   return 0;
+}
+
+function renderedText(
+  planned: Planned,
+  families: readonly IpFamily[],
+  { mode, output, ipvsScheduler, sourceVip, masqueradeAll }: RenderRequest,
+): string {
+  const json = (value: unknown) => JSON.stringify(value, null, 2);
+  const { plan: made } = planned;
+  switch (mode) {
+    case "nftables":
+      return rulesetText(nftables(planned)).trimEnd();
+    case "iptables":
+      if (output === "json") return json(families.map((family) => iptables(made, family)));
+      return families.map((family) => iptablesText(made, family)).join("\n\n");
+    case "ipvs": {
+      const states = families.map((family) => ipvs(made, family, { scheduler: ipvsScheduler ?? "rr", masqueradeAll }));
+      if (output === "json") return json(states.map((state) => ({ ...state, sets: Object.fromEntries(state.sets) })));
+      return states.map(ipvsText).join("\n").trimEnd();
+    }
+    case "kernelspace":
+      return json(renderKernelspace(made.services, sourceVip === undefined ? {} : { sourceVip }));
+    default:
+      return mode satisfies never;
+  }
 }
 
 /** Exit code 0: an endpoint gets the packet; 1: none does. */
@@ -81,7 +106,7 @@ export async function tracePacket(options: TraceRequest, terminal: Terminal): Pr
   const packet = packetOf(options);
   const planned = await makePlan(options, terminal, packet.from);
   const { serviceCIDRs, plan: made } = planned;
-  const decided = trace(made, packet, { serviceCIDRs: options.mode === "iptables" ? [] : serviceCIDRs });
+  const decided = trace(made, packet, { serviceCIDRs: ["iptables", "ipvs"].includes(options.mode) ? [] : serviceCIDRs });
   const { traced, text } = rulesSay(options.mode, planned, packet, terminal);
   const answer = traced ?? decided;
   if (options.output === "json") {
@@ -107,10 +132,18 @@ function rulesSay(mode: TraceRequest["mode"], planned: Planned, packet: Packet, 
       const outcomes = evaluateIptables(rules, packet, { nodeAddresses: node.addresses });
       return { traced: traceIptables(rules, node, packet), text: `iptables rules:\n${outcomesText(outcomes, paint)}` };
     }
+    case "ipvs": {
+      const state = ipvs(planned.plan, packet.to.includes(":") ? 6 : 4, {});
+      const traced = traceIpvs(state, node, packet);
+      return { traced, text: `ipvs table and rules: ${rulesTraceText(traced, paint)}` };
+    }
     default:
       return mode satisfies never;
   }
 }
+
+const ipvs = ({ node, services }: ProxyPlan, family: IpFamily, options: Pick<IpvsOptions, "scheduler" | "masqueradeAll">) =>
+  renderIpvs(services, { node, family, ...options });
 
 const iptables = ({ node, services }: ProxyPlan, family: IpFamily) => renderIptables(services, { node, family });
 
@@ -122,7 +155,7 @@ function iptablesText(made: ProxyPlan, family: IpFamily): string {
 
 const nftables = ({ plan: { node, services }, serviceCIDRs }: Planned) => renderNftables(services, { node, serviceCIDRs });
 
-async function makePlan(options: ProxyOptions, terminal: Terminal, from?: string): Promise<Planned> {
+export async function makePlan(options: ProxyOptions, terminal: Terminal, from?: string): Promise<Planned> {
   const input = await readInput(options);
   const given = options.serviceClusterIpRange;
   if (input.kind === "plan") return { plan: input.plan, serviceCIDRs: given ?? [] };
