@@ -1,0 +1,8 @@
+module fairlead.dev/test/gateway-api
+
+go 1.26.0
+
+require (
+	sigs.k8s.io/gateway-api v1.6.3
+	sigs.k8s.io/gateway-api/conformance v1.6.3
+)
