@@ -2,6 +2,7 @@
  * `x-kubernetes-validations`: rules in CEL over a value and what it was before (KEP-2876, apiextensions-apiserver `pkg/apiserver/schema/cel`).
  * A rule that cannot be compiled is named when the definition is written, and not evaluated.
  */
+import { newBudget } from "../cel/budget.ts";
 import { compileCel, type Evaluate } from "../cel/environment.ts";
 import type { FieldError } from "../field-error.ts";
 import { invalid } from "../field-error.ts";
@@ -91,7 +92,8 @@ const compile = (text: string): Evaluate => compileCel(text, variables);
 /** Errors of an object that fits its schema. `old` undefined: it is being created. */
 export function validateRules(tree: RuleTree, value: unknown, old: unknown): readonly FieldError[] {
   const walk: Walk = { errors: [], left: maxEvaluations };
-  visit(tree, toCel(value, tree.schema), old === undefined ? undefined : toCel(old, tree.schema), "", walk);
+  const budget = newBudget();
+  visit(tree, toCel(value, tree.schema, budget), old === undefined ? undefined : toCel(old, tree.schema, budget), "", walk);
   return walk.errors.slice(0, maxErrors);
 }
 

@@ -1,5 +1,6 @@
 /** A value against its structural schema, with the texts of kube-openapi's validator (`pkg/validation/errors`, `pkg/validation/validate`). Pure. */
 import { duplicate, invalid, notSupported, required, tooMany, type FieldError } from "../field-error.ts";
+import { compilePattern } from "../pattern.ts";
 import { equalSemantics } from "../equality.ts";
 import { parseCidr, parseIp } from "../../lib/ip.ts";
 import type { JsonSchema } from "./json-schema.ts";
@@ -68,26 +69,12 @@ function stringErrors(value: string, { minLength, maxLength, pattern, format }: 
   return errors;
 }
 
-const patterns = new Map<string, RegExp | undefined>();
-
-/** A pattern that Go knows and JavaScript does not is not held against anybody. */
+/** A pattern that Go knows and this server cannot run is not held against anybody; one that takes too long is not met. */
 function matches(pattern: string, value: string): boolean {
-  if (!patterns.has(pattern)) {
-    if (patterns.size > 10_000) patterns.clear();
-    patterns.set(pattern, compiled(pattern));
-  }
-  return patterns.get(pattern)?.test(value) ?? true;
-}
-
-function compiled(pattern: string): RegExp | undefined {
   try {
-    return new RegExp(pattern, "u");
+    return compilePattern(pattern)?.(value) ?? true;
   } catch {
-    try {
-      return new RegExp(pattern);
-    } catch {
-      return undefined;
-    }
+    return false;
   }
 }
 

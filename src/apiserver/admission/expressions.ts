@@ -1,5 +1,6 @@
 /** Conditions in CEL of webhooks and policies. */
 import { celFault, compileCel, type Evaluate } from "../../api/cel/environment.ts";
+import { newBudget } from "../../api/cel/budget.ts";
 import { celValue } from "../../api/cel/values.ts";
 import type { MatchCondition } from "../../api/types.ts";
 
@@ -35,5 +36,6 @@ export function conditionsHold(conditions: readonly MatchCondition[], variables:
 export type CelContext = Readonly<Record<string, unknown>>;
 
 export function celContext(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, celValue(value ?? null)]));
+  const budget = newBudget();
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, celValue(value ?? null, budget)]));
 }
