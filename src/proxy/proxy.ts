@@ -8,7 +8,15 @@ import type { EndpointSlice, Service } from "../api/types.ts";
 import type { EventRecorder } from "../client/event-recorder.ts";
 import type { InformerFactory } from "../client/informer.ts";
 import { isReady, type Component, type Readiness } from "../component/component.ts";
-import { planService, type PlanNode, type PlanOptions, type ProxyPlan, type ServicePlan, sourceClassifier } from "../decide/proxy/index.ts";
+import {
+  planService,
+  sourceClassifier,
+  topologyKeysOf,
+  type PlanNode,
+  type PlanOptions,
+  type ProxyPlan,
+  type ServicePlan,
+} from "../decide/proxy/index.ts";
 import { sleep, type Clock, type Timer } from "../lib/clock.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
@@ -21,8 +29,10 @@ import type { KernelOptions } from "./backends/nftables/apply.ts";
 import type { ProxyHealth } from "./health/proxy-health.ts";
 import type { ServiceHealthServers } from "./health/service-health.ts";
 import { proxyMetrics, type ProxyMetrics } from "./metrics.ts";
+import { NodeLabels } from "./node-labels.ts";
 import { Problems } from "./problems.ts";
 import { BoundedFrequencyRunner } from "./runner.ts";
+import type { Redirects } from "./backends/userspace/redirects.ts";
 import { trafficProblems } from "./traffic-problems.ts";
 import { ServiceTracker, type PendingChange } from "./tracker.ts";
 import type { Transport } from "./transport.ts";
@@ -40,8 +50,12 @@ export interface ProxyOptions {
   readonly plan?: PlanOptions;
   /** In place of `planService` for this node: what serves only some of the addresses. */
   readonly planner?: (service: Service, slices: readonly EndpointSlice[]) => ServicePlan;
+  /** All nodes, for Services that choose endpoints by nodes' labels; asked for when the first one comes. Default: `informers`. */
+  readonly allNodes?: () => InformerFactory;
   /** How user space gets to endpoints. Default: from this host's network. */
   readonly transport?: Transport;
+  /** Mode `userspace`: for virtual addresses that are not this host's. The proxy closes them when it stops. */
+  readonly redirects?: Redirects;
   /** Mode `nftables`: the sockets into the node's namespace. The proxy closes them when it stops. */
   readonly kernel?: KernelOptions;
   /** Mode `iptables`: the programs, in the node's namespace. */
@@ -104,6 +118,7 @@ class MetaProxier implements Proxy {
   readonly #failures = new Map<string, number>();
   readonly #waiters = new Set<() => void>();
   readonly #stopping = new AbortController();
+  readonly #nodeLabels: NodeLabels;
   #node: PlanNode;
   #unsubscribe: (() => void)[] = [];
   #synced = false;
@@ -117,7 +132,9 @@ class MetaProxier implements Proxy {
     const log = options.log.child("proxy");
     this.#options = { ...options, log };
     this.#node = node;
-    this.#planner = options.planner ?? ((service, slices) => planService(service, slices, this.#node, options.plan));
+    this.#nodeLabels = new NodeLabels({ informers: options.allNodes ?? (() => options.informers), changed: () => this.#nodesChanged() });
+    const plan: PlanOptions = { ...options.plan, labelsOf: (name) => this.#nodeLabels.of(name) };
+    this.#planner = options.planner ?? ((service, slices) => planService(service, slices, this.#node, plan));
     this.#metrics = proxyMetrics(metrics, () => this.#plans.values(), options.kernel?.families ?? options.iptables?.families);
     this.#tracker = new ServiceTracker(() => this.#request());
     this.#runner = new BoundedFrequencyRunner({ run: () => this.#sync(), clock, minIntervalMs: options.minSyncPeriodMs ?? 0 });
@@ -128,6 +145,7 @@ class MetaProxier implements Proxy {
       classify: sourceClassifier(node),
       hostAddresses: node.addresses,
       ...(options.transport === undefined ? {} : { transport: options.transport }),
+      ...(options.redirects === undefined ? {} : { redirects: options.redirects }),
       ...(options.kernel === undefined ? {} : { nftables: { ...options.kernel, node } }),
       ...(options.iptables === undefined ? {} : { iptables: { ...options.iptables, node } }),
       ...(options.ipvs === undefined ? {} : { ipvs: { ...options.ipvs, node } }),
@@ -163,6 +181,7 @@ class MetaProxier implements Proxy {
     this.#stopping.abort(new Error("the proxy is stopping"));
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#unsubscribe = [];
+    this.#nodeLabels.stop();
     this.#problems.stop();
     this.#healTimer?.cancel();
     await this.#runner.stop();
@@ -199,6 +218,10 @@ class MetaProxier implements Proxy {
     this.#node = node;
     this.#backend.setNode?.(node);
     for (const service of this.#tracker.services()) this.#tracker.mark(objectKey(service));
+  }
+
+  #nodesChanged(): void {
+    for (const service of this.#tracker.services()) if (topologyKeysOf(service) !== undefined) this.#tracker.mark(objectKey(service));
   }
 
   dial(target: DialTarget): Promise<DialResult> {

@@ -168,7 +168,8 @@ export async function makePlan(options: ProxyOptions, terminal: Terminal, from?:
     ...(clusterCidr === undefined ? {} : { clusterCIDRs: clusterCidr }),
     ...(nodeportAddresses === undefined ? {} : { nodePortAddresses: nodeportAddresses }),
   });
-  const planOptions: PlanOptions = { masqueradeAll };
+  const labels = new Map(input.nodes.map(({ metadata }) => [metadata.name, metadata.labels ?? {}]));
+  const planOptions: PlanOptions = { masqueradeAll, labelsOf: (name) => labels.get(name) };
   return { plan: planServices(input.services, input.slices, node, planOptions), serviceCIDRs: given ?? input.serviceCIDRs };
 }
 

@@ -13,6 +13,8 @@ export interface EndpointPolicies {
   /** Whether hints in the slices count; see `hintsCount`. */
   readonly hints: boolean;
   readonly terminatingEndpoints: boolean;
+  /** Which endpoints are near enough, of those with policy Cluster; hints then do not count. Absent: all. */
+  readonly near?: (endpoint: PlanEndpoint) => boolean;
 }
 
 export interface CategoryNode {
@@ -64,6 +66,9 @@ function clusterEndpoints(
   node: CategoryNode,
   mayFallBack: (endpoint: PlanEndpoint) => boolean,
 ): readonly PlanEndpoint[] {
+  const { near } = policies;
+  // Who is near and on the way out serves where nobody near is ready, as elsewhere; who is far never does.
+  if (near !== undefined) return readyOr(endpoints, (endpoint) => near(endpoint) && mayFallBack(endpoint), near);
   const topology = policies.hints ? topologyOf(endpoints, node) : "none";
   return readyOr(endpoints, mayFallBack, (endpoint) => isFor(endpoint, topology, node));
 }
@@ -105,13 +110,16 @@ export function leftOutEndpoints(
     ];
     if (inCluster.has(endpoint)) return local === undefined || inLocal.has(endpoint) ? [] : out(localReason(endpoint), localPolicy);
     if (inLocal.has(endpoint))
-      return cluster === undefined ? [] : out(clusterReason(endpoint, cluster), localPolicy === "internal" ? "external" : "internal");
-    return out(cluster === undefined ? localReason(endpoint) : clusterReason(endpoint, cluster));
+      return cluster === undefined
+        ? []
+        : out(clusterReason(endpoint, cluster, policies), localPolicy === "internal" ? "external" : "internal");
+    return out(cluster === undefined ? localReason(endpoint) : clusterReason(endpoint, cluster, policies));
   });
 }
 
-function clusterReason(endpoint: PlanEndpoint, chosen: readonly PlanEndpoint[]): LeftOutReason {
+function clusterReason(endpoint: PlanEndpoint, chosen: readonly PlanEndpoint[], { near }: EndpointPolicies): LeftOutReason {
   if (!endpoint.ready) return stateReason(endpoint);
+  if (near !== undefined) return "OtherTopology";
   return chosen.some((other) => other.nodeHints !== undefined) ? "HintedForOtherNode" : "HintedForOtherZone";
 }
 

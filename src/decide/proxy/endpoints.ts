@@ -64,6 +64,7 @@ function planEndpoint(endpoint: Endpoint, port: number, { family, nodeName }: En
     serving: conditions?.serving ?? conditions?.ready ?? true,
     terminating: conditions?.terminating ?? false,
     ...(endpoint.nodeName === undefined ? {} : { nodeName: endpoint.nodeName }),
+    ...(endpoint.zone === undefined ? {} : { zone: endpoint.zone }),
     ...target,
     ...(hints?.forZones === undefined || hints.forZones.length === 0 ? {} : { zoneHints: hints.forZones.map(({ name }) => name) }),
     ...(hints?.forNodes === undefined || hints.forNodes.length === 0 ? {} : { nodeHints: hints.forNodes.map(({ name }) => name) }),

@@ -27,5 +27,6 @@ export { proxyReasons, type LeftOutReason, type ProxyReason, type SkipReason } f
 export { planService } from "./service.ts";
 export { planServices, serviceKeyOfSlice } from "./services.ts";
 export { leftoverFlows, staleMatches, type FlowMatch, type TrackedFlow } from "./stale-flows.ts";
+export { topologyKeysAnnotation, topologyKeysOf } from "./topology-keys.ts";
 export { judge, trace, type Packet, type Trace, type TracedEndpoint, type TraceOptions } from "./trace.ts";
 export { algorithms, trafficOf, type Algorithm, type Traffic } from "./traffic.ts";

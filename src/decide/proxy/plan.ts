@@ -39,6 +39,8 @@ export interface PlanOptions {
   readonly loadBalancerIPMode?: boolean;
   /** False: `spec.externalIPs` are not served (feature gate AllowServiceExternalIPs). */
   readonly externalIPs?: boolean;
+  /** Labels of other nodes, for the annotation `fairlead.dev/topology-keys`; undefined: not known. */
+  readonly labelsOf?: (nodeName: string) => Readonly<Record<string, string>> | undefined;
 }
 
 export interface PlanEndpoint {
@@ -52,6 +54,8 @@ export interface PlanEndpoint {
   readonly nodeName?: string;
   /** `Pod shop/web-1`, where the slice names what stands behind. */
   readonly target?: string;
+  /** Where the slice says it. */
+  readonly zone?: string;
   readonly zoneHints?: readonly string[];
   readonly nodeHints?: readonly string[];
 }

@@ -16,6 +16,7 @@ export const proxyReasons = {
   TerminatingWhileOthersReady: "the endpoint is being deleted; it serves, but others are ready",
   HintedForOtherZone: "the endpoint's hints give it to another zone, and this node's zone has endpoints of its own",
   HintedForOtherNode: "the endpoint's hints give it to another node, and this node has endpoints of its own",
+  OtherTopology: "the annotation fairlead.dev/topology-keys leads to endpoints nearer to this node, or to none",
   NotLocal: "the traffic policy is Local and the endpoint is on another node",
   InvalidAddress: "the endpoint's address is no IP address",
   // A virtual address that leads nowhere, or not for everyone.
@@ -32,5 +33,12 @@ export type SkipReason = Extract<ProxyReason, "Headless" | "ExternalName" | "NoC
 
 export type LeftOutReason = Extract<
   ProxyReason,
-  "NotReady" | "Terminating" | "TerminatingWhileOthersReady" | "HintedForOtherZone" | "HintedForOtherNode" | "NotLocal" | "InvalidAddress"
+  | "NotReady"
+  | "Terminating"
+  | "TerminatingWhileOthersReady"
+  | "HintedForOtherZone"
+  | "HintedForOtherNode"
+  | "OtherTopology"
+  | "NotLocal"
+  | "InvalidAddress"
 >;

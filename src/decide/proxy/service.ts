@@ -16,6 +16,7 @@ import type {
   VirtualAddress,
 } from "./plan.ts";
 import { trafficOf } from "./traffic.ts";
+import { nearestEndpoints, topologyKeysOf } from "./topology-keys.ts";
 import { addressesOf, affinityOf, hintsCount, skipReason, type RawAddress } from "./service-info.ts";
 
 /** `slices`: those of this Service (label `kubernetes.io/service-name`). The result is frozen. */
@@ -40,7 +41,10 @@ function planPort(service: Service, port: ServicePort, slices: readonly Endpoint
     terminatingEndpoints: options.terminatingEndpoints !== false,
   };
   const families = [...new Set(raw.map(({ family }) => family))].sort((a, b) => a - b);
-  const planned = families.map((family) => planFamily(slices, { portName: port.name ?? "", protocol, family }, policies, node));
+  const topologyKeys = topologyKeysOf(service);
+  const planned = families.map((family) =>
+    planFamily(slices, { portName: port.name ?? "", protocol, family }, policies, node, { topologyKeys, labelsOf: options.labelsOf }),
+  );
   const endpoints = planned.map(({ sets }) => sets);
   return {
     kind: "port",
@@ -63,14 +67,28 @@ function planFamily(
   query: { readonly portName: string; readonly protocol: Protocol; readonly family: IpFamily },
   policies: EndpointPolicies,
   node: PlanNode,
+  {
+    topologyKeys,
+    labelsOf,
+  }: { readonly topologyKeys: readonly string[] | undefined; readonly labelsOf: PlanOptions["labelsOf"] | undefined },
 ): { readonly sets: FamilyEndpoints; readonly leftOut: readonly LeftOutEndpoint[] } {
   const { endpoints, invalid } = gatherEndpoints(slices, { ...query, nodeName: node.name });
   const zone = node.labels?.["topology.kubernetes.io/zone"] ?? "";
-  const categories = categorizeEndpoints(endpoints, policies, { name: node.name, zone });
+  const near =
+    topologyKeys === undefined
+      ? undefined
+      : nearestEndpoints(endpoints, {
+          keys: topologyKeys,
+          node: { name: node.name, labels: node.labels ?? {} },
+          labelsOf,
+          zoneOf: (endpoint) => endpoint.zone,
+        });
+  const all = near === undefined ? policies : { ...policies, near };
+  const categories = categorizeEndpoints(endpoints, all, { name: node.name, zone });
   const { cluster = [], local = [], hasAny } = categories;
   return {
     sets: { family: query.family, cluster, local, hasAny },
-    leftOut: [...invalid, ...leftOutEndpoints(endpoints, categories, policies)],
+    leftOut: [...invalid, ...leftOutEndpoints(endpoints, categories, all)],
   };
 }
 
@@ -111,11 +129,14 @@ function externalVerdicts(sets: FamilyEndpoints, policies: EndpointPolicies, pod
     return { pod: everyone, node: everyone, external: everyone };
   }
   const outside = verdict(sets, "local", false);
+  // With topology keys there may be no endpoint for those inside: then they are as those outside.
+  if (sets.cluster.length === 0) return { pod: outside, node: outside, external: outside };
   return { pod: podsKnown ? verdict(sets, "cluster", false) : outside, node: verdict(sets, "cluster", true), external: outside };
 }
 
 function verdict(sets: FamilyEndpoints, to: "cluster" | "local", masquerade: boolean): Verdict {
-  if (!sets.hasAny) return { kind: "reject", reason: "NoEndpoints" };
+  // Policy Cluster has none only where topology keys lead nowhere, though another policy has some.
+  if (!sets.hasAny || (to === "cluster" && sets.cluster.length === 0)) return { kind: "reject", reason: "NoEndpoints" };
   return sets[to].length === 0 ? { kind: "drop", reason: "NoLocalEndpoints" } : { kind: "dnat", to, masquerade };
 }
 

@@ -1,23 +1,20 @@
 /** Opens what a mode needs of the machine; where it cannot be had, the next best mode, saying so. */
 import { openIptables } from "../../host/iptables/iptables.ts";
-import { loadLibc, type Libc } from "../../host/syscalls/libc.ts";
-import { realClock } from "../../lib/clock.ts";
 import { errorMessage, FairleadError } from "../../lib/errors.ts";
 import type { IpFamily } from "../../lib/ip.ts";
 import type { Logger } from "../../lib/log.ts";
-import { EventLoop } from "../../net/epoll/event-loop.ts";
 import type { BackendMode } from "../backends/index.ts";
 import { cleanup as cleanupIptables } from "../backends/iptables/cleanup.ts";
 import type { ProxySettings } from "../configuration/settings.ts";
 import type { ProxyOptions } from "../proxy.ts";
-import { epollTransport } from "../transport.ts";
 import { ipvsKernel, ipvsLeaves } from "./ipvs-kernel.ts";
 import { iptablesKernel, kernelFamilies, nftablesKernel } from "./kernel.ts";
+import { userspaceOptions } from "./userspace.ts";
 
 export interface Carrier {
   readonly mode: BackendMode;
   readonly families: readonly IpFamily[];
-  readonly options: Pick<ProxyOptions, "kernel" | "iptables" | "ipvs" | "transport">;
+  readonly options: Pick<ProxyOptions, "kernel" | "iptables" | "ipvs" | "transport" | "redirects">;
   /** For the log and, by `reason`, an Event of the node. */
   readonly warnings: readonly { readonly reason: string; readonly message: string }[];
   /** Takes away what a kube-proxy that runs no more has left in other modes. */
@@ -74,22 +71,10 @@ const openers: Readonly<Record<ProxySettings["mode"], Opener>> = {
     const ipvs = await ipvsKernel(settings, families, log);
     return { mode: "ipvs", families, options: { ipvs }, removeLeftovers: async () => undefined };
   },
-  async userspace() {
-    const libc = loadLibc();
-    const options = libc === undefined ? {} : { transport: epollTransport(startLoop(libc)) };
-    return { mode: "userspace", families: [4, 6], options, removeLeftovers: async () => undefined };
+  async userspace({ log }) {
+    return { mode: "userspace", families: [4, 6], options: userspaceOptions(log), removeLeftovers: async () => undefined };
   },
 };
-
-/** How long Node's own sockets and timers (the watches of the API) may wait for their turn while no connection does anything, in ms. */
-const turnMs = 5;
-
-/** It runs as long as the program. */
-function startLoop(libc: Libc): EventLoop {
-  const loop = new EventLoop(libc, realClock, turnMs);
-  loop.start();
-  return loop;
-}
 
 /** Only where there is something: the chains of another proxy, in tables that only its programs can read. */
 async function removeIptables(families: readonly IpFamily[], log: Logger): Promise<void> {

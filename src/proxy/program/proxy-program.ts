@@ -85,6 +85,12 @@ class Program implements ProxyProgram {
     // 2. What is watched: of Services and slices those that concern a proxy, of nodes this one.
     const informers = createInformerFactory(client, { clock, log, selectors: selectorsOf(nodeName) });
     this.#closing.push(() => informers.stop());
+    const allNodes = () => {
+      const every = createInformerFactory(client, { clock, log });
+      every.start();
+      this.#closing.push(() => every.stop());
+      return every;
+    };
     const recorder = createEventRecorder(client, "kube-proxy", { clock, log, host: nodeName });
     const nodeInformer = informers.informer(nodes);
     const ranges = informers.informer(serviceCidrs);
@@ -117,6 +123,7 @@ class Program implements ProxyProgram {
     });
     const proxy = createProxy({
       informers,
+      allNodes,
       node: this.#planNode(),
       clock,
       log,

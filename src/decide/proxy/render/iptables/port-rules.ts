@@ -130,7 +130,8 @@ function externalChain(context: PortContext): readonly Chain[] {
 }
 
 /** Policy Local: pods and the node are inside already and get every endpoint. */
-function shortCircuit({ chains, name, options }: PortContext): readonly Rule[] {
+function shortCircuit({ chains, name, options, endpoints }: PortContext): readonly Rule[] {
+  if (endpoints.cluster.length === 0) return [];
   const local: Match = { kind: "localAddress", side: "source" };
   const what = `for ${name} external destinations`;
   return [
