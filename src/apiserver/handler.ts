@@ -24,6 +24,9 @@ import { requestInfo, type PathRequest, type RequestInfo } from "./request-info.
 import type { ResourceRouter } from "./resource-router.ts";
 import { versionInfo, type ServerVersion } from "./version.ts";
 
+/** What a path shows beside the API, as an object for JSON; undefined: nothing now. */
+export type DebugPage = (query: URLSearchParams) => object | undefined;
+
 export interface HandlerOptions {
   readonly authorizer: Authorizer;
   readonly router: ResourceRouter;
@@ -36,7 +39,7 @@ export interface HandlerOptions {
   readonly auditor?: Auditor | undefined;
   readonly health: () => HealthChecks;
   /** Path → an object for JSON. */
-  readonly pages: ReadonlyMap<string, () => object | undefined>;
+  readonly pages: ReadonlyMap<string, DebugPage>;
   /** Everything that is stored, as a file. */
   readonly snapshot: () => AsyncIterable<Uint8Array>;
   /** What fails from then on is nobody's fault. */
@@ -117,7 +120,7 @@ export class Handler implements ApiHandler {
       case snapshotPath:
         return answer(200, { kind: "chunks", chunks: this.#options.snapshot() }, "application/x-ndjson");
       default: {
-        const page = this.#options.pages.get(clean)?.();
+        const page = this.#options.pages.get(clean)?.(request.query);
         if (page !== undefined) return respond(200, page);
         return found(await documents.answer({ ...request, path: clean }));
       }

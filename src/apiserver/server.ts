@@ -32,7 +32,7 @@ import { Tokens } from "./auth/token-authenticator.ts";
 import type { Certificates } from "./auth/certificates.ts";
 import { createDefaultRoles, createSystemObjects, publishEndpoint, type Address } from "./bootstrap.ts";
 import { Documents } from "./documents.ts";
-import { Handler } from "./handler.ts";
+import { type DebugPage, Handler } from "./handler.ts";
 import type { HealthChecks } from "./health.ts";
 import type { Listener, RequestLimits } from "./http/listener.ts";
 import { longWork } from "./long-work.ts";
@@ -85,7 +85,7 @@ export interface ApiServerOptions {
   /** What `/readyz` and `/livez` tell beside the server's own checks. */
   readonly checks?: () => ReadonlyMap<string, Readiness>;
   /** What it shows beside the API, to administrators: path → an object for JSON. Default: nothing. */
-  readonly pages?: ReadonlyMap<string, () => object | undefined>;
+  readonly pages?: ReadonlyMap<string, DebugPage>;
   /** What is written down about requests, and where. Default: nothing. */
   readonly audit?: AuditOptions;
   readonly requestLimits?: Partial<RequestLimits>;

@@ -14,6 +14,7 @@ import { isReady, type Component, type Readiness } from "../component/component.
 import type { TopReport } from "../decide/dns/top/query-tally.ts";
 import { rcodeName, typeCode, typeName } from "../decide/dns/records.ts";
 import { defaultCorefile } from "../dns/default-corefile.ts";
+import type { KeptState } from "../dns/plugin.ts";
 import type { SocketSource } from "../dns/server/listener.ts";
 import { createDnsServer, type DnsServer, type ReloadResult } from "../dns/server/server.ts";
 import { dataText } from "../dns/wire/text.ts";
@@ -41,6 +42,8 @@ export interface ClusterDns extends Component {
   limits(): readonly string[];
   /** Who asks for what. */
   top(): TopReport | undefined;
+  /** What its caches keep of answers to a question. */
+  kept(name: string, type: string): readonly KeptState[];
   /** In process, through the same chain of plugins. */
   query(name: string, type: string): Promise<DnsQueryResult>;
 }
@@ -230,6 +233,10 @@ class BuiltInDns implements ClusterDns {
   get address(): ListenAddress {
     const [first] = this.#server?.addresses().values() ?? [];
     return first === undefined ? { host: "", port: 0 } : { host: first.host, port: first.port };
+  }
+
+  kept(name: string, type: string): readonly KeptState[] {
+    return this.#server?.kept(name, typeCode(type) ?? 0) ?? [];
   }
 
   top(): TopReport | undefined {

@@ -21,6 +21,7 @@ import { createClusterDns, type ClusterDns, type DnsQueryResult } from "./cluste
 import type { Gateway } from "../gateway/gateway.ts";
 import { createClusterGateway, type ClusterGateway } from "./cluster-gateway.ts";
 import { createClusterGatewayApi, type ClusterGatewayApi } from "./cluster-gateway-api.ts";
+import type { DebugPage } from "../apiserver/handler.ts";
 import { startControlPlane, type ControlPlane } from "./control-plane.ts";
 import { removeFormerNodes } from "./former-nodes.ts";
 import { createNetwork } from "./network/index.ts";
@@ -161,7 +162,7 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
   const nodes: RunningNode[] = [];
 
   // 1. API server and controllers: everything else is their client.
-  const pages = new Map<string, () => object | undefined>();
+  const pages = new Map<string, DebugPage>();
   const control = await startControlPlane({
     pages,
     manager,
@@ -204,6 +205,7 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
   if (dns !== undefined) {
     await manager.start(dns);
     pages.set("/debug/dns/top", () => dns.top());
+    pages.set("/debug/dns/cache", (query) => ({ kept: dns.kept(query.get("name") ?? "", query.get("type") ?? "A") }));
   }
 
   // 3. Nodes: each with its proxy and kubelet.

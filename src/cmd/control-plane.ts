@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { KindSpec } from "../api/kind.ts";
 import type { NodeAgent } from "../api/node-agent.ts";
+import type { DebugPage } from "../apiserver/handler.ts";
 import { createApiServer, type ApiServer } from "../apiserver/server.ts";
 import type { ClusterPaths } from "../cli/paths.ts";
 import { kubernetesVersion, version } from "../cli/version.ts";
@@ -23,7 +24,7 @@ import type { AddressPlan, ClusterNetwork } from "./network/network.ts";
 
 export interface ControlPlaneOptions {
   /** What the API server shows beside the API: path → an object for JSON. */
-  readonly pages: ReadonlyMap<string, () => object | undefined>;
+  readonly pages: ReadonlyMap<string, DebugPage>;
   readonly manager: Manager;
   readonly network: ClusterNetwork;
   readonly plan: AddressPlan;

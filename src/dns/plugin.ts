@@ -152,10 +152,20 @@ export interface PluginInstance {
   /** The search path of the client, the last entry empty; undefined: not known. For `autopath`. */
   readonly searchPath?: (request: DnsRequest) => readonly string[] | undefined;
   readonly external?: ExternalNames;
+  /** What it keeps of answers to a question, whoever asked. Name folded. For who explains. */
+  readonly kept?: (name: string, type: number) => readonly KeptState[];
   /** The servers that questions are passed on to. For `loop`. */
   readonly upstreams?: () => readonly ForwardTarget[];
   /** Whether a query is this block's at all; all its plugins must agree. For `view`. */
   readonly view?: { readonly name: string; readonly accepts: (request: DnsRequest) => boolean };
+}
+
+/** An answer that is kept. */
+export interface KeptState {
+  readonly rcode: number;
+  readonly records: number;
+  /** Of its time; below zero: it is old, and told only where nobody knows better. */
+  readonly secondsLeft: number;
 }
 
 /** Zones that can be handed over whole (AXFR). */

@@ -1,9 +1,11 @@
 /** `fairlead dns query`: asks as a pod would, through its search path, and tells how each answer came to be. */
 import { configMaps, pods } from "../../api/resources.ts";
 import type { Pod } from "../../api/types.ts";
+import { isNotFound } from "../../api/status.ts";
 import type { Client } from "../../client/client.ts";
 import { rcodeName, rcodes, typeCode, typeName } from "../../decide/dns/records.ts";
 import { isDomainName } from "../../decide/dns/name.ts";
+import type { KeptState } from "../../dns/plugin.ts";
 import { exchangeUdp } from "../../dns/client/exchange.ts";
 import { parseServer } from "../../dns/corefile/servers.ts";
 import { createQuery, type Message } from "../../dns/wire/message.ts";
@@ -56,7 +58,8 @@ async function askCluster({ values, switches }: Flags, name: string, type: numbe
     await server.start();
     try {
       await waitUntilReady(() => server.ready().ready);
-      return await walk(name, type, from, server, steps, switches.has("explain"), terminal);
+      const explain = switches.has("explain") ? { kept: (asked: string) => keptText(connection.client, asked, type) } : undefined;
+      return await walk(name, type, from, server, steps, explain, terminal);
     } finally {
       await server.stop();
     }
@@ -79,19 +82,20 @@ async function walk(
   from: PodResolver | undefined,
   server: Asked,
   steps: TraceStep[],
-  explain: boolean,
+  explain: { readonly kept: (name: string) => Promise<string> } | undefined,
   terminal: Terminal,
 ): Promise<number> {
   const candidates = searchList(name, from);
   for (const [i, candidate] of candidates.entries()) {
     steps.length = 0;
     const message = await server.exchange(createQuery(candidate, type), from?.address);
-    if (explain)
+    if (explain !== undefined)
       terminal.print(
         terminal.paint.bold(`${candidate} ${typeName(type)}`) +
           (candidates.length > 1 ? `  (${i + 1} of ${candidates.length} in the search path)` : ""),
       );
-    for (const step of explain ? steps : []) terminal.print(`  ${"  ".repeat(step.depth)}${step.text}`);
+    for (const step of explain === undefined ? [] : steps) terminal.print(`  ${"  ".repeat(step.depth)}${step.text}`);
+    if (explain !== undefined) terminal.print(`  the running server's cache: ${await explain.kept(candidate)}`);
     if (message === undefined) {
       terminal.print("no answer is given");
       return 1;
@@ -102,6 +106,21 @@ async function walk(
   }
   return 1;
 }
+
+/** Of the server that runs, which this process is not. */
+async function keptText(client: Client, name: string, type: number): Promise<string> {
+  try {
+    const page = `/debug/dns/cache?name=${encodeURIComponent(name)}&type=${encodeURIComponent(typeName(type))}`;
+    const { kept } = (await client.raw(page)) as { readonly kept: readonly KeptState[] };
+    return kept.length === 0 ? "keeps nothing" : kept.map(stateText).join("; ");
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    return "not told by this cluster";
+  }
+}
+
+const stateText = ({ rcode, records, secondsLeft }: KeptState): string =>
+  `${rcodeName(rcode)} with ${records} ${records === 1 ? "record" : "records"}, ${secondsLeft > 0 ? `for ${secondsLeft} s more` : `${-secondsLeft} s too old`}`;
 
 function show(message: Message, terminal: Terminal): void {
   const reasons = extendedErrorsOf(message).map(({ code, text = "" }) => `EDE ${code}${text === "" ? "" : ` (${text})`}`);

@@ -3,7 +3,7 @@
  * under way in an old configuration is answered by it.
  */
 import { isReady, type Component, type Readiness } from "../../component/component.ts";
-import { absolute } from "../../decide/dns/name.ts";
+import { absolute, foldName } from "../../decide/dns/name.ts";
 import { QueryTally } from "../../decide/dns/top/query-tally.ts";
 import { rcodes } from "../../decide/dns/records.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -12,7 +12,15 @@ import type { Logger } from "../../lib/log.ts";
 import type { MetricsRegistry } from "../../lib/metrics.ts";
 import { configure, type Configuration, type ServerGroup } from "../corefile/configure.ts";
 import { systemSources, type CorefileSources } from "../corefile/sources.ts";
-import { after, type Awaitable, type ClientAddress, type Handler, type PluginEnvironment, type QueryWatch } from "../plugin.ts";
+import {
+  after,
+  type Awaitable,
+  type ClientAddress,
+  type Handler,
+  type KeptState,
+  type PluginEnvironment,
+  type QueryWatch,
+} from "../plugin.ts";
 import { machineSearch } from "../plugins/autopath/resolv-conf.ts";
 import { pluginList, unsupportedDirectives, type PluginSources } from "../plugins.ts";
 import { createQuery, createReply, type Message } from "../wire/message.ts";
@@ -75,6 +83,8 @@ export interface DnsServer extends Component {
   query(name: string, type: number, from?: string): Promise<Message>;
   /** A whole message, with EDNS and all. Undefined: no plugin lets it have an answer. */
   exchange(query: Message, from?: string): Promise<Message | undefined>;
+  /** What the caches keep of answers to a question. */
+  kept(name: string, type: number): readonly KeptState[];
   /** Who asks for what; begin it to have it counted. */
   watch(): QueryWatch;
   /** Label of the Corefile → where it listens. */
@@ -121,6 +131,11 @@ class Server implements DnsServer {
     const watch = new TalliedWatch(() => new QueryTally({ now: () => clock.now(), machine: machineSearch(sources) }));
     this.#environment = { clock, metrics, random, sources, http: this.#http, watch, log: this.#log, checkCorefile };
     this.#answerer = new Answerer(this.#environment);
+  }
+
+  kept(name: string, type: number): readonly KeptState[] {
+    const folded = foldName(absolute(name));
+    return (this.#current?.configuration.instances ?? []).flatMap(({ instance }) => instance.kept?.(folded, type) ?? []);
   }
 
   watch(): QueryWatch {

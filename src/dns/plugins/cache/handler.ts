@@ -1,6 +1,6 @@
 /** Keeps answers for as long as they say, those of other servers and zones; an answer that shows live state is never kept. */
 import { foldName, matchZone } from "../../../decide/dns/name.ts";
-import { rcodes } from "../../../decide/dns/records.ts";
+import { classes, rcodes } from "../../../decide/dns/records.ts";
 import {
   after,
   mapRecords,
@@ -9,6 +9,7 @@ import {
   type CountAgain,
   type DnsRequest,
   type Handler,
+  type KeptState,
   type Next,
   type Outcome,
   type PluginEnvironment,
@@ -64,6 +65,20 @@ export class CacheHandler implements Handler {
     this.#metrics.hit(request, hit.pool);
     if (hit.verdict.kind === "stale") return this.#stale(key, request, hit, next);
     return this.#fresh(key, request, hit, hit.verdict.left, next);
+  }
+
+  /** Whatever its variant: with or without DNSSEC records and checking. */
+  kept(name: string, type: number): readonly KeptState[] {
+    const now = this.#clock.monotonic();
+    const found = pools.flatMap((pool) =>
+      variants.flatMap((variant) => this.#pools[pool].get(`${type} ${classes.IN} ${variant} ${name}`) ?? []),
+    );
+    return found.flatMap((entry) => {
+      const verdict = judge(entry, now, this.#settings.policy);
+      if (verdict.kind === "gone") return [];
+      const secondsLeft = verdict.kind === "fresh" ? verdict.left : -verdict.overdue;
+      return [{ rcode: entry.message.rcode, records: entry.message.answers.length, secondsLeft }];
+    });
   }
 
   repeats(request: DnsRequest, outcome: Reply): CountAgain | undefined {
@@ -223,6 +238,10 @@ function isGood(message: Message, { question }: DnsRequest, positive: boolean): 
   if (positive) return message.rcode === rcodes.NOERROR && answersQuestion(message.answers, question);
   return (message.rcode === rcodes.NOERROR || message.rcode === rcodes.NXDOMAIN) && classify(message) !== "never";
 }
+
+const pools = ["success", "denial"] as const;
+/** DO and CD of the question. */
+const variants = ["00", "01", "10", "11"];
 
 function keyOf({ name, question, message }: DnsRequest): string {
   return `${question.type} ${question.class} ${message.edns?.dnssecOk === true ? 1 : 0}${message.checkingDisabled ? 1 : 0} ${name}`;

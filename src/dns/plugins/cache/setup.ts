@@ -42,7 +42,8 @@ export const cache: PluginEntry = {
     };
     while (reader.nextInBlock()) readProperty(reader, settings);
     if (settings.policy.preferPositive && settings.policy.staleUpTo === 0) throw reader.error("serve_stale_policy requires serve_stale");
-    return { handlers: [new CacheHandler(settings, environment)] };
+    const handler = new CacheHandler(settings, environment);
+    return { handlers: [handler], kept: (name, type) => handler.kept(name, type) };
   },
 };
 
