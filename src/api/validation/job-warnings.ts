@@ -1,8 +1,6 @@
-/** What a Job may say that this cluster does not do: said at its creation, so that nobody waits for it. */
+/** What may be said of a Job at its creation, so that nobody waits for it in vain. */
 import type { JobSpec } from "../types.ts";
 import { podSpecWarnings } from "./pod-warnings.ts";
-
-const notDone = ["backoffLimitPerIndex", "maxFailedIndexes", "successPolicy"] as const;
 
 export function jobSpecWarnings(spec: JobSpec | undefined, path: string): string[] {
   if (spec === undefined) return [];
@@ -10,7 +8,6 @@ export function jobSpecWarnings(spec: JobSpec | undefined, path: string): string
   const large = completionMode === "Indexed" && completions > 100_000 && parallelism > 10_000;
   return [
     ...podSpecWarnings(spec.template?.spec ?? { containers: [] }, `${path}.template.spec`),
-    ...notDone.filter((field) => spec[field] !== undefined).map((field) => `${path}.${field} is stored, but not acted on by this cluster`),
     ...(large ? [`In Indexed Jobs with a number of completions higher than 10^5 the parallelism should be at most 10^4`] : []),
   ];
 }

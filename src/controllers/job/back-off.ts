@@ -14,6 +14,11 @@ export function backOffLeft(pods: readonly Pod[], now: number): number {
   return Math.max(0, Math.max(...failures) + wait - now);
 }
 
+/** As above, for one index: `failed` is its last pod, `failures` how often it has failed by now. */
+export function indexBackOffLeft(failed: Pod, failures: number, now: number): number {
+  return failures === 0 ? 0 : Math.max(0, endOf(failed, now) + Math.min(mostMs, firstMs * 2 ** (failures - 1)) - now);
+}
+
 /** When its last container ended; a pod that does not say ended when it was made. */
 function endOf({ metadata, status }: Pod, now: number): number {
   const times = (status?.containerStatuses ?? []).map(({ state }) => Date.parse(state?.terminated?.finishedAt ?? ""));

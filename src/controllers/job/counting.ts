@@ -7,13 +7,18 @@ import type { Job, Pod } from "../../api/types.ts";
 import { isPodFinished, isPodTerminating } from "../../decide/endpoints/pod-state.ts";
 import { actionFor } from "./failure-policy.ts";
 import { indexOf, parseIndexes } from "./indexes.ts";
-import { isIndexed, isTracked } from "./job-pod.ts";
+import { isActive, isIndexed, isTracked } from "./job-pod.ts";
+import { failedIndexes, waitingForSuccessor } from "./per-index.ts";
 
 export interface Count {
   readonly succeeded: number;
   readonly failed: number;
   /** Of an indexed Job. */
   readonly completedIndexes: ReadonlySet<number>;
+  /** Of a Job with `backoffLimitPerIndex`: those that get no further pod. */
+  readonly failedIndexes: ReadonlySet<number>;
+  /** Pods that have ended without success, counted or not. */
+  readonly failures: readonly Pod[];
   /** Pods that lose their finalizer. */
   readonly release: readonly Pod[];
   /** Their uids, for the status, before that. */
@@ -22,9 +27,16 @@ export interface Count {
   readonly failJob: string | undefined;
 }
 
-export function countPods(job: Job, pods: readonly Pod[]): Count {
+/** `over`: the Job is decided, and no pod gets a successor any more. */
+export function countPods(job: Job, pods: readonly Pod[], over = false): Count {
   const { succeeded = 0, failed = 0, uncountedTerminatedPods: pending } = job.status ?? {};
-  const ended = pods.filter((pod) => isTracked(pod) && hasEnded(job, pod));
+  const gone = pods.filter((pod) => hasEnded(job, pod));
+  const completedIndexes = completed(job, gone.filter(isTracked));
+  const failures = gone.filter((pod) => !hasSucceeded(pod));
+  const indexesFailed = failedIndexes(job, failures.filter(isTracked));
+  const settled = new Set([...completedIndexes, ...indexesFailed]);
+  const waiting = waitingForSuccessor(job, failures, pods.filter(isActive), settled);
+  const ended = gone.filter((pod) => isTracked(pod) && (over || !waiting.has(pod)));
   const fresh = ended.filter(
     ({ metadata: { uid = "" } }) => !(pending?.succeeded ?? []).includes(uid) && !(pending?.failed ?? []).includes(uid),
   );
@@ -36,12 +48,13 @@ export function countPods(job: Job, pods: readonly Pod[]): Count {
     succeeded: isIndexed(job) ? [] : [...(pending?.succeeded ?? []), ...uids(won)],
     failed: [...(pending?.failed ?? []), ...uids(counted)],
   };
-  const completedIndexes = completed(job, ended);
   const failJob = [...actions.values()].find((action) => action.kind === "failJob");
   return {
     succeeded: isIndexed(job) ? completedIndexes.size : succeeded + uncounted.succeeded.length,
     failed: failed + uncounted.failed.length,
     completedIndexes,
+    failedIndexes: indexesFailed,
+    failures,
     release: ended,
     uncounted,
     failJob: failJob?.kind === "failJob" ? failJob.message : undefined,

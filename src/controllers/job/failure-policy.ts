@@ -4,6 +4,8 @@ import type { Job, Pod, PodFailurePolicyOnExitCodesRequirement, PodFailurePolicy
 export type FailureAction =
   | { readonly kind: "count" }
   | { readonly kind: "ignore" }
+  /** The pod's index has failed for good. */
+  | { readonly kind: "failIndex" }
   /** The whole Job fails, for this reason. */
   | { readonly kind: "failJob"; readonly message: string };
 
@@ -12,6 +14,7 @@ export function actionFor({ spec }: Job, pod: Pod): FailureAction {
     const why = matchOf(rule, pod);
     if (why === undefined) continue;
     if (rule.action === "Ignore") return { kind: "ignore" };
+    if (rule.action === "FailIndex") return { kind: "failIndex" };
     if (rule.action === "FailJob") return { kind: "failJob", message: `${why} matching FailJob rule at index ${index}` };
     return { kind: "count" };
   }

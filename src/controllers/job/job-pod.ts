@@ -5,6 +5,7 @@ import { isPodFinished, isPodTerminating } from "../../decide/endpoints/pod-stat
 import { controllerReference } from "../claim.ts";
 import { podFromTemplate } from "../pod-control.ts";
 import { completionIndexKey } from "./indexes.ts";
+import { indexFailureCountKey } from "./per-index.ts";
 
 /** Keeps a pod that has ended until it is counted. */
 export const trackingFinalizer = "batch.kubernetes.io/job-tracking";
@@ -20,8 +21,8 @@ export function jobPod(job: Job): Pod {
   return { ...pod, metadata: { ...pod.metadata, finalizers: [...(pod.metadata.finalizers ?? []), trackingFinalizer] } };
 }
 
-/** Name, host name, label, annotation and environment all tell the index. */
-export function indexedPod(job: Job, index: number): Pod {
+/** Name, host name, label, annotation and environment all tell the index. `failures`: of the index, where they are limited. */
+export function indexedPod(job: Job, index: number, failures?: number): Pod {
   const pod = jobPod(job);
   const own = { [completionIndexKey]: String(index) };
   const { name } = job.metadata;
@@ -32,7 +33,7 @@ export function indexedPod(job: Job, index: number): Pod {
     metadata: {
       ...pod.metadata,
       generateName: `${name}-${index}-`,
-      annotations: { ...pod.metadata.annotations, ...own },
+      annotations: { ...pod.metadata.annotations, ...own, ...(failures === undefined ? {} : { [indexFailureCountKey]: String(failures) }) },
       labels: { ...pod.metadata.labels, ...own },
     },
     spec: {

@@ -7,6 +7,7 @@ import { backOffLeft } from "./back-off.ts";
 import { countPods, type Count } from "./counting.ts";
 import { formatIndexes, indexOf, pendingIndexes } from "./indexes.ts";
 import { indexedPod, isActive, isIndexed, jobPod } from "./job-pod.ts";
+import { hasLimitPerIndex, indexStarts } from "./per-index.ts";
 import { deadlineIn, findCondition, isFinished, verdictOf, withCondition, type Verdict } from "./verdict.ts";
 
 /** Most pods made or deleted in one go (`MaxPodCreateDeletePerSync`). */
@@ -35,20 +36,23 @@ export interface JobPlan {
 
 /** `pods`: those that the Job controls. `random` in [0, 1) decides between equal pods. */
 export function planJob(job: Job, pods: readonly Pod[], now: number, random: () => number): JobPlan {
-  const count = countPods(job, pods);
-  const verdict = verdictOf(job, count, pods, now);
+  const before = countPods(job, pods);
+  const verdict = verdictOf(job, before, pods, now);
+  const count = verdict.kind === "running" ? before : countPods(job, pods, true);
   const base = { release: count.release, uncounted: count.uncounted };
   if (isFinished(job) || job.metadata.deletionTimestamp !== undefined) return rest(job, count, pods);
   const started = withStart(job, now);
   const manage = verdict.kind === "running" ? managePods(started.job, count, pods, now, random) : { create: [], remove: [] };
   const end = verdict.kind === "failed" ? pods.filter(isActive) : [];
   const conditions = conclude(started.conditions, verdict, pods, now);
-  const active = pods.filter(isActive).length + manage.create.length - manage.remove.length - end.length;
+  const needless = verdict.kind === "succeeded" ? pods.filter(isActive).length : 0;
+  const active = pods.filter(isActive).length + manage.create.length - manage.remove.length - end.length - needless;
   const againIn = earliest(deadlineIn(started.job, now), manage.wait);
   return {
     ...base,
     create: manage.create,
-    remove: manage.remove,
+    // What a policy of success makes needless counts as nothing.
+    remove: verdict.kind === "succeeded" ? pods.filter(isActive) : manage.remove,
     end,
     status: statusOf(started.job, count, pods, conditions, active, now),
     events: [...started.events, ...conclusion(conditions, verdict)],
@@ -114,15 +118,31 @@ function managePods(job: Job, count: Count, pods: readonly Pod[], now: number, r
   const replaced = job.spec?.podReplacementPolicy === "Failed" ? pods.filter((pod) => isPodTerminating(pod) && !isPodFinished(pod)) : [];
   const missing = Math.min(burst, wanted - active.length - replaced.length);
   if (missing <= 0) return { create: [], remove: [] };
+  if (hasLimitPerIndex(job)) return makeIndexes(job, count, missing, [...active, ...replaced], now);
   const wait = backOffLeft(pods, now);
   if (wait > 0) return { create: [], remove: [], wait };
   return { create: makePods(job, count, missing, [...active, ...replaced]), remove: [] };
 }
 
-function wantActive({ spec }: Job, { succeeded }: Count, active: number): number {
+/** Each index waits for itself. */
+function makeIndexes(job: Job, count: Count, missing: number, present: readonly Pod[], now: number): Managed {
+  const starts = indexStarts(job, count.failures, now);
+  const taken = new Set([...present.flatMap((pod) => indexOf(pod) ?? []), ...count.failedIndexes]);
+  const left = pendingIndexes(Number.POSITIVE_INFINITY, job.spec?.completions ?? 0, count.completedIndexes, taken);
+  const waits = left.map((index) => starts.get(index)?.wait ?? 0);
+  const create = left.filter((_, at) => waits[at] === 0).slice(0, missing);
+  const wait = earliest(...waits);
+  return {
+    create: create.map((index) => indexedPod(job, index, starts.get(index)?.failures ?? 0)),
+    remove: [],
+    ...(wait === undefined ? {} : { wait }),
+  };
+}
+
+function wantActive({ spec }: Job, { succeeded, failedIndexes }: Count, active: number): number {
   const parallelism = spec?.parallelism ?? 1;
   if (spec?.completions === undefined) return succeeded > 0 ? active : parallelism;
-  return Math.max(0, Math.min(spec.completions - succeeded, parallelism));
+  return Math.max(0, Math.min(spec.completions - succeeded - failedIndexes.size, parallelism));
 }
 
 function makePods(job: Job, count: Count, missing: number, present: readonly Pod[]): readonly Pod[] {
@@ -179,6 +199,7 @@ function statusOf(
     ...(count.succeeded > 0 ? { succeeded: count.succeeded } : {}),
     ...(count.failed > 0 ? { failed: count.failed } : {}),
     ...(indexes === "" ? {} : { completedIndexes: indexes }),
+    ...(hasLimitPerIndex(job) ? { failedIndexes: formatIndexes(count.failedIndexes) } : {}),
     terminating: pods.filter((pod) => isPodTerminating(pod) && !isPodFinished(pod)).length,
     ready: pods.filter((pod) => isActive(pod) && isPodReady(pod)).length,
     uncountedTerminatedPods: {},

@@ -3,6 +3,7 @@ import type { Job, JobCondition, Pod } from "../../api/types.ts";
 import { rfc3339 } from "../../lib/clock.ts";
 import type { Count } from "./counting.ts";
 import { isActive } from "./job-pod.ts";
+import { metSuccessPolicy } from "./success-policy.ts";
 
 export type Verdict =
   | { readonly kind: "running" }
@@ -14,11 +15,21 @@ export function verdictOf(job: Job, count: Count, pods: readonly Pod[], now: num
   if (decided?.status === "True") return { kind: "failed", reason: decided.reason ?? "", message: decided.message ?? "" };
   const failed = (reason: string, message: string): Verdict => ({ kind: "failed", reason, message });
   const limit = job.spec?.backoffLimit ?? 6;
+  const met = findCondition(job, "SuccessCriteriaMet");
+  if (met?.status === "True") return { kind: "succeeded", reason: met.reason ?? "", message: met.message ?? "" };
   if (count.failJob !== undefined) return failed("PodFailurePolicy", count.failJob);
   if (count.failed > limit || restartsExceed(job, pods, limit)) {
     return failed("BackoffLimitExceeded", "Job has reached the specified backoff limit");
   }
+  const most = job.spec?.maxFailedIndexes;
+  if (most !== undefined && count.failedIndexes.size > most) {
+    return failed("MaxFailedIndexesExceeded", "Job has exceeded the specified maximal number of failed indexes");
+  }
   if (deadlineIn(job, now) === 0) return failed("DeadlineExceeded", "Job was active longer than specified deadline");
+  const rule = metSuccessPolicy(job, count.completedIndexes);
+  if (rule !== undefined) return { kind: "succeeded", reason: "SuccessPolicy", message: rule };
+  if (count.failedIndexes.size > 0 && count.succeeded + count.failedIndexes.size >= (job.spec?.completions ?? 0) && !pods.some(isActive))
+    return failed("FailedIndexes", "Job has failed indexes");
   return isComplete(job, count, pods)
     ? { kind: "succeeded", reason: "CompletionsReached", message: "Reached expected number of succeeded pods" }
     : { kind: "running" };
