@@ -101,6 +101,8 @@ export function createProxy(options: ProxyOptions): Proxy {
 
 /** A sync gives way to other work after this long (the control thread never works longer at a stretch). */
 const sliceMs = 4;
+/** Applied together: of nftables this is a transaction. */
+const servicesAtOnce = 64;
 const usualSyncPeriodMs = 10_000;
 /** A Service that fails to apply is tried again after this, doubling up to the second. */
 const retry = { firstMs: 1000, maxMs: 30_000 };
@@ -277,10 +279,12 @@ class MetaProxier implements Proxy {
     let applied = changes.length === 0;
     for (const [i, { key }] of changes.entries()) {
       planned.push(...this.#plan(key));
-      if (clock.monotonic() < pause && i < changes.length - 1) continue;
-      applied = (await this.#apply(planned)) || applied;
-      planned = [];
-      if (clock.monotonic() < pause) continue;
+      const isLast = i === changes.length - 1;
+      if (isLast || (planned.length >= servicesAtOnce && this.#backend.wholesale !== true)) {
+        applied = (await this.#apply(planned)) || applied;
+        planned = [];
+      }
+      if (isLast || clock.monotonic() < pause) continue;
       await sleep(clock, 0);
       pause = clock.monotonic() + sliceMs;
     }

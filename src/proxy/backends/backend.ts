@@ -65,6 +65,8 @@ export interface Backend {
   apply(key: string, plan: ServicePlan | undefined): Promise<readonly AddressProblem[]>;
   /** The same for many at once, where that is cheaper. One answer for each, in order. */
   applyAll?(changes: readonly ServiceChange[]): Promise<readonly Applied[]>;
+  /** Whether each `applyAll` costs as much as the whole: then a sync makes one of all its changes. Default: it costs its changes. */
+  readonly wholesale?: boolean;
   /** Looks whether what was set up still stands; sets it up again, and says true, where it is gone. Never during an `apply`. */
   heal?(): Promise<boolean>;
   /** Every Service has been applied once. Called after the first sync. */

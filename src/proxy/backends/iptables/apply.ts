@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import { servicePortText, type PlanNode, type ServicePlan } from "../../../decide/proxy/index.ts";
 import { renderAhead, renderIptables, type IptablesCache, type IptablesOptions } from "../../../decide/proxy/render/iptables/render.ts";
 import type { IptablesRules } from "../../../decide/proxy/render/iptables/rules.ts";
-import { countRules, driftedChains, listedRules } from "../../../decide/proxy/render/iptables/drift.ts";
+import { countRules, driftedChains, isSame, listedRules } from "../../../decide/proxy/render/iptables/drift.ts";
 import { fullRestoreLines, jumpWords, partialRestoreLines } from "../../../decide/proxy/render/iptables/text.ts";
 import { kube } from "../../../decide/proxy/render/iptables/layout.ts";
 import type { Conntrack } from "../../../host/conntrack/conntrack.ts";
@@ -56,6 +56,7 @@ export const healsPerFullSync = 360;
 
 export class IptablesBackend implements Backend {
   readonly mode = "iptables";
+  readonly wholesale = true;
   #options: IptablesBackendOptions;
   readonly #families: readonly FamilyState[];
   readonly #plans = new Map<string, ServicePlan>();
@@ -177,6 +178,8 @@ export class IptablesBackend implements Backend {
     const options = { ...rules, node, family };
     await inSlices(renderAhead(services, options, cache));
     const want = renderIptables(services, options, cache);
+    // Most changes are of one family.
+    if (have !== undefined && isSame(have, want)) return;
     // Of two tables one may have been taken and one refused: until it went well nothing is known.
     state.have = undefined;
     state.listed = undefined;

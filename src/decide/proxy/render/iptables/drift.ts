@@ -42,6 +42,24 @@ export function driftedChains(rules: IptablesRules, { counts }: ListedRules): re
   );
 }
 
+/** Whether two renderings would be written alike. Chains and rules that came out of a cache are the same objects. */
+export function isSame(a: IptablesRules, b: IptablesRules): boolean {
+  return tables.every((table) => {
+    const [left, right] = [a.tables[table], b.tables[table]];
+    return (
+      left.services.length === right.services.length &&
+      left.services.every((chains, i) => chains === right.services[i]) &&
+      left.shared.length === right.shared.length &&
+      left.shared.every((chain, i) => sameChain(chain, right.shared[i] as Chain))
+    );
+  });
+}
+
+function sameChain(a: Chain, b: Chain): boolean {
+  if (a.name !== b.name || a.rules.length !== b.rules.length) return false;
+  return a.rules.every((rule, i) => rule === b.rules[i] || JSON.stringify(rule) === JSON.stringify(b.rules[i]));
+}
+
 export function countRules(rules: IptablesRules, table: TableName): number {
   return chainsOf(rules.tables[table]).reduce((sum, chain) => sum + chain.rules.length, 0);
 }
