@@ -3,7 +3,7 @@ import { draft, type Draft, type KubeObject } from "../../api/object.ts";
 import { applyConflictError, applyPatch, serverSideApply, type ObjectPatchType } from "../../api/patch/index.ts";
 import type { ApiRequest, ApiResponse } from "../../api/request.ts";
 import { apiVersionOf } from "../../api/resources.ts";
-import { badRequestError, isAlreadyExists, isNotFound, unsupportedMediaTypeError } from "../../api/status.ts";
+import { badRequestError, isAlreadyExists, isNotFound, unsupportedMediaTypeError, type StatusError } from "../../api/status.ts";
 import { rfc3339 } from "../../lib/clock.ts";
 import { mediaType, readJson, readYaml } from "../encode/body.ts";
 import { respondObject } from "../encode/respond.ts";
@@ -43,7 +43,7 @@ export async function patch(call: VerbCall, scope: UpdateScope = "main"): Promis
   const context = writeContext(call, options, warnings);
   const outcome =
     body.kind === "apply"
-      ? await applyTo(call, body.applied, scope, options, warnings, context)
+      ? await applyTo(call, body.applied, scope, options, context)
       : { status: 200, written: await patched(call, body, scope, options, warnings, context) };
   const response = await respondObject(outcome.status, outcome.written, view);
   return { ...response, headers: { ...response.headers, ...warnings.headers() } };
@@ -71,18 +71,11 @@ interface Applied {
 }
 
 /** Server-side apply: creates what is not there. */
-async function applyTo(
-  call: VerbCall,
-  raw: unknown,
-  scope: UpdateScope,
-  options: WriteQuery,
-  warnings: Warnings,
-  context: WriteContext,
-): Promise<Applied> {
+async function applyTo(call: VerbCall, raw: unknown, scope: UpdateScope, options: WriteQuery, context: WriteContext): Promise<Applied> {
   const { registry, info, clock } = call;
   const name = nameOf(call);
-  const { object, warnings: texts } = decodeObject(registry.kind, raw, options.fieldValidation);
-  texts.forEach(warnings.add);
+  const { object, warnings: unknown } = decodeObject(registry.kind, raw, "Warn");
+  if (unknown.length > 0) throw untypedError(registry, name, info.namespace, unknown);
   if (object.metadata.managedFields !== undefined) throw badRequestError("metadata.managedFields must be nil");
   object.metadata.name ??= name;
   checkName(object, name, info.namespace);
@@ -103,6 +96,18 @@ async function applyTo(
     return { object: draft(result.object), applied: true };
   };
   return createOrUpdate(call, scope, change, context);
+}
+
+/**
+ * Whoever applies owns each field that it names, and nobody can own one that there is not: upstream refuses these whatever
+ * `fieldValidation` says, in the words of its merge library (structured-merge-diff
+ * typed/validate.go); with 500, where the fault is the client's.
+ */
+function untypedError({ kind }: Registry, name: string, namespace: string | undefined, unknown: readonly string[]): StatusError {
+  const faults = unknown.map((text) => `.${/"(.*)"$/.exec(text)?.[1] ?? ""}: field not declared in schema`);
+  const object = `(${namespace ?? ""}/${name}; ${apiVersionOf(kind.resource)}, Kind=${kind.resource.kind})`;
+  const all = faults.length === 1 ? faults[0] : `errors:${faults.map((fault) => `\n  ${fault}`).join("")}`;
+  return badRequestError(`failed to create typed patch object ${object}: ${all}`);
 }
 
 /** Of what is applied, the part that this (sub)resource has. */
