@@ -2,77 +2,10 @@ import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { kinds } from "../../api/kinds/index.ts";
 import { apiVersionOf } from "../../api/resources.ts";
-import { definitions, type FieldSchema } from "../../api/schema/schema.ts";
+import { arbitraryObject } from "../../api/schema/arbitrary.cases.ts";
 import { bytesOf, TestServer } from "../testing.ts";
 import { readProtobuf } from "./protobuf.ts";
 import { writeProtobuf } from "./protobuf-write.ts";
-
-/** What a type's values look like in what is stored: canonical, and without what `omitEmpty` would drop. */
-function values(schema: FieldSchema, depth: number): fc.Arbitrary<unknown> {
-  const whole = (bits: number) => fc.integer({ min: -(2 ** bits), max: 2 ** bits - 1 });
-  switch (schema.type) {
-    case "string":
-      return fc.string({ unit: "grapheme", maxLength: 12 });
-    case "bytes":
-      return fc.uint8Array({ maxLength: 9 }).map((bytes) => Buffer.from(bytes).toString("base64"));
-    case "boolean":
-      return fc.boolean();
-    case "int32":
-      return whole(31);
-    case "int64":
-      return whole(52);
-    case "double":
-      return fc.double({ noNaN: true });
-    case "time":
-      return times.map((text) => `${text.slice(0, 19)}Z`);
-    case "microTime":
-      return fc.tuple(times, fc.nat(999_999)).map(([text, micros]) => `${text.slice(0, 19)}.${String(micros).padStart(6, "0")}Z`);
-    case "intOrString":
-      return fc.oneof(whole(31), fc.string({ maxLength: 8 }));
-    case "quantity":
-      return fc.constantFrom("0", "100m", "1Gi", "-5", "3e3");
-    case "any":
-      return fc.dictionary(fc.string({ maxLength: 5 }), fc.jsonValue({ maxDepth: 1 }), { minKeys: 1, maxKeys: 3 }).map(plain);
-    case "object":
-      return objects(schema.ref as string, depth + 1);
-    case "list":
-      return fc.array(values(schema.items as FieldSchema, depth), { minLength: 1, maxLength: 3 });
-    case "map":
-      return fc
-        .uniqueArray(fc.tuple(fc.string({ maxLength: 6 }), values(schema.values as FieldSchema, depth)), {
-          minLength: 1,
-          maxLength: 3,
-          selector: ([key]) => key,
-        })
-        .map((entries) => Object.fromEntries(entries));
-    default:
-      return schema.type satisfies never;
-  }
-}
-
-const times = fc.date({ min: new Date("1970-01-01"), max: new Date("2200-01-01"), noInvalidDate: true }).map((date) => date.toISOString());
-
-/** As JSON has it: no undefined, no -0. */
-const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value)) as unknown;
-
-const isZero = (value: unknown): boolean => value === "" || value === 0 || value === false;
-
-function objects(type: string, depth: number): fc.Arbitrary<Record<string, unknown>> {
-  const fields = Object.entries(definitions[type]?.fields ?? {}).filter(([name]) => name !== "apiVersion" && name !== "kind");
-  // Deep down only what is flat; and of each level a few fields, so that every one of them is tried in the end.
-  const offered = fields.filter(([, { type: kind }]) => depth < 4 || (kind !== "object" && kind !== "list" && kind !== "map"));
-  const some = fc.subarray(offered, { maxLength: depth === 0 ? offered.length : Math.min(4, offered.length) });
-  return some.chain((chosen) =>
-    fc
-      .tuple(...chosen.map(([, schema]) => values(schema, depth)))
-      .map((all) => Object.fromEntries(chosen.map(([name], i) => [name, all[i]] as const)))
-      .map((object) =>
-        Object.fromEntries(
-          Object.entries(object).filter(([name, value]) => !(definitions[type]?.fields[name]?.omitEmpty === true && isZero(value))),
-        ),
-      ),
-  );
-}
 
 const written = kinds.filter(({ resource }) => resource.group !== "apiextensions.k8s.io");
 
@@ -81,7 +14,7 @@ test.each(written.map((kind) => [`${apiVersionOf(kind.resource)} ${kind.resource
   (_, { definition, resource }) => {
     const head = { apiVersion: apiVersionOf(resource), kind: resource.kind };
     fc.assert(
-      fc.property(objects(definition, 0), (fields) => {
+      fc.property(arbitraryObject(definition), (fields) => {
         const object = { ...head, ...fields };
         expect(readProtobuf(writeProtobuf(object))).toEqual(object);
       }),
