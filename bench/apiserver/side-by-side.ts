@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
-import { fairlead, kubernetes, token, type Contestant, type Starter } from "./contestants.ts";
+import { fairlead, kubernetes, token, type ApiServerUnderTest as Contestant, type Starter } from "../../test/support/api-servers.ts";
 import { bundledApiServer } from "../../test/support/bundled-api-server.ts";
 import { table, type Measured, type Row } from "./ratios.ts";
 

@@ -9,9 +9,9 @@
  *     }
  */
 
-/** Milliseconds a turn. One item more, and a collection of garbage, may come on top. */
+/** Milliseconds a turn. An item of each of a batch, and a collection of garbage, may come on top. */
 const sliceMilliseconds = 2;
-/** Who waits goes on in batches: each does at least one item before it looks at the time. */
+/** So many who wait go on at once: each does at least one item before it looks at the time. */
 const batch = 8;
 
 export class LongWork {
@@ -47,10 +47,19 @@ export class LongWork {
 
   readonly #turn = (): void => {
     this.#planned = false;
-    const due = this.#waiting.splice(0, batch);
-    this.#end = due.length === 0 ? undefined : this.#now() + sliceMilliseconds;
-    if (due.length > 0) this.#plan();
-    for (const go of due) go();
+    this.#end = this.#waiting.length === 0 ? undefined : this.#now() + sliceMilliseconds;
+    if (this.#end !== undefined) this.#go();
+  };
+
+  #go(): void {
+    for (const go of this.#waiting.splice(0, batch)) go();
+    // What they do is promises from end to end; a tick that is asked for by a promise comes when all promises of now are done.
+    queueMicrotask(() => process.nextTick(this.#goOn));
+  }
+
+  readonly #goOn = (): void => {
+    if (this.#waiting.length > 0 && this.#now() < (this.#end ?? 0)) this.#go();
+    else this.#plan();
   };
 }
 

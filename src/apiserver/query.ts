@@ -37,7 +37,7 @@ export function integer(query: URLSearchParams, name: string): number | undefine
   const text = query.get(name);
   if (text === null || text === "") return undefined;
   if (!/^[+-]?\d{1,15}$/.test(text)) {
-    throw badRequestError(`unable to decode query parameter ${name}: strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+    throw badRequestError(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
   }
   return Number(text);
 }
@@ -62,32 +62,34 @@ export function listQuery(query: URLSearchParams, watch: boolean): ListQuery {
 function listErrors(options: ListQuery): FieldError[] {
   const { resourceVersion, resourceVersionMatch: match } = options;
   const errors: FieldError[] = [];
+  if (match !== "") {
+    if (resourceVersion === "")
+      errors.push(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"));
+    errors.push(...continueErrors(options));
+    if (match !== "Exact" && match !== "NotOlderThan")
+      errors.push(notSupported("resourceVersionMatch", match, ["Exact", "NotOlderThan", ""], "as given"));
+    if (match === "Exact" && resourceVersion === "0")
+      errors.push(forbidden("resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
+  }
   if (options.sendInitialEvents !== undefined) errors.push(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"));
-  if (match === "") return errors;
-  if (resourceVersion === "")
-    errors.push(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"));
-  if (options.continue !== "")
-    errors.push(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"));
-  if (match !== "Exact" && match !== "NotOlderThan")
-    errors.push(notSupported("resourceVersionMatch", match, ["Exact", "NotOlderThan", ""]));
-  if (match === "Exact" && resourceVersion === "0")
-    errors.push(forbidden("resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
   return errors;
 }
 
-function watchErrors({ resourceVersionMatch: match, sendInitialEvents, allowWatchBookmarks }: ListQuery): FieldError[] {
+function watchErrors(options: ListQuery): FieldError[] {
+  const { resourceVersionMatch: match, sendInitialEvents } = options;
   const errors: FieldError[] = [];
-  if (match !== "") {
-    if (sendInitialEvents === undefined)
-      errors.push(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"));
-    if (match !== "NotOlderThan") errors.push(notSupported("resourceVersionMatch", match, ["NotOlderThan"]));
-  }
-  if (sendInitialEvents === undefined) return errors;
-  if (match === "")
+  if (sendInitialEvents !== undefined && match !== "NotOlderThan")
     errors.push(forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
-  if (sendInitialEvents && !allowWatchBookmarks)
-    errors.push(forbidden("allowWatchBookmarks", "sendInitialEvents requires setting allowWatchBookmarks to true"));
-  return errors;
+  if (match === "") return errors;
+  if (sendInitialEvents === undefined)
+    errors.push(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"));
+  if (match !== "NotOlderThan") errors.push(notSupported("resourceVersionMatch", match, ["NotOlderThan"]));
+  return [...errors, ...continueErrors(options)];
+}
+
+function continueErrors(options: ListQuery): FieldError[] {
+  if (options.continue === "") return [];
+  return [forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided")];
 }
 
 const fieldValidations: readonly string[] = ["Ignore", "Strict", "Warn"];

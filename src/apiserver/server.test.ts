@@ -501,7 +501,7 @@ describe("list", () => {
     ]);
     expect((await api.get(`${maps}?resourceVersion=999999`)).body).toMatchObject({ code: 504, reason: "Timeout" });
     expect((await api.get(`${maps}?resourceVersionMatch=Exact`)).body.code).toBe(422);
-    expect((await api.get(`${maps}?resourceVersion=abc`)).body.code).toBe(422);
+    expect((await api.get(`${maps}?resourceVersion=abc`)).body.code).toBe(400);
     expect((await api.get(`${maps}?limit=abc`)).body.code).toBe(400);
   });
 

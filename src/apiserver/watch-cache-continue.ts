@@ -28,7 +28,8 @@ export function decodeContinue(text: string): ContinueToken {
 }
 
 function parseFields(text: string): { readonly v?: unknown; readonly rv?: unknown; readonly start?: unknown } {
-  if (!/^[\w-]*$/.test(text)) throw continueInvalidError("illegal base64 data");
+  const illegal = text.search(/[^\w-]/);
+  if (illegal >= 0) throw continueInvalidError(`illegal base64 data at input byte ${illegal}`);
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(text, "base64url").toString("utf8"));

@@ -1,7 +1,6 @@
 import { keyOf } from "../../api/object.ts";
 import type { ApiResponse } from "../../api/request.ts";
-import { badRequestError, invalidError } from "../../api/status.ts";
-import { invalid } from "../../api/field-error.ts";
+import { badRequestError } from "../../api/status.ts";
 import { respondList } from "../encode/respond.ts";
 import { listQuery, type ListQuery } from "../query.ts";
 import { selection } from "../registry/selection.ts";
@@ -18,10 +17,10 @@ export async function list(call: VerbCall): Promise<ApiResponse> {
 export async function listed({ request, info, registry }: VerbCall): Promise<StoreList> {
   const options = listQuery(request.query, false);
   const { match, name } = selection(registry.kind, options.labelSelector, options.fieldSelector);
-  if (options.limit < 0) throw badRequestError("limit must not be negative");
   const scope: StoreListOptions = {
     namespace: info.namespace,
-    limit: options.limit,
+    // Any state will do: what is at hand, all of it, as upstream's watch cache answers.
+    limit: options.resourceVersion === "0" ? 0 : options.limit,
     continue: options.continue === "" ? undefined : options.continue,
     match,
     ...revisionWanted(options),
@@ -42,7 +41,7 @@ function revisionWanted({
   continue: token,
 }: ListQuery): Pick<StoreListOptions, "exactRevision" | "minimumRevision"> {
   if (resourceVersion === "") return {};
-  const revision = parseRevision("ListOptions", resourceVersion);
+  const revision = parseRevision(resourceVersion);
   if (token !== "") {
     if (revision > 0) throw badRequestError("specifying resource version is not allowed when using continue");
     return {};
@@ -52,9 +51,11 @@ function revisionWanted({
   return exact ? { exactRevision: revision } : { minimumRevision: revision };
 }
 
-/** A resourceVersion that a client names. Throws 422. */
-export function parseRevision(kind: string, text: string): number {
+/** A resourceVersion that a client names. Throws 400. */
+export function parseRevision(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
-  const why = `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`;
-  throw invalidError({ group: "", plural: kind.toLowerCase(), kind }, "", [invalid("resourceVersion", text, why)]);
+  const shown = JSON.stringify(text);
+  throw badRequestError(
+    `invalid resource version: resourceVersion: Invalid value: ${shown}: strconv.ParseUint: parsing ${shown}: invalid syntax`,
+  );
 }

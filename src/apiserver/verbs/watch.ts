@@ -18,7 +18,7 @@ export async function watch(call: VerbCall): Promise<ApiResponse> {
   const options = listQuery(request.query, true);
   const selected = selection(registry.kind, options.labelSelector, options.fieldSelector);
   const name = info.name ?? selected.name;
-  const revision = options.resourceVersion === "" ? 0 : parseRevision("ListOptions", options.resourceVersion);
+  const revision = options.resourceVersion === "" ? 0 : parseRevision(options.resourceVersion);
   const scoped = !registry.kind.resource.namespaced || info.namespace !== undefined;
   // Without a version, or with 0, a watch begins with what is there; upstream calls the events synthetic.
   const sendInitial = options.sendInitialEvents ?? revision === 0;
@@ -28,7 +28,7 @@ export async function watch(call: VerbCall): Promise<ApiResponse> {
       key: name !== undefined && name !== "" && scoped ? keyOf(info.namespace, name) : undefined,
       after: sendInitial ? undefined : revision,
       sendInitial,
-      initialEventsEnd: options.sendInitialEvents === true,
+      initialEventsEnd: options.sendInitialEvents === true && options.allowWatchBookmarks,
       bookmarks: options.allowWatchBookmarks,
       match: info.name === undefined ? selected.match : undefined,
       signal: request.signal,

@@ -1,16 +1,16 @@
-/** The two API servers of the comparison: each with its store on the same disk, a token for an administrator, and nothing that is not needed. */
+/** Our API server and Kubernetes' own, to be compared: each with its store on the same disk, a token for an administrator, and nothing that is not needed. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { join } from "node:path";
-import type { BundledProgram } from "../../test/support/bundled-api-server.ts";
-import { freePort } from "../../test/support/ports.ts";
+import type { BundledProgram } from "./bundled-api-server.ts";
+import { freePort } from "./ports.ts";
 
 export const token = "bench-administrator";
 
 /** A running API server. */
-export interface Contestant {
+export interface ApiServerUnderTest {
   readonly name: string;
   /** `https://127.0.0.1:6443` */
   readonly url: string;
@@ -26,10 +26,10 @@ export interface Contestant {
 /** Starts one on a directory; a second start on the same directory finds what the first has stored. */
 export interface Starter {
   readonly name: string;
-  start(directory: string): Promise<Contestant>;
+  start(directory: string): Promise<ApiServerUnderTest>;
 }
 
-interface Running {
+interface Processes {
   readonly name: string;
   readonly processes: readonly ChildProcess[];
   readonly port: number;
@@ -37,7 +37,7 @@ interface Running {
   readonly began: number;
 }
 
-async function contestant({ name, processes, port, ca, began }: Running): Promise<Contestant> {
+async function running({ name, processes, port, ca, began }: Processes): Promise<ApiServerUnderTest> {
   await ready(port, processes);
   return {
     name,
@@ -95,7 +95,7 @@ export function fairlead({ program, env }: BundledProgram): Starter {
       const port = await freePort();
       const began = performance.now();
       const child = run(directory, process.execPath, [program, directory, String(port), token], env);
-      return contestant({ name: "fairlead", processes: [child], port, ca: join(directory, "ca.crt"), began });
+      return running({ name: "fairlead", processes: [child], port, ca: join(directory, "ca.crt"), began });
     },
   };
 }
@@ -131,7 +131,7 @@ export function kubernetes(binaries: { readonly apiserver: string; readonly etcd
         `--token-auth-file=${join(directory, "tokens.csv")}`,
         "--authorization-mode=RBAC",
       ]);
-      return contestant({ name: this.name, processes: [etcd, apiserver], port, ca: join(directory, "pki", "apiserver.crt"), began });
+      return running({ name: this.name, processes: [etcd, apiserver], port, ca: join(directory, "pki", "apiserver.crt"), began });
     },
   };
 }
