@@ -145,7 +145,6 @@ describe.each(groups)("%s", (_, epoll) => {
     if (epoll === undefined) return void (transport = hostTransport);
     const loop = new EventLoop(epoll, realClock, 1);
     loop.start();
-    open.push({ close: () => loop.stop() });
     transport = epollTransport(loop);
   });
 

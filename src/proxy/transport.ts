@@ -37,6 +37,8 @@ export interface Transport {
   /** For connections that are given away, which must be Node's sockets. Absent: this one. */
   readonly giving?: Transport;
   listen(options: StreamListenOptions): Promise<(StreamListener & { readonly kind: "ok" }) | BindFailure>;
+  /** When the backend has stopped: nothing is carried any more. */
+  close?(): void;
   /** Where a UDP session goes; a connected socket is made when its first datagram comes. */
   udpTarget(approach: Approach): UdpTarget;
 }
@@ -67,12 +69,13 @@ export function sourceFor(client: string, endpoint: Pick<PlanEndpoint, "ip">, ma
 
 const isLoopbackText = (text: string): boolean => text.startsWith("127.");
 
-/** This host's network by an epoll loop: for a program that does nothing else than carry connections. */
+/** This host's network by an epoll loop, which is this transport's from here on: for a program that does nothing else than carry connections. */
 export function epollTransport(loop: EventLoop): Transport {
   return {
     ...hostTransport,
     forwardProxy: false,
     giving: hostTransport,
+    close: () => loop.stop(),
     connect: ({ endpoint, client, masquerade }, timeoutMs, done) =>
       connectEpoll(
         loop,

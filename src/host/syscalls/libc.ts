@@ -108,6 +108,8 @@ function bindLibc(koffi: Koffi) {
     shutdown: lazily<[number, number]>("int shutdown(int, int)"),
     read: lazily<[number, Uint8Array, number]>("int64_t read(int, void*, size_t)"),
     write: lazily<[number, Uint8Array, number]>("int64_t write(int, void*, size_t)"),
+    sendmsg: lazily<[number, Uint8Array, number]>("int64_t sendmsg(int, void*, int)"),
+    recvmsg: lazily<[number, Uint8Array, number]>("int64_t recvmsg(int, void*, int)"),
     recvmmsg: lazily<[number, Uint8Array, number, number, null]>("int recvmmsg(int, void*, unsigned int, int, void*)"),
     sendmmsg: lazily<[number, Uint8Array, number, number]>("int sendmmsg(int, void*, unsigned int, int)"),
     pipe2: lazily<[Uint8Array, number]>("int pipe2(void*, int)"),
@@ -259,6 +261,9 @@ function bindLibc(koffi: Koffi) {
     },
     /** 0, or a negative errno: a connection that is gone already has nothing to end. */
     shutdown: (fd: number, how: number): number => outcome(() => native.shutdown(fd, how)),
+    /** Bytes, or a negative errno; `header` is a `struct msghdr` of 56 bytes, as `descriptors.ts` lays it out. */
+    sendmsg: (fd: number, header: Uint8Array, flags: number): number => outcome(() => native.sendmsg(fd, atLeast(header, 56), flags)),
+    recvmsg: (fd: number, header: Uint8Array, flags: number): number => outcome(() => native.recvmsg(fd, atLeast(header, 56), flags)),
     /** How many messages; `headers` holds `struct mmsghdr`s of 64 bytes, as `message-vector.ts` lays them out. */
     recvmmsg: (fd: number, headers: Uint8Array, count: number, flags: number): number =>
       outcome(() => native.recvmmsg(fd, atLeast(headers, count * 64), count, flags, null)),

@@ -16,6 +16,7 @@ import type { AddressProblem, Backend, DialResult, DialTarget } from "../backend
 import { carries, PortState, routeOf } from "./address.ts";
 import { cleanup } from "./cleanup.ts";
 import { bind, bindProblem, type Bound } from "./listeners.ts";
+import type { Redirects } from "./redirects.ts";
 import { standInPorts, standInProblem } from "./stand-in.ts";
 import { reach, type Reached } from "./tcp.ts";
 
@@ -27,6 +28,8 @@ export interface UserspaceOptions {
   readonly hostAddresses: readonly string[];
   /** Default: from this host's network. */
   readonly transport?: Transport;
+  /** For virtual addresses that are not this host's. Absent: they are not open. Closed when the backend stops. */
+  readonly redirects?: Redirects;
   /** How an address is bound; a test may forbid some. */
   readonly bind?: typeof bind;
 }
@@ -42,7 +45,7 @@ interface Claim {
 
 export class UserspaceBackend implements Backend {
   readonly mode = "userspace";
-  readonly #options: Required<UserspaceOptions>;
+  readonly #options: UserspaceOptions & Required<Pick<UserspaceOptions, "transport" | "bind">>;
   readonly #host: ReadonlySet<string>;
   /** `TCP 127.96.0.1 80` → claim. */
   readonly #claims = new Map<string, Claim>();
@@ -98,17 +101,38 @@ export class UserspaceBackend implements Backend {
     this.#services.get(owner)?.claims.add(key);
     Object.assign(claim, { address, port });
     if (claim.bound !== undefined) Object.assign(claim.bound, { address, port });
-    if (!carries(address)) return await this.#unbind(claim);
+    if (!carries(address)) return await this.#refuse(claim);
     if (claim.bound === undefined) return await this.#bind(claim);
     claim.bound.recheck();
-    return claim.bound.at === address.port ? [] : [standInProblem(protocol, address, claim.bound.at)];
+    const standsIn = this.#standIns.has(claimKey(protocol, { ...address, port: claim.bound.at }));
+    return standsIn ? [standInProblem(protocol, address, claim.bound.at)] : [];
+  }
+
+  async #refuse(claim: Claim): Promise<readonly AddressProblem[]> {
+    const { protocol, address } = claim;
+    await this.#unbind(claim);
+    if (protocol !== "SCTP" && !this.#isHost(address.address)) this.#options.redirects?.refuse(protocol, address);
+    return [];
+  }
+
+  /** By a listener of the host's own and a rule that leads there. */
+  async #redirect(claim: Claim): Promise<readonly AddressProblem[]> {
+    const { protocol, address, port } = claim;
+    const { redirects } = this.#options;
+    const host = redirects?.listenAddress(address.address);
+    if (redirects === undefined || host === undefined || protocol === "SCTP")
+      return [this.#problem(protocol, address, { kind: "failed", code: "EADDRNOTAVAIL", message: "" })].map(permanent);
+    const bound = await this.#options.bind(protocol, address, port, { ...this.#options, open: this.#open }, { host, port: 0 });
+    if ("kind" in bound) return [this.#problem(protocol, address, bound)];
+    claim.bound = bound;
+    redirects.lead(protocol, address, { address: host, port: bound.at });
+    return [];
   }
 
   async #bind(claim: Claim): Promise<readonly AddressProblem[]> {
     const { protocol, address, port } = claim;
     if (protocol === "SCTP") return [unsupported(protocol, address)];
-    if (!this.#isHost(address.address))
-      return [this.#problem(protocol, address, { kind: "failed", code: "EADDRNOTAVAIL", message: "" })].map(permanent);
+    if (!this.#isHost(address.address)) return await this.#redirect(claim);
     const ousted = this.#standIns.get(claimKey(protocol, address));
     if (ousted !== undefined) await this.#unbind(ousted);
     const bound = await this.#options.bind(protocol, address, port, { ...this.#options, open: this.#open });
@@ -124,7 +148,13 @@ export class UserspaceBackend implements Backend {
     for (const at of address.kind === "loadBalancer" ? standInPorts(address.port) : []) {
       const key = claimKey(protocol, { ...address, port: at });
       if (this.#claims.has(key) || this.#standIns.has(key)) continue;
-      const bound = await this.#options.bind(protocol, address, port, { ...this.#options, open: this.#open }, at);
+      const bound = await this.#options.bind(
+        protocol,
+        address,
+        port,
+        { ...this.#options, open: this.#open },
+        { host: address.address, port: at },
+      );
       if ("kind" in bound) continue;
       claim.bound = bound;
       this.#standIns.set(claimKey(protocol, { ...address, port: bound.at }), claim);
@@ -140,6 +170,7 @@ export class UserspaceBackend implements Backend {
   async #unbind(claim: Claim): Promise<readonly AddressProblem[]> {
     const { bound, protocol, address } = claim;
     delete claim.bound;
+    if (protocol !== "SCTP" && !this.#isHost(address.address)) this.#options.redirects?.leave(protocol, address);
     if (bound !== undefined) this.#standIns.delete(claimKey(protocol, { ...address, port: bound.at }));
     await bound?.close();
     return [];
@@ -208,6 +239,8 @@ export class UserspaceBackend implements Backend {
       claims.flatMap(({ bound }) => bound ?? []),
       this.#open,
     );
+    this.#options.redirects?.close();
+    this.#options.transport.close?.();
   }
 }
 

@@ -33,13 +33,18 @@ export interface Bound {
   close(): Promise<void>;
 }
 
-/** `at`: the port to listen on, where it is not the address's own. */
+/** Where to listen, if not at the virtual address itself. */
+export interface ListenAt {
+  readonly host: string;
+  readonly port: number;
+}
+
 export async function bind(
   protocol: Protocol,
   address: VirtualAddress,
   port: PortState,
   context: BoundContext,
-  at: number = address.port,
+  at: ListenAt = { host: address.address, port: address.port },
 ): Promise<Bound | BindFailure> {
   return protocol === "UDP" ? await bindDatagrams(address, port, context, at) : await bindStream(address, port, context, at);
 }
@@ -48,11 +53,11 @@ async function bindStream(
   address: VirtualAddress,
   port: PortState,
   { classify, metrics, transport, open }: BoundContext,
-  at: number,
+  at: ListenAt,
 ): Promise<Bound | BindFailure> {
-  const bound: Bound = { address, port, at, recheck: keepConnections, close: async () => {} };
+  const bound: Bound = { address, port, at: at.port, recheck: keepConnections, close: async () => {} };
   const options = { route: (client: string) => routeOf(bound.port, bound.address, client, classify), metrics, transport, open };
-  const listener = await transport.listen({ host: address.address, port: at, onConnection: (socket) => carry(socket, options) });
+  const listener = await transport.listen({ ...at, onConnection: (socket) => carry(socket, options) });
   if (listener.kind === "failed") return listener;
   bound.at = listener.port;
   bound.close = () => listener.close();
@@ -67,9 +72,9 @@ async function bindDatagrams(
   address: VirtualAddress,
   port: PortState,
   { classify, clock, metrics, transport }: BoundContext,
-  at: number,
+  at: ListenAt,
 ): Promise<Bound | BindFailure> {
-  const bound: Bound = { address, port, at, recheck: () => {}, close: async () => {} };
+  const bound: Bound = { address, port, at: at.port, recheck: () => {}, close: async () => {} };
   let session: UdpRelay | undefined;
   const choose = (client: string): UdpTarget | undefined => {
     const route = routeOf(bound.port, bound.address, client, classify);
@@ -79,8 +84,7 @@ async function bindDatagrams(
     return transport.udpTarget({ endpoint, client, masquerade: route.masquerade });
   };
   const listener = await bindUdp({
-    host: address.address,
-    port: at,
+    ...at,
     onMessage: (message, from) => session?.receive(message, from),
   });
   if (listener.kind === "failed") return listener;

@@ -31,8 +31,8 @@ const plan = (...ports: PortPlan[]): ServicePlan => ({ kind: "service", namespac
 let backend: UserspaceBackend | undefined;
 /** A machine that keeps ports below 1024 for root, whoever runs the test. */
 function start(): UserspaceBackend {
-  const forbidsLow: typeof bind = async (protocol, at, state, context, number = at.port) =>
-    number > 0 && number < 1024 ? { kind: "failed", code: "EACCES", message: "" } : await bind(protocol, at, state, context, number);
+  const forbidsLow: typeof bind = async (protocol, virtual, state, context, at = { host: virtual.address, port: virtual.port }) =>
+    at.port > 0 && at.port < 1024 ? { kind: "failed", code: "EACCES", message: "" } : await bind(protocol, virtual, state, context, at);
   const metrics = proxyMetrics(new MetricsRegistry(), () => []);
   return (backend = new UserspaceBackend({ clock: realClock, metrics, classify: () => "external", hostAddresses: [], bind: forbidsLow }));
 }
