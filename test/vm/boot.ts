@@ -32,6 +32,10 @@ export interface VmOptions {
   readonly kernelModules: readonly string[];
   readonly memoryMiB: number;
   readonly timeoutMs: number;
+  /** For the program; names and values of ours, without a quote. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Where the console goes as it comes. Default: nowhere. */
+  readonly onConsole?: (text: string) => void;
 }
 
 export async function runInVm(options: VmOptions): Promise<VmRun> {
@@ -49,7 +53,7 @@ export async function runInVm(options: VmOptions): Promise<VmRun> {
       "con0=fd:0,fd:1",
       "quiet",
     ];
-    const console = await runKernel(words, options.timeoutMs);
+    const console = await runKernel(words, options);
     const results = join(directory, "out/results.json");
     return { results: existsSync(results) ? readFileSync(results, "utf8") : undefined, console };
   } finally {
@@ -60,7 +64,7 @@ export async function runInVm(options: VmOptions): Promise<VmRun> {
 /** This kernel's nf_tables has no IPv4 (NF_TABLES_IPV4): the programs' legacy variants come first in PATH. */
 const legacyPrograms = ["iptables", "ip6tables"].flatMap((name) => [name, `${name}-restore`, `${name}-save`]);
 
-function prepare(directory: string, { program, kernelModules }: VmOptions): string {
+function prepare(directory: string, { program, kernelModules, env = {} }: VmOptions): string {
   for (const name of ["out", "bin", "m/lib"]) mkdirSync(join(directory, name), { recursive: true });
   symlinkSync(modules, join(directory, "m/lib/modules"));
   for (const name of legacyPrograms) symlinkSync(findTool("xtables-legacy-multi") as string, join(directory, "bin", name));
@@ -72,6 +76,7 @@ function prepare(directory: string, { program, kernelModules }: VmOptions): stri
     `mkdir -p /run/out && mount -t hostfs none /run/out -o ${directory}/out`,
     `modprobe -d ${directory}/m -a ${kernelModules.join(" ")}`,
     "ip link set lo up",
+    ...Object.entries(env).map(([name, value]) => `export ${name}='${value}'`),
     `cd ${repository} && sh bin/node ${program} /run/out/results.json`,
     'echo "the program ended with $?"',
     "exec busybox poweroff -f",
@@ -84,12 +89,15 @@ function prepare(directory: string, { program, kernelModules }: VmOptions): stri
 
 const keptBytes = 20_000;
 
-function runKernel(words: readonly string[], timeoutMs: number): Promise<string> {
+function runKernel(words: readonly string[], { timeoutMs, onConsole }: VmOptions): Promise<string> {
   return new Promise((resolve, reject) => {
     // A process group of its own: the kernel has one process for each of its own.
     const child = spawn(findTool("linux.uml") as string, words, { stdio: ["ignore", "pipe", "pipe"], detached: true });
     let text = "";
-    const keep = (chunk: Buffer) => void (text = (text + chunk.toString("utf8")).slice(-keptBytes));
+    const keep = (chunk: Buffer) => {
+      text = (text + chunk.toString("utf8")).slice(-keptBytes);
+      onConsole?.(chunk.toString("utf8"));
+    };
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);
     const timer = setTimeout(() => {

@@ -4,16 +4,7 @@
  */
 import { beforeAll, describe, expect, test } from "vitest";
 import { missingVm, runInVm, type VmRun } from "./boot.ts";
-
-const kernelModules = [
-  ...["ip_vs", "rr", "wrr", "lc", "wlc", "lblc", "lblcr", "sh", "dh", "sed", "nq", "fo", "ovf", "mh"].map((name) =>
-    name === "ip_vs" ? name : `ip_vs_${name}`,
-  ),
-  ...["ip_set_hash_ip", "ip_set_hash_ipport", "ip_set_hash_ipportip", "ip_set_hash_ipportnet", "ip_set_bitmap_port"],
-  ...["xt_set", "xt_ipvs", "xt_physdev", "xt_nat", "xt_MASQUERADE", "xt_mark", "xt_comment", "xt_addrtype", "xt_conntrack", "xt_tcpudp"],
-  ...["iptable_nat", "iptable_filter", "ip6table_nat", "ip6table_filter", "ipt_REJECT", "ip6t_REJECT"],
-  ...["dummy", "veth", "br_netfilter", "nf_conntrack_netlink"],
-];
+import { ipvsModules } from "./kernel-modules.ts";
 
 const missing = missingVm();
 const group = missing === undefined ? describe : undefined;
@@ -23,7 +14,7 @@ group?.("ipvs mode in a kernel that has IPVS", { timeout: 300_000 }, () => {
   let run: VmRun;
   let results: Readonly<Record<string, { readonly problems: readonly string[]; readonly ms: number; readonly note?: string }>>;
   beforeAll(async () => {
-    run = await runInVm({ program: "test/vm/ipvs-program.ts", kernelModules, memoryMiB: 512, timeoutMs: 280_000 });
+    run = await runInVm({ program: "test/vm/ipvs-program.ts", kernelModules: ipvsModules, memoryMiB: 512, timeoutMs: 280_000 });
     results = JSON.parse(run.results ?? "{}") as typeof results;
   }, 300_000);
 

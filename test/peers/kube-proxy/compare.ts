@@ -8,13 +8,13 @@ import { parseArgs } from "node:util";
 import fc from "fast-check";
 import { endpointSlices, services } from "../../../src/api/resources.ts";
 import type { EndpointSlice, Service } from "../../../src/api/types.ts";
-import type { Client } from "../../../src/client/client.ts";
-import { planServices, type Packet, type PlanNode } from "../../../src/decide/proxy/index.ts";
+import { planServices, type Packet } from "../../../src/decide/proxy/index.ts";
 import { renderIptables } from "../../../src/decide/proxy/render/iptables/render.ts";
 import { traceIptables } from "../../../src/decide/proxy/render/iptables/trace.ts";
 import { renderNftables, traceNftables, type RulesTrace } from "../../../src/decide/proxy/render/nftables-trace.ts";
 import { startBareApi } from "../../support/bare-api.ts";
 import { parseIptablesSave } from "./iptables-save.ts";
+import { apply, makeNetwork, marker, planNode, textOf } from "./rounds.ts";
 import { readTable, traceNftJson } from "./nft-json.ts";
 import { nodeAddresses, nodeName, packetsFor, podCIDRs, serviceRange, state, zone, type State } from "./states.ts";
 
@@ -39,26 +39,10 @@ if (!inside) {
 }
 const mode = flags.mode as Mode;
 
-/** kube-proxy has every change so far when its rules show the marker's newest ports. */
-const marker = {
-  name: "marker",
-  ip4: "10.96.0.250",
-  ip6: "fd00:10:96::fa",
-  pod4: "10.244.9.9",
-  pod6: "fd00:10:244:9::9",
-  firstPort: 20_000,
-};
-
 function command(program: string, ...args: string[]): string {
   const done = spawnSync(program, args, { encoding: "utf8", maxBuffer: 256 << 20 });
   if (done.status !== 0) throw new Error(`${program} ${args.join(" ")}: ${done.stderr || done.error?.message}`);
   return done.stdout;
-}
-
-function makeNetwork(): void {
-  command("ip", "link", "set", "lo", "up");
-  for (const address of Object.values(nodeAddresses))
-    command("ip", "address", "add", address.includes(":") ? `${address}/128` : `${address}/32`, "dev", "lo");
 }
 
 function startKubeProxy(kubeconfig: string): ChildProcess {
@@ -77,50 +61,6 @@ function startKubeProxy(kubeconfig: string): ChildProcess {
     { stdio: ["ignore", "ignore", flags.verbose ? "inherit" : "ignore"] },
   );
   return child;
-}
-
-/** Brings the API to the state, from whatever it holds, and the marker to the round's ports last. */
-async function apply(client: Client, wanted: State, round: number): Promise<void> {
-  const present = (await client.list(services)).items.filter(({ metadata }) => metadata.name?.startsWith("service-"));
-  for (const { metadata } of present) await client.delete(services, { namespace: "default", name: metadata.name as string });
-  const old = (await client.list(endpointSlices)).items.filter(({ metadata }) => metadata.name?.startsWith("service-"));
-  for (const { metadata } of old) await client.delete(endpointSlices, { namespace: "default", name: metadata.name as string });
-  for (const slice of wanted.slices) await client.create(endpointSlices, slice);
-  for (const service of wanted.services) {
-    const created = await client.create(services, service);
-    if (service.status !== undefined) await client.updateStatus(services, { ...created, status: service.status });
-  }
-  await mark(client, round);
-}
-
-const markerSlice = (family: 4 | 6, round: number): EndpointSlice => ({
-  metadata: { namespace: "default", name: `${marker.name}-${family}`, labels: { "kubernetes.io/service-name": marker.name } },
-  addressType: `IPv${family}`,
-  endpoints: [{ addresses: [family === 4 ? marker.pod4 : marker.pod6], conditions: { ready: true } }],
-  ports: [{ name: "", port: marker.firstPort + round, protocol: "TCP" }],
-});
-
-async function mark(client: Client, round: number): Promise<void> {
-  const port = { port: marker.firstPort + round, protocol: "TCP", targetPort: marker.firstPort + round };
-  if (round === 0) {
-    for (const family of [4, 6] as const) await client.create(endpointSlices, markerSlice(family, 0));
-    await client.create(services, {
-      metadata: { namespace: "default", name: marker.name },
-      spec: {
-        clusterIP: marker.ip4,
-        clusterIPs: [marker.ip4, marker.ip6],
-        ipFamilyPolicy: "RequireDualStack",
-        ipFamilies: ["IPv4", "IPv6"],
-        ports: [port],
-      },
-    } as never);
-    return;
-  }
-  for (const family of [4, 6] as const) {
-    const ref = { namespace: "default", name: `${marker.name}-${family}` };
-    await client.patch(endpointSlices, ref, "application/merge-patch+json", { ports: markerSlice(family, round).ports });
-  }
-  await client.patch(services, { namespace: "default", name: marker.name }, "application/merge-patch+json", { spec: { ports: [port] } });
 }
 
 /** What kube-proxy's rules do with a packet; undefined: they do not have the round's state yet. */
@@ -146,14 +86,6 @@ function theirs(round: number): Tracer | undefined {
   return (packet) => traceNftJson(tables[packet.to.includes(":") ? 6 : 4], packet, addresses);
 }
 
-const planNode: PlanNode = {
-  name: nodeName,
-  labels: { "topology.kubernetes.io/zone": zone },
-  addresses: Object.values(nodeAddresses),
-  nodePortAddresses: Object.values(nodeAddresses),
-  clusterCIDRs: podCIDRs,
-};
-
 function ours(services_: readonly Service[], slices: readonly EndpointSlice[]): Tracer {
   const plan = planServices(services_, slices, planNode);
   if (mode === "nftables") {
@@ -165,12 +97,6 @@ function ours(services_: readonly Service[], slices: readonly EndpointSlice[]): 
     6: renderIptables(plan.services, { node: planNode, family: 6 }),
   };
   return (packet) => traceIptables(rules[packet.to.includes(":") ? 6 : 4], planNode, packet);
-}
-
-function textOf(trace: RulesTrace): string {
-  if (trace.kind !== "dnat") return trace.kind;
-  const each = trace.endpoints.map(({ ip, port, masquerade }) => `${ip} ${port}${masquerade ? " masqueraded" : ""}`);
-  return [...new Set(each)].sort().join(", ");
 }
 
 /** Where we mean to differ, by name; docs/cli/proxy.md has the reasons. */

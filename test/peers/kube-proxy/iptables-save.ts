@@ -42,6 +42,7 @@ function parseRule(words: string[]): Rule {
   let target: Target | undefined;
   let module = "";
   let negated = false;
+  const virtual = { address: "", protocol: "tcp" as "tcp" | "udp" | "sctp", port: 0 };
   let recent: { check: boolean; list: string; seconds: number } | undefined;
   const take = () => {
     const word = words.shift();
@@ -80,7 +81,23 @@ function parseRule(words: string[]): Rule {
       case "--dst-type":
       case "--src-type":
         if (take() !== "LOCAL") throw new Error("an address type that is not LOCAL");
-        matches.push({ kind: "localAddress", side: word === "--dst-type" ? "destination" : "source" });
+        matches.push({ kind: "localAddress", side: word === "--dst-type" ? "destination" : "source", ...not() });
+        break;
+      case "--match-set":
+        matches.push({ kind: "set", name: take(), sides: take().split(",") as ("src" | "dst")[] });
+        break;
+      case "--physdev-is-in":
+        matches.push({ kind: "bridged", ...not() });
+        break;
+      case "--vproto":
+        virtual.protocol = protocolName(take());
+        break;
+      case "--vaddr":
+        virtual.address = plain(take());
+        break;
+      case "--vport":
+        virtual.port = Number(take());
+        matches.push({ kind: "virtualServer", ...virtual });
         break;
       case "--mark":
         matches.push({ kind: "mark", bits: bitsOf(take()), ...not() });
@@ -133,6 +150,21 @@ const bitsOf = (text: string) => {
   if (mask !== undefined && mask !== value) throw new Error(`mark ${text}: mask and value differ`);
   return value as number;
 };
+
+/** xt_ipvs prints the number. */
+function protocolName(word: string): "tcp" | "udp" | "sctp" {
+  const names: Readonly<Record<string, "tcp" | "udp" | "sctp">> = {
+    6: "tcp",
+    17: "udp",
+    132: "sctp",
+    tcp: "tcp",
+    udp: "udp",
+    sctp: "sctp",
+  };
+  const name = names[word];
+  if (name === undefined) throw new Error(`--vproto ${word}`);
+  return name;
+}
 
 /** Without the length of a single address. */
 function plain(cidr: string): string {

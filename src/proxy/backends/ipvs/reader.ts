@@ -7,11 +7,13 @@ import type { ServerIdentity } from "../../../decide/proxy/render/ipvs/operation
 import type { IpsetDefinition } from "../../../host/ipset/ipset.ts";
 import { cidrContains, parseCidr, parseIp, type Cidr, type IpFamily } from "../../../lib/ip.ts";
 
+type Tables = Pick<IpvsKernel, "ipvs" | "ipset" | "link">;
+
 export class KernelReader {
-  readonly #kernel: IpvsKernel;
+  readonly #kernel: Tables;
   readonly #excluded: readonly Cidr[];
 
-  constructor(kernel: IpvsKernel, excludeCIDRs: readonly string[]) {
+  constructor(kernel: Tables, excludeCIDRs: readonly string[]) {
     this.#kernel = kernel;
     this.#excluded = excludeCIDRs.flatMap((text) => parseCidr(text) ?? []);
   }
