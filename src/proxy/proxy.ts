@@ -91,6 +91,8 @@ export interface Proxy extends Component {
   dial(target: DialTarget): Promise<DialResult>;
   /** The node has another address, or is in another zone: everything is planned again. */
   setNode(node: PlanNode): void;
+  /** The Services' ranges, which mode nftables guards, are others. */
+  setServiceCIDRs(serviceCIDRs: readonly string[]): void;
   /** Resolves when every change seen so far is live. */
   settled(): Promise<void>;
 }
@@ -220,6 +222,12 @@ class MetaProxier implements Proxy {
     this.#node = node;
     this.#backend.setNode?.(node);
     for (const service of this.#tracker.services()) this.#tracker.mark(objectKey(service));
+  }
+
+  setServiceCIDRs(serviceCIDRs: readonly string[]): void {
+    this.#backend.setServiceCIDRs?.(serviceCIDRs);
+    // Where there is no Service there is nothing to guard yet.
+    for (const service of this.#tracker.services()) return this.#tracker.mark(objectKey(service));
   }
 
   #nodesChanged(): void {

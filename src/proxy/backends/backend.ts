@@ -71,6 +71,8 @@ export interface Backend {
   heal?(): Promise<boolean>;
   /** Every Service has been applied once. Called after the first sync. */
   completed?(): Promise<void>;
+  /** Where Services may have addresses: counts from the next `apply` on. */
+  setServiceCIDRs?(serviceCIDRs: readonly string[]): void;
   /** The node has changed: counts from the next `apply` on, which follows for every Service. */
   setNode?(node: PlanNode): void;
   /** A connection to a virtual address from inside this process, by the same plan. */

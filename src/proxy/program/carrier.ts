@@ -1,14 +1,13 @@
 /** Opens what a mode needs of the machine; where it cannot be had, the next best mode, saying so. */
-import { openIptables } from "../../host/iptables/iptables.ts";
 import { errorMessage, FairleadError } from "../../lib/errors.ts";
 import type { IpFamily } from "../../lib/ip.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { BackendMode } from "../backends/index.ts";
-import { cleanup as cleanupIptables } from "../backends/iptables/cleanup.ts";
 import type { ProxySettings } from "../configuration/settings.ts";
 import type { ProxyOptions } from "../proxy.ts";
 import { ipvsKernel, ipvsLeaves } from "./ipvs-kernel.ts";
 import { iptablesKernel, kernelFamilies, nftablesKernel } from "./kernel.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import { userspaceOptions } from "./userspace.ts";
 
 export interface Carrier {
@@ -17,7 +16,7 @@ export interface Carrier {
   readonly options: Pick<ProxyOptions, "kernel" | "iptables" | "ipvs" | "transport" | "redirects">;
   /** For the log and, by `reason`, an Event of the node. */
   readonly warnings: readonly { readonly reason: string; readonly message: string }[];
-  /** Takes away what a kube-proxy that runs no more has left in other modes. */
+  /** Takes away what a proxy that runs no more has left of other modes. */
   removeLeftovers(): Promise<void>;
 }
 
@@ -36,7 +35,8 @@ export async function openCarrier(options: CarrierOptions): Promise<Carrier> {
   let why: unknown;
   for (const mode of strictMode ? [settings.mode] : standIns[settings.mode]) {
     try {
-      return { ...(await openers[mode](options)), warnings };
+      const opened = await openers[mode](options);
+      return { ...opened, warnings, removeLeftovers: () => removeLeftovers(opened.mode, opened.families, options.log) };
     } catch (error) {
       why ??= error;
       warnings.push({ reason: "ProxyModeNotAvailable", message: `${errorMessage(error)}; trying the next mode` });
@@ -53,39 +53,25 @@ const standIns: Readonly<Record<ProxySettings["mode"], readonly ProxySettings["m
   userspace: ["userspace"],
 };
 
-type Opener = (options: CarrierOptions) => Promise<Omit<Carrier, "warnings">>;
+type Opener = (options: CarrierOptions) => Promise<Omit<Carrier, "warnings" | "removeLeftovers">>;
 
 const openers: Readonly<Record<ProxySettings["mode"], Opener>> = {
   async iptables({ settings, log }) {
     const iptables = await iptablesKernel(settings, kernelFamilies(), log);
     const families = iptables.families ?? kernelFamilies();
-    return { mode: "iptables", families, options: { iptables }, removeLeftovers: async () => undefined };
+    return { mode: "iptables", families, options: { iptables } };
   },
   async nftables({ serviceCIDRs, log }) {
     const families = kernelFamilies();
     const kernel = nftablesKernel(serviceCIDRs, families, log);
-    return { mode: "nftables", families, options: { kernel }, removeLeftovers: () => removeIptables(families, log) };
+    return { mode: "nftables", families, options: { kernel } };
   },
   async ipvs({ settings, log }) {
     const families = kernelFamilies();
     const ipvs = await ipvsKernel(settings, families, log);
-    return { mode: "ipvs", families, options: { ipvs }, removeLeftovers: async () => undefined };
+    return { mode: "ipvs", families, options: { ipvs } };
   },
   async userspace({ log }) {
-    return { mode: "userspace", families: [4, 6], options: userspaceOptions(log), removeLeftovers: async () => undefined };
+    return { mode: "userspace", families: [4, 6], options: userspaceOptions(log) };
   },
 };
-
-/** Only where there is something: the chains of another proxy, in tables that only its programs can read. */
-async function removeIptables(families: readonly IpFamily[], log: Logger): Promise<void> {
-  const iptables = openIptables();
-  for (const family of families) {
-    try {
-      if (!(await iptables.rule(family, ["-t", "nat", "-S", "KUBE-SERVICES"]))) continue;
-      await cleanupIptables(iptables, [family]);
-      log.warn("rules that a proxy in mode iptables has left were taken away", { family });
-    } catch {
-      return;
-    }
-  }
-}

@@ -9,12 +9,7 @@ import { cleanup as cleanupIptables } from "../backends/iptables/cleanup.ts";
 import { cleanup as cleanupNftables } from "../backends/nftables/cleanup.ts";
 import { cleanupIpvs } from "./ipvs-kernel.ts";
 import { kernelFamilies } from "./kernel.ts";
-
-/** kube-proxy's, in mode nftables. */
-export const kubeProxyTables = [
-  { family: "ip", name: "kube-proxy" },
-  { family: "ip6", name: "kube-proxy" },
-] as const;
+import { kubeProxyTables } from "./tables.ts";
 
 /** False: something could not be taken away; the log says what. */
 export async function cleanupEverything(log: Logger): Promise<boolean> {

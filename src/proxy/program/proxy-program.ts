@@ -143,6 +143,10 @@ class Program implements ProxyProgram {
     await proxy.start();
     recorder.event(nodeReference(nodeName), "Normal", "Starting", "");
 
+    const guard = () => proxy.setServiceCIDRs(ranges.lister.list().flatMap(({ spec }) => spec?.cidrs ?? []));
+    if (carrier.mode === "nftables")
+      this.#closing.push(ranges.addHandlers({ added: (_, initial) => initial || guard(), updated: guard, deleted: guard }));
+
     // 5. What another proxy has left goes when ours stands.
     void proxy.settled().then(async () => void (this.#stopping.signal.aborted || (await carrier.removeLeftovers())));
     this.#followAddresses();

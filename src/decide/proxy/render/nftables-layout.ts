@@ -118,17 +118,28 @@ interface Chain {
 }
 
 function chainsOf(layout: FamilyLayout, { serviceCIDRs }: BaseOptions): readonly Chain[] {
-  const jump: Statement = { kind: "verdict", verdict: { kind: "jump", chain: "services" } };
+  const jump: Statement = { kind: "verdict", verdict: { kind: "jump", chain: servicesChain } };
   return [
     // ECONNREFUSED at once, for TCP as from a host on which nothing listens.
     { name: refuseChain, rules: [[{ kind: "reject", with: "tcp reset" }], [{ kind: "reject", with: "port-unreachable" }]] },
     { name: dropChain, rules: [[{ kind: "verdict", verdict: { kind: "drop" } }]] },
-    { name: "services", rules: serviceRules(layout, serviceCIDRs) },
+    { name: servicesChain, rules: serviceRules(layout, serviceCIDRs) },
     { name: "nat-prerouting", base: { type: "nat", hook: "prerouting", priority: -100 }, rules: [[jump]] },
     { name: "nat-output", base: { type: "nat", hook: "output", priority: -100 }, rules: [[jump]] },
     { name: "nat-postrouting", base: { type: "nat", hook: "postrouting", priority: 100 }, rules: masqueradeRules(layout) },
   ];
 }
+
+/** The Services' ranges are others now. */
+export function changeRanges(layout: FamilyLayout, serviceCIDRs: readonly string[]): readonly Operation[] {
+  const { table } = layout;
+  return [
+    { kind: "flushChain", table, chain: servicesChain },
+    ...serviceRules(layout, serviceCIDRs).map((statements): Operation => ({ kind: "addRule", table, chain: servicesChain, statements })),
+  ];
+}
+
+const servicesChain = "services";
 
 function serviceRules(
   { family, destination, services, classes, clusterIPs }: FamilyLayout,

@@ -10,7 +10,7 @@ import { Journal } from "./journal.ts";
 import { classOf } from "./nftables-class.ts";
 import { ClassTable } from "./nftables-classes.ts";
 import { claimKey, ClaimTable } from "./nftables-claims.ts";
-import { baseOperations, elementsOfFamily, familyLayout, type FamilyLayout } from "./nftables-layout.ts";
+import { baseOperations, changeRanges, elementsOfFamily, familyLayout, type FamilyLayout } from "./nftables-layout.ts";
 import { place, type Slot } from "./nftables-placement.ts";
 import { changeAddress, portKey, type Placement, type RenderedAddress } from "./nftables-service.ts";
 import { SharedSet } from "./nftables-shared-set.ts";
@@ -139,6 +139,12 @@ export class NftablesRenderer {
   /** What was there before is known no more. */
   forgetFormer(): void {
     for (const [family, state] of this.#families) this.#families.set(family, { ...state, former: undefined });
+  }
+
+  /** Addresses that no Service has are dropped in other ranges. */
+  setServiceCIDRs(serviceCIDRs: readonly string[], builder: OperationBuilder): void {
+    this.#options = { ...this.#options, serviceCIDRs };
+    for (const { layout } of this.#families.values()) builder.addChain(changeRanges(layout, serviceCIDRs));
   }
 
   /** The node has other addresses; where pods are counts for Services that are rendered from now on. */

@@ -209,3 +209,31 @@ test("cleanup removes the tables, also where there are none", async () => {
   cleanup(kernel);
   expect(kernel.dump()).toBe("");
 });
+
+test("other ranges of Services are guarded from the next change on, and what is there stays", async () => {
+  const { backend, answer } = start();
+  const { key, plan } = planOf("s-1", "10.96.0.1", ["10.244.1.1"]);
+  await backend.apply(key, plan);
+  expect([answer("10.96.9.9"), answer("10.200.0.9")]).toEqual(["drop", "none"]);
+  backend.setServiceCIDRs(["10.200.0.0/16"]);
+  await backend.apply(key, plan);
+  expect([answer("10.96.9.9"), answer("10.200.0.9"), answer("10.96.0.1"), answer("10.96.0.1", 81)]).toEqual([
+    "none",
+    "drop",
+    "10.244.1.1",
+    "reject",
+  ]);
+});
+
+test("the node's new address is its own from the next change on", async () => {
+  const { backend, kernel } = start();
+  const { key, plan } = planOf("s-1", "10.96.0.1", ["10.244.1.1"]);
+  await backend.apply(key, plan);
+  const addresses = () => [...(kernel.ruleset.table({ family: "ip", name: "fairlead" })?.sets.get("node-ips")?.elements.keys() ?? [])];
+  expect(addresses()).toEqual(["10.250.0.1"]);
+  backend.setNode({ ...node, addresses: ["10.250.0.2", "fd00::2"] });
+  await backend.apply(key, plan);
+  expect(addresses()).toEqual(["10.250.0.2"]);
+  await backend.completed();
+  expect(await backend.heal()).toBe(false);
+});

@@ -60,6 +60,7 @@ export class NftablesBackend implements Backend {
   readonly #plans = new Map<string, ServicePlan>();
   readonly #released = new Set<string>();
   #nodeChanged = false;
+  #rangesChanged = false;
   readonly #stale: StaleFlows | undefined;
 
   constructor(options: NftablesBackendOptions) {
@@ -116,6 +117,11 @@ export class NftablesBackend implements Backend {
     }
   }
 
+  setServiceCIDRs(serviceCIDRs: readonly string[]): void {
+    this.#options = { ...this.#options, serviceCIDRs };
+    this.#rangesChanged = true;
+  }
+
   setNode(node: PlanNode): void {
     this.#options = { ...this.#options, node };
     this.#nodeChanged = true;
@@ -128,6 +134,7 @@ export class NftablesBackend implements Backend {
     const rendered: Rendered[] = [];
     try {
       if (this.#nodeChanged) this.#renderer.setNode(this.#options.node, builder);
+      if (this.#rangesChanged) this.#renderer.setServiceCIDRs(this.#options.serviceCIDRs, builder);
       for (let i = from; i < changes.length && builder.elements < transactionElements; i++) {
         const change = changes[i] as ServiceChange;
         some.push(change);
@@ -135,6 +142,7 @@ export class NftablesBackend implements Backend {
       }
       await this.#commit(builder);
       this.#nodeChanged = false;
+      this.#rangesChanged = false;
     } catch (error) {
       this.#renderer.refused();
       // Of a table that is not as we think, no part can be right: all are tried again, on a new one.
