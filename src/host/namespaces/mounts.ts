@@ -40,6 +40,10 @@ export function applyMount(libc: Libc, mount: Mount, places: Places): void {
       return places(mount.target, "leave", (place) => mask(libc, place));
     case "directory":
       return places(mount.target, "directory", (place) => chmodSync(place, mount.mode)); // mkdir's own mode is cut by the umask
+    case "seal":
+      return places(mount.target, "leave", (place) =>
+        libc.mount(null, place, null, c.MS_REMOUNT | c.MS_BIND | c.MS_RDONLY | c.MS_NOSUID | c.MS_NODEV),
+      );
     case "symlink":
       return places(dirname(mount.target), "directory", (place) => symlinkSync(mount.to, `${place}/${basename(mount.target)}`));
     case "proc":

@@ -114,6 +114,8 @@ export type Mount =
   /** Nothing is seen there any more: an empty directory or an empty file lies over it. Nothing happens where nothing is. */
   | { readonly kind: "mask"; readonly target: string }
   | { readonly kind: "directory"; readonly target: string; readonly mode: number }
+  /** The file system that is mounted there becomes read-only; what is mounted below it stays as it is. */
+  | { readonly kind: "seal"; readonly target: string }
   /** `target` becomes a symbolic link to `to`. */
   | { readonly kind: "symlink"; readonly target: string; readonly to: string }
   /** The processes of its PID namespace where it has its own, else of ours. */

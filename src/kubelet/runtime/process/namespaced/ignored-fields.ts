@@ -42,11 +42,6 @@ const containerRules: readonly Rule<Container>[] = [
     (container) => (container.securityContext?.procMount ?? "Default") !== "Default",
   ],
   [
-    "securityContext.readOnlyRootFilesystem",
-    "the container's own root is in memory, and can be written",
-    (container) => container.securityContext?.readOnlyRootFilesystem === true,
-  ],
-  [
     "targetContainerName",
     "each container has a process table of its own",
     (container) => ((container as { targetContainerName?: string }).targetContainerName ?? "") !== "",

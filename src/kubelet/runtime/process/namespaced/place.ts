@@ -79,7 +79,7 @@ export async function namespacedPlace(input: NamespacedPlaceInput): Promise<Cont
         ...words(given),
         ...inside,
         root,
-        mounts: plan.mounts(root),
+        mounts: plan.mounts(root, container.securityContext?.readOnlyRootFilesystem === true),
         hostname: files.hostname,
         pidNamespace,
       }),

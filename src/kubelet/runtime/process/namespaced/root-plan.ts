@@ -55,11 +55,15 @@ export class RootPlan {
     return this.#locate(components(path), 0);
   }
 
-  /** In the order in which they are made, the root first. `root`: the directory that becomes `/`. */
-  mounts(root: string): readonly Mount[] {
+  /**
+   * In the order in which they are made, the root first. `root`: the directory that becomes `/`. `sealed`: in the end nothing of it can be
+   * written but volumes, devices and file systems of a given size (`/dev/shm`).
+   */
+  mounts(root: string, sealed = false): readonly Mount[] {
     const mounts: Mount[] = [];
     emit(this.#root, root, mounts);
-    return mounts;
+    const own = mounts.filter((mount) => mount.kind === "tmpfs" && (mount.target === root || mount.sizeBytes === undefined));
+    return sealed ? [...mounts, ...own.map(({ target }): Mount => ({ kind: "seal", target }))] : mounts;
   }
 
   /** What must be made on this machine first, inside volumes: places for mounts inside them. */
