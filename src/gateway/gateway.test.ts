@@ -234,6 +234,9 @@ test("annotations: to HTTPS where it listens, another path, and no open door whe
   expect(await get(http, "shut.localhost")).toMatch(/^500 /);
   expect(told).toEqual([
     expect.stringContaining(
+      "moved Warning UnsupportedAnnotation metadata.annotations[nginx.ingress.kubernetes.io/rewrite-target]: paths stay",
+    ),
+    expect.stringContaining(
       "shut Warning UnsupportedAnnotation metadata.annotations[nginx.ingress.kubernetes.io/auth-url]: it would keep requests out",
     ),
   ]);

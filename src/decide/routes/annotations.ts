@@ -1,20 +1,51 @@
 /**
  * What ingress-nginx's annotations (its `docs/user-guide/nginx-configuration/annotations.md`) mean here. Each one on an Ingress
- * gets a verdict; none is passed over in silence. Where ignoring one would let requests through that its author meant to keep
- * out, nothing of the Ingress is served: an error is safer than an open door.
+ * gets one of four verdicts; none is passed over in silence. Where ignoring one would let requests through that its author meant to
+ * keep out, nothing of the Ingress is served: an error is safer than an open door.
  */
+import { annotationReaders, refusedNames } from "./annotation-readers.ts";
+import type { CanaryRule } from "./canary.ts";
 import type { RouteProblem } from "./reasons.ts";
-import type { Filter, RouteTimeouts } from "./route-table.ts";
+import type { BackendRef, Filter, RetryPolicy, RouteTimeouts, SessionPersistence } from "./route-table.ts";
 
 export const nginxPrefix = "nginx.ingress.kubernetes.io/";
+
+/**
+ * `exact`: as in ingress-nginx; `differs`: it works, with a difference that the message names; `refused`: not done, by name;
+ * `unknown`: no annotation of ingress-nginx that is known here.
+ */
+export type AnnotationVerdict = "exact" | "differs" | "refused" | "unknown";
+
+export interface JudgedAnnotation {
+  /** With the prefix. */
+  readonly key: string;
+  readonly verdict: AnnotationVerdict;
+  /** "" where there is nothing to say. */
+  readonly message: string;
+  /** It was to keep requests out, and is not done. */
+  readonly guard: boolean;
+}
 
 export interface AnnotationEffects {
   readonly filters: readonly Filter[];
   /** Plain requests to hosts for which the Ingress has a certificate are led to HTTPS. */
   readonly redirectHostsWithTls: boolean;
   readonly timeouts: RouteTimeouts;
+  readonly retry?: RetryPolicy;
+  readonly persistence?: SessionPersistence;
+  readonly canary?: CanaryRule;
+  /** Paths of the Ingress are patterns, and with them all of their hosts. */
+  readonly patterns: boolean;
+  /** Hosts that have the rules of each host too. */
+  readonly aliases: readonly string[];
+  /** Where `/` leads. */
+  readonly appRoot?: string;
+  /** `www.` and without: the one that has no rules leads to the one that has. */
+  readonly fromToWww: boolean;
+  readonly backend: Pick<BackendRef, "speaks" | "tls">;
   /** Its routes answer with an error. */
   readonly closed: boolean;
+  readonly verdicts: readonly JudgedAnnotation[];
   readonly problems: readonly AnnotationProblem[];
 }
 
@@ -24,94 +55,67 @@ export interface AnnotationProblem extends Pick<RouteProblem, "severity" | "mess
   readonly guard: boolean;
 }
 
-interface Draft {
-  readonly filters: Filter[];
-  redirectHostsWithTls: boolean;
-  responseMs: number | undefined;
-}
-
-type Reader = (value: string, draft: Draft) => string | undefined;
-
-/** Those with an effect; what a reader gives is why the value is of no use. */
-const readers: Readonly<Record<string, Reader>> = {
-  "ssl-redirect": (value, draft) => readBoolean(value, (on) => void (draft.redirectHostsWithTls = on)),
-  "force-ssl-redirect": (value, draft) => readBoolean(value, (on) => void (on && draft.filters.push(toHttps))),
-  "rewrite-target": readRewrite,
-  "proxy-read-timeout": readSeconds,
-  "backend-protocol": (value) => (value.toUpperCase() === "HTTP" ? undefined : "endpoints are asked by HTTP/1.1 only"),
-  "use-regex": (value) => (value === "false" ? undefined : "paths are no regular expressions here"),
-};
-
-/** Without them requests would reach what they were to protect. */
-const guards: ReadonlySet<string> = new Set([
-  "auth-cache-key",
-  "auth-realm",
-  "auth-secret",
-  "auth-secret-type",
-  "auth-signin",
-  "auth-tls-error-page",
-  "auth-tls-secret",
-  "auth-tls-verify-client",
-  "auth-type",
-  "auth-url",
-  "denylist-source-range",
-  "enable-global-auth",
-  "enable-modsecurity",
-  "modsecurity-snippet",
-  "satisfy",
-  "whitelist-source-range",
-]);
-
-/** Text for nginx itself: what it would do cannot be known here. */
-const snippets: ReadonlySet<string> = new Set(["auth-snippet", "configuration-snippet", "server-snippet", "stream-snippet"]);
-
 export const toHttps: Filter = { kind: "redirect", status: 308, scheme: "https", onlyFrom: "http" };
 
+/** What readers write into; `all`: every annotation without its prefix, as some only mean something together. */
+export interface AnnotationDraft {
+  readonly all: ReadonlyMap<string, string>;
+  readonly filters: Filter[];
+  redirectHostsWithTls: boolean;
+  timeouts: RouteTimeouts;
+  retry: RetryPolicy | undefined;
+  persistence: SessionPersistence | undefined;
+  canary: CanaryRule | undefined;
+  patterns: boolean;
+  aliases: readonly string[];
+  appRoot: string | undefined;
+  fromToWww: boolean;
+  backend: Pick<BackendRef, "speaks" | "tls">;
+}
+
 export function readAnnotations(annotations: Readonly<Record<string, string>> = {}): AnnotationEffects {
-  const draft: Draft = { filters: [], redirectHostsWithTls: false, responseMs: undefined };
-  const problems: AnnotationProblem[] = [];
-  for (const [key, value] of Object.entries(annotations)) {
-    if (!key.startsWith(nginxPrefix)) continue;
-    const problem = readOne(key.slice(nginxPrefix.length), value, draft);
-    if (problem !== undefined) problems.push({ ...problem, key });
-  }
-  const timeouts = draft.responseMs === undefined ? {} : { responseMs: draft.responseMs };
-  const closed = problems.some(({ guard }) => guard);
-  return { filters: draft.filters, redirectHostsWithTls: draft.redirectHostsWithTls, timeouts, closed, problems };
+  const own = Object.entries(annotations).filter(([key]) => key.startsWith(nginxPrefix));
+  const all = new Map(own.map(([key, value]) => [key.slice(nginxPrefix.length), value]));
+  const draft: AnnotationDraft = {
+    all,
+    filters: [],
+    redirectHostsWithTls: false,
+    timeouts: {},
+    retry: undefined,
+    persistence: undefined,
+    canary: undefined,
+    patterns: false,
+    aliases: [],
+    appRoot: undefined,
+    fromToWww: false,
+    backend: {},
+  };
+  const verdicts = [...all].map(([name, value]): JudgedAnnotation => ({ key: nginxPrefix + name, ...judge(name, value, draft) }));
+  const { retry, persistence, canary, appRoot, ...rest } = draft;
+  return {
+    ...rest,
+    ...(retry === undefined ? {} : { retry }),
+    ...(persistence === undefined ? {} : { persistence }),
+    ...(canary === undefined ? {} : { canary }),
+    ...(appRoot === undefined ? {} : { appRoot }),
+    closed: verdicts.some(({ guard }) => guard),
+    verdicts,
+    problems: verdicts.flatMap(problemOf),
+  };
 }
 
-function readOne(name: string, value: string, draft: Draft): Omit<AnnotationProblem, "key"> | undefined {
-  if (guards.has(name))
-    return { severity: "error", guard: true, message: "it would keep requests out, which is not supported: nothing is served instead" };
-  if (snippets.has(name))
-    return {
-      severity: "error",
-      guard: true,
-      message: "snippets are refused: what nginx would make of them cannot be known, so nothing is served",
-    };
-  const reader = Object.hasOwn(readers, name) ? readers[name] : undefined;
-  if (reader === undefined) return { severity: "warning", guard: false, message: "not supported, and without effect" };
-  const fault = reader(value, draft);
-  return fault === undefined ? undefined : { severity: "error", guard: false, message: `${JSON.stringify(value)}: ${fault}` };
+function judge(name: string, value: string, draft: AnnotationDraft): Omit<JudgedAnnotation, "key"> {
+  const refused = Object.hasOwn(refusedNames, name) ? refusedNames[name] : undefined;
+  if (refused !== undefined) return { verdict: "refused", message: refused.message, guard: refused.guard };
+  const reader = Object.hasOwn(annotationReaders, name) ? annotationReaders[name] : undefined;
+  if (reader === undefined) return { verdict: "unknown", message: "no annotation that is known here: without effect", guard: false };
+  const result = reader(value, draft);
+  if (result === undefined) return { verdict: "exact", message: "", guard: false };
+  if ("differs" in result) return { verdict: "differs", message: result.differs, guard: false };
+  return { verdict: "refused", message: `${JSON.stringify(value)}: ${result.refused}`, guard: result.guard === true };
 }
 
-function readBoolean(value: string, then: (on: boolean) => void): string | undefined {
-  if (value !== "true" && value !== "false") return "neither true nor false";
-  then(value === "true");
-  return undefined;
-}
-
-/** The whole path is replaced, as nginx does without groups; the query stays. */
-function readRewrite(value: string, draft: Draft): string | undefined {
-  if (value.includes("$")) return "groups of regular expressions are not supported";
-  if (!value.startsWith("/")) return "a path must begin with /";
-  draft.filters.push({ kind: "rewrite", path: { kind: "full", value } });
-  return undefined;
-}
-
-/** nginx counts between two reads, the time here is until the answer's head. */
-function readSeconds(value: string, draft: Draft): string | undefined {
-  if (!/^[1-9]\d{0,5}$/.test(value)) return "no number of seconds";
-  draft.responseMs = Number(value) * 1000;
-  return undefined;
+function problemOf({ key, verdict, message, guard }: JudgedAnnotation): readonly AnnotationProblem[] {
+  if (verdict === "exact") return [];
+  return [{ key, guard, message, severity: verdict === "refused" ? "error" : "warning" }];
 }

@@ -39,13 +39,14 @@ export type BackendReason = Extract<
 
 type Unusable = Extract<Backend, { kind: "unusable" }>;
 
-/** `tls`: how to speak to it, if somebody says so (a BackendTLSPolicy, an annotation). */
+/** `given`: how to speak TLS to it, if a BackendTLSPolicy says so. */
 export function resolveBackend(
   ref: BackendRef,
   service: Service | undefined,
   slices: readonly EndpointSlice[],
-  tls?: UpstreamTls,
+  given?: UpstreamTls,
 ): Backend {
+  const tls = given ?? (ref.tls === "unverified" ? unverified(service) : undefined);
   const port = servicePort(ref, service, tls !== undefined);
   if ("kind" in port) return port;
   const endpoints = endpointsOf(port, ofOneFamily(service as Service, slices));
@@ -57,6 +58,10 @@ export function resolveBackend(
       ...(tls === undefined ? {} : { tls }),
     };
   return unusable("NoEndpoints", `Service ${ref.namespace}/${ref.name} has no ready endpoint for port ${portText(ref.port)}`);
+}
+
+function unverified(service: Service | undefined): UpstreamTls {
+  return { serverName: `${service?.metadata.name}.${service?.metadata.namespace}.svc`, names: [], ca: undefined, unverified: true };
 }
 
 /** What can be said without looking at endpoints. `secured`: somebody says how to speak TLS to it. */
@@ -77,7 +82,7 @@ export function servicePort(ref: BackendRef, service: Service | undefined, secur
   }
   if ((port.protocol ?? "TCP") !== protocol)
     return unusable("PortProtocol", `${name} port ${portText(ref.port)} is ${port.protocol ?? "TCP"}, not ${protocol}`);
-  if (!secured && asksForTls(port)) {
+  if (!secured && ref.tls === undefined && asksForTls(port)) {
     return unusable(
       "AppProtocol",
       `${name} port ${portText(ref.port)} wants appProtocol ${JSON.stringify(port.appProtocol)}, and nothing says whom to trust (a BackendTLSPolicy would)`,

@@ -3,11 +3,13 @@
  * cannot be used becomes a problem with a reason and is left out; the rest of the Ingress works.
  */
 import type { HTTPIngressPath, Ingress, IngressBackend, IngressRule } from "../../api/types.ts";
-import { readAnnotations, toHttps, type AnnotationEffects } from "./annotations.ts";
+import { nginxPrefix, readAnnotations, toHttps, type AnnotationEffects } from "./annotations.ts";
+import type { CanaryRule } from "./canary.ts";
 import { hostMatches, hostPattern } from "./host.ts";
 import { normalizePath, prefixElements } from "./path.ts";
+import { leadingPattern } from "./pattern.ts";
 import type { RouteProblem, RouteReason, SourceRef } from "./reasons.ts";
-import type { BackendRef, CertificateRef, PathMatch, Route } from "./route-table.ts";
+import type { BackendRef, CertificateRef, Filter, PathMatch, Route } from "./route-table.ts";
 
 /** A route and where it belongs, before several objects are merged. */
 export interface HostRoute {
@@ -17,6 +19,10 @@ export interface HostRoute {
   readonly created: string;
   /** For default backends on every host: one of an Ingress without rules was meant for nothing else. */
   readonly secondary: boolean;
+  /** Its path is a pattern, and so are all others of the host (ingress-nginx `use-regex`). */
+  readonly pattern?: true;
+  /** It has a part in the route of another Ingress. */
+  readonly canary?: CanaryRule;
 }
 
 export interface Translation {
@@ -43,6 +49,7 @@ export function translateIngress(ingress: Ingress): Translation {
     report(scope, severity, "UnsupportedAnnotation", `metadata.annotations[${key}]`, message);
   }
   const hosts = rules.flatMap((rule, index) => translateRule(scope, rule, index) ?? []);
+  for (const host of new Set(hosts)) addRedirects(scope, host, hosts);
   if (defaultBackend !== undefined) translateDefault(scope, defaultBackend, hosts);
   else if (rules.length === 0) report(scope, "error", "NoRules", "spec", "neither spec.rules nor spec.defaultBackend is set");
   const certificates = translateTls(scope, hosts);
@@ -65,8 +72,32 @@ function translateRule(scope: Scope, rule: IngressRule, index: number): string |
     report(scope, "error", "InvalidHost", `${field}.host`, `${JSON.stringify(rule.host)} is no host name`);
     return undefined;
   }
-  for (const [position, path] of (rule.http?.paths ?? []).entries()) translatePath(scope, host, path, `${field}.http.paths[${position}]`);
+  for (const [position, path] of (rule.http?.paths ?? []).entries()) {
+    for (const each of [host, ...scope.annotations.aliases]) translatePath(scope, each, path, `${field}.http.paths[${position}]`);
+  }
   return host;
+}
+
+/** ingress-nginx's `app-root` and `from-to-www-redirect`. */
+function addRedirects(scope: Scope, host: string, hosts: readonly string[]): void {
+  const { appRoot, fromToWww, filters } = scope.annotations;
+  const add = (on: string, name: string, path: PathMatch, redirect: Filter) => {
+    const source = ingressSource(scope.ingress, `metadata.annotations[${nginxPrefix}${name}]`);
+    const route: Route = {
+      id: `Ingress ${source.namespace}/${source.name} ${name}`,
+      source,
+      match: { path },
+      filters: [...filters.filter(({ kind }) => kind === "source"), redirect],
+      backends: [],
+      timeouts: {},
+    };
+    scope.routes.push({ host: on, route, created: scope.created, secondary: false });
+  };
+  if (appRoot !== undefined)
+    add(host, "app-root", { kind: "exact", value: "/" }, { kind: "redirect", status: 302, path: { kind: "full", value: appRoot } });
+  if (!fromToWww || host.startsWith("*")) return;
+  const other = host.startsWith("www.") ? host.slice(4) : `www.${host}`;
+  if (!hosts.includes(other)) add(other, "from-to-www-redirect", { kind: "prefix", value: "/" }, { kind: "redirect", status: 308, host });
 }
 
 function translatePath(scope: Scope, host: string, path: HTTPIngressPath, field: string): void {
@@ -81,6 +112,7 @@ function translatePath(scope: Scope, host: string, path: HTTPIngressPath, field:
  */
 function pathMatch(scope: Scope, { path = "", pathType }: HTTPIngressPath, field: string): PathMatch | undefined {
   const own = pathType === "ImplementationSpecific";
+  if (scope.annotations.patterns) return patternMatch(scope, path, field);
   const text = own && path === "" ? "/" : path;
   const normal = text.startsWith("/") ? normalizePath(text) : ({ kind: "bad", why: "a path must begin with /" } as const);
   if (normal.kind === "bad") {
@@ -93,6 +125,15 @@ function pathMatch(scope: Scope, { path = "", pathType }: HTTPIngressPath, field
   if (pathType === "Exact") return { kind: "exact", value: normal.path };
   if (pathType === "Prefix" || own) return { kind: "prefix", value: `/${prefixElements(normal.path).join("/")}` };
   report(scope, "error", "UnknownPathType", `${field}.pathType`, `${JSON.stringify(pathType)} is no path type`);
+  return undefined;
+}
+
+/** "The case insensitive regular expression location modifier will be enforced on ALL paths" (ingress-nginx `ingress-path-matching.md`). */
+function patternMatch(scope: Scope, path: string, field: string): PathMatch | undefined {
+  const text = path === "" ? "/" : path;
+  const pattern = leadingPattern(text);
+  if (pattern.kind === "ok") return { kind: "regex", value: text, leading: true };
+  report(scope, "error", "InvalidPath", `${field}.path`, `${JSON.stringify(path)} ${pattern.why}`);
   return undefined;
 }
 
@@ -110,7 +151,14 @@ function translateBackend(scope: Scope, backend: IngressBackend | undefined, fie
     return undefined;
   }
   const port = name === "" ? ({ kind: "number", number } as const) : ({ kind: "name", name } as const);
-  return { kind: "Service", namespace: scope.ingress.metadata.namespace ?? "", name: service.name, port, weight: 1 };
+  return {
+    kind: "Service",
+    namespace: scope.ingress.metadata.namespace ?? "",
+    name: service.name,
+    port,
+    weight: 1,
+    ...scope.annotations.backend,
+  };
 }
 
 /**
@@ -128,7 +176,7 @@ function translateDefault(scope: Scope, defaultBackend: IngressBackend, hosts: r
 function addRoute(scope: Scope, host: string, path: PathMatch, backend: BackendRef, field: string, secondary: boolean): void {
   const source = ingressSource(scope.ingress, field);
   const id = `Ingress ${source.namespace}/${source.name} ${field}`;
-  const { closed, filters, redirectHostsWithTls, timeouts } = scope.annotations;
+  const { closed, filters, redirectHostsWithTls, timeouts, retry, persistence, patterns, canary } = scope.annotations;
   const route: Route = {
     id,
     source,
@@ -136,8 +184,11 @@ function addRoute(scope: Scope, host: string, path: PathMatch, backend: BackendR
     filters: redirectHostsWithTls && hasTls(scope.ingress, host) ? [...filters, toHttps] : filters,
     backends: closed ? [] : [backend],
     timeouts,
+    ...(retry === undefined ? {} : { retry }),
+    ...(persistence === undefined ? {} : { persistence }),
   };
-  scope.routes.push({ host, route, created: scope.created, secondary });
+  const more = { ...(patterns ? { pattern: true as const } : {}), ...(canary === undefined ? {} : { canary }) };
+  scope.routes.push({ host, route, created: scope.created, secondary, ...more });
 }
 
 function hasTls({ spec }: Ingress, host: string): boolean {

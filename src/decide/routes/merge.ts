@@ -1,4 +1,5 @@
 /** Routes of several objects on one host: their order, and who gives way where two want the same. */
+import { withCanaries } from "./canary.ts";
 import type { HostRoute } from "./ingress.ts";
 import type { RouteProblem } from "./reasons.ts";
 import type { CertificateRef, PathMatch, Route, RouteMatch, VirtualHost } from "./route-table.ts";
@@ -10,14 +11,28 @@ export interface MergedHost {
 
 export function mergeHost(host: string, routes: readonly HostRoute[]): MergedHost {
   const kept = new Map<string, Route>();
-  const problems: RouteProblem[] = [];
-  for (const { route, secondary } of routes.toSorted(compareHostRoutes)) {
+  const merged = withCanaries(routes.some(({ pattern }) => pattern) ? routes.map(asPattern) : routes);
+  const problems: RouteProblem[] = merged.orphans.map(({ source }) => ({
+    severity: "error",
+    reason: "CanaryAlone",
+    source,
+    message: `no other Ingress has this path on host ${host}: a canary has nothing to be a part of`,
+  }));
+  for (const { route, secondary } of merged.routes.toSorted(compareHostRoutes)) {
     const key = matchKey(route.match);
     const winner = kept.get(key);
     if (winner === undefined) kept.set(key, route);
     else if (!secondary) problems.push(conflict(host, route, winner));
   }
   return { virtualHost: { host, routes: [...kept.values()] }, problems };
+}
+
+/** One Ingress of a host with patterns makes patterns of all its paths (ingress-nginx `use-regex`). */
+function asPattern(each: HostRoute): HostRoute {
+  const { path } = each.route.match;
+  // What a redirect of ours is for stays what it is.
+  if (each.pattern || path.kind === "default" || path.kind === "regex" || each.route.backends.length === 0) return each;
+  return { ...each, route: { ...each.route, match: { ...each.route.match, path: { kind: "regex", value: path.value, leading: true } } } };
 }
 
 function conflict(host: string, { source, match }: Route, winner: Route): RouteProblem {

@@ -35,6 +35,7 @@ export const routeReasons = {
   CertificateExpired: "the certificate's time is over, or has not begun",
   NoCertificate: "TLS is asked for without a certificate",
   CertificateConflict: "an older object has a certificate for the same host",
+  CanaryAlone: "a canary whose host and path no other Ingress has",
   UnsupportedAnnotation: "the annotation asks for what is not supported",
 } as const satisfies Readonly<Record<string, string>>;
 

@@ -121,11 +121,19 @@ export type Filter =
       readonly host?: string;
       readonly port?: number;
       readonly path?: PathRewrite;
+      /** The whole address, as it is, in the place of all of these. */
+      readonly to?: string;
     }
   | { readonly kind: "rewrite"; readonly host?: string; readonly path?: PathRewrite }
   /** A copy goes there too; nobody waits for its answer. Of `denominator` requests `numerator`. */
   | { readonly kind: "mirror"; readonly backend: BackendRef; readonly numerator: number; readonly denominator: number }
   | { readonly kind: "cors"; readonly policy: CorsPolicy }
+  /** By the client's address, ranges of either family: 403 for others. `deny` goes first; no `allow`: all. */
+  | { readonly kind: "source"; readonly allow: readonly string[]; readonly deny: readonly string[] }
+  /** Longer bodies of requests: 413. */
+  | { readonly kind: "limit-body"; readonly bytes: number }
+  /** For each client's address: 503 beyond. */
+  | { readonly kind: "limit-rate"; readonly perSecond: number; readonly burst: number }
   /** Something that the rule asks for cannot be done: a request is refused rather than served otherwise. */
   | { readonly kind: "refuse"; readonly status: number; readonly message: string };
 
@@ -185,6 +193,8 @@ export interface BackendRef {
   readonly speaks?: BackendProtocol;
   /** Of the Service's port; absent: TCP. */
   readonly transport?: "UDP";
+  /** TLS without a look at the certificate, where nothing says whom to trust (ingress-nginx's `backend-protocol: HTTPS`). */
+  readonly tls?: "unverified";
   /** It cannot be used (not there, not permitted, of an unknown kind): its share is answered with 500 and this sentence. */
   readonly refused?: string;
 }
@@ -216,6 +226,13 @@ export interface CertificateRef {
 }
 
 /** `shop/web:80`, `shop/dns:53/UDP`: how endpoints of a backend are found. */
-export function backendKey({ namespace, name, port, transport }: Pick<BackendRef, "namespace" | "name" | "port" | "transport">): string {
-  return `${namespace}/${name}:${port.kind === "number" ? port.number : port.name}${transport === undefined ? "" : `/${transport}`}`;
+export function backendKey({
+  namespace,
+  name,
+  port,
+  transport,
+  tls,
+}: Pick<BackendRef, "namespace" | "name" | "port" | "transport" | "tls">): string {
+  const how = `${transport === undefined ? "" : `/${transport}`}${tls === undefined ? "" : `/tls-${tls}`}`;
+  return `${namespace}/${name}:${port.kind === "number" ? port.number : port.name}${how}`;
 }

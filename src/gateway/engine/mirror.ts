@@ -46,6 +46,23 @@ export function withMirrors(first: Exchange, mirrors: readonly Exchange[]): Exch
   };
 }
 
+/** A body whose length nobody said ends both sides when it is too long. */
+export function withBodyLimit(exchange: Exchange, bytes: number, tooLong: () => void): Exchange {
+  let left = bytes;
+  return {
+    write(piece) {
+      left -= piece.length;
+      if (left >= 0) return exchange.write(piece);
+      exchange.abort();
+      tooLong();
+      return true;
+    },
+    end: (trailers) => exchange.end(trailers),
+    resume: () => exchange.resume(),
+    abort: () => exchange.abort(),
+  };
+}
+
 function ignore(): void {
   // Nobody waits.
 }

@@ -36,8 +36,9 @@ import { addedLines, framingLine, identityLines, replacedNames } from "./lines.t
 import { decide, type Decision } from "./router.ts";
 import { Sweeper } from "./sweeper.ts";
 import { createHttp2, createSecureServer, type ArrivedStream, type SecureServer, type SecureServerOptions } from "./secure-server.ts";
-import { nobody, withMirrors } from "./mirror.ts";
+import { nobody, withBodyLimit, withMirrors } from "./mirror.ts";
 import { OwnTls } from "./own-tls.ts";
+import { RateLimits } from "./rate-limits.ts";
 import { sniffServerName, Streams, type StreamsOptions } from "./streams.ts";
 import { CertificateStore } from "./tls.ts";
 import { UpstreamPool, type Connect } from "./upstream.ts";
@@ -87,6 +88,7 @@ class NodeEngine implements Engine {
   /** Of listeners whose certificates are everyone's. */
   readonly #secureServers: SecureServer[] = [];
   readonly #ownTls = new OwnTls();
+  readonly #rates = new RateLimits();
   readonly #streams: Streams;
   #plainHttp2: Http2Server | undefined;
   #streamListeners: ReadonlyMap<string, StreamListener> = new Map();
@@ -100,6 +102,8 @@ class NodeEngine implements Engine {
     // Until there is an HTTPS listener: where one would be.
     securePort: 443,
     random: () => this.#options.random(),
+    allows: (key: string, limit: { readonly perSecond: number; readonly burst: number }) =>
+      this.#rates.allows(key, limit, this.#options.clock.monotonic()),
   };
   /** Of plain connections over HTTP/2. */
   readonly #plainInfos = new WeakMap<ServerHttp2Session, Omit<ClientInfo, "httpVersion">>();
@@ -357,6 +361,8 @@ class NodeEngine implements Engine {
       },
       finished: (status, endpoint) => this.#record(request, route, status, reason, endpoint?.key),
     });
+    const limit = request.body.kind === "chunked" ? route.filters.find((filter) => filter.kind === "limit-body") : undefined;
+    if (limit !== undefined) return withBodyLimit(exchange, limit.bytes, () => client.abort());
     if (mirrors.length === 0) return exchange;
     const silent = { refuse: noticedAtClose, finished: noticedAtClose };
     return withMirrors(

@@ -14,6 +14,7 @@ import {
   type Route,
   type RouteRequest,
 } from "../../decide/routes/index.ts";
+import { inRanges } from "./address-ranges.ts";
 import type { ProxiedRequest } from "./client-side.ts";
 import { stickyId } from "./sticky.ts";
 
@@ -51,6 +52,8 @@ export interface RouterContext {
   readonly securePort: number;
   /** In [0, 1). */
   readonly random: () => number;
+  /** Whether a client may ask once more now. */
+  readonly allows: (key: string, limit: { readonly perSecond: number; readonly burst: number }) => boolean;
 }
 
 const unchanged: Changes = { request: undefined, response: undefined };
@@ -126,8 +129,11 @@ function filtered(route: Route, request: ProxiedRequest, context: RouterContext)
 }
 
 /** By a filter, without any backend. */
-function answered(route: Route, filters: readonly Filter[], request: ProxiedRequest, { securePort }: RouterContext): Decision | undefined {
+function answered(route: Route, filters: readonly Filter[], request: ProxiedRequest, context: RouterContext): Decision | undefined {
+  const { securePort } = context;
   for (const filter of filters) {
+    const barred = barrier(filter, route, request, context);
+    if (barred !== undefined) return { kind: "refuse", route, ...barred };
     if (filter.kind === "refuse") return { kind: "refuse", route, status: filter.status, reason: "Unsupported", message: filter.message };
     if (filter.kind === "cors" && cors(filter.policy, request).preflight) {
       return { kind: "answer", route, status: 204, changes: changesOf(filters, request) };
@@ -137,6 +143,33 @@ function answered(route: Route, filters: readonly Filter[], request: ProxiedRequ
     return { kind: "redirect", route, status: filter.status, location, changes: changesOf(filters, request) };
   }
   return undefined;
+}
+
+interface Barred {
+  readonly status: number;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What keeps a request out. */
+function barrier(filter: Filter, route: Route, request: ProxiedRequest, { allows }: RouterContext): Barred | undefined {
+  const { address } = request.client;
+  switch (filter.kind) {
+    case "source": {
+      const denied = inRanges(filter.deny, address) || (filter.allow.length > 0 && !inRanges(filter.allow, address));
+      return denied ? { status: 403, reason: "SourceDenied", message: "requests from this address are not taken" } : undefined;
+    }
+    case "limit-body":
+      return request.body.kind === "length" && request.body.length > filter.bytes
+        ? { status: 413, reason: "BodyTooLong", message: `a body of more than ${filter.bytes} bytes` }
+        : undefined;
+    case "limit-rate":
+      return allows(`${route.id} ${address}`, filter)
+        ? undefined
+        : { status: 503, reason: "RateLimited", message: "too many requests from this address" };
+    default:
+      return undefined;
+  }
 }
 
 function changesOf(filters: readonly Filter[], request: ProxiedRequest): Changes {
@@ -197,6 +230,7 @@ type Redirect = Extract<Filter, { kind: "redirect" }>;
 
 /** Gateway API HTTPRequestRedirectFilter: a port that is the scheme's own is not written. */
 function redirectLocation(filter: Redirect, route: Route, request: ProxiedRequest, securePort: number): string {
+  if (filter.to !== undefined) return filter.to;
   const scheme = filter.scheme ?? request.client.scheme;
   const host = filter.host ?? requestHost(request.authority);
   const port = filter.port ?? (filter.scheme === undefined ? request.client.port : scheme === "https" ? securePort : 80);
