@@ -92,7 +92,7 @@ export interface Rig {
 export type RigMode = "nftables" | "iptables" | "ipvs";
 
 export interface SliceOptions {
-  readonly protocol?: "TCP" | "UDP";
+  readonly protocol?: "TCP" | "UDP" | "SCTP";
   /** Default: the one on which every pod answers. */
   readonly port?: number;
 }
@@ -222,7 +222,7 @@ function sliceOf(name: string, family: 4 | 6, pods: readonly RigPod[], { protoco
       nodeName: pod.node,
       conditions: { ready: true },
     })),
-    ports: [{ name: "", port: port ?? (protocol === "TCP" ? tcpPort : udpPort), protocol }],
+    ports: [{ name: "", port: port ?? (protocol === "UDP" ? udpPort : tcpPort), protocol }],
   };
 }
 

@@ -51,6 +51,10 @@ function makeServices(rig: Rig): void {
   const balanced = { type: "LoadBalancer", loadBalancerSourceRanges: ["10.244.2.0/24", "fd00:10:244:2::/64"] };
   const ingress = { loadBalancer: { ingress: [{ ip: "192.0.2.19" }, { ip: "2001:db8::19" }] } };
   add("balanced", 19, balanced, [a, b, c], undefined, ingress);
+  // Looked at in the tables only: this kernel sends no SCTP.
+  add("signal", 20, { type: "NodePort", ports: [{ name: "", port: 9999, protocol: "SCTP", nodePort: 30_099 }] }, [a, c], {
+    protocol: "SCTP",
+  });
 }
 
 /** The kernel's tables as its own programs print them, against the rendered text. */
@@ -120,7 +124,7 @@ async function packets(rig: Rig): Promise<Check> {
   const problems: string[] = [];
   let flows = 0;
   // A virtual server's turn passes from client to client: they ask it one after the other, and all virtual servers at once.
-  const addresses = addressesOf(rig.proxies[0]!.plan());
+  const addresses = addressesOf(rig.proxies[0]!.plan()).filter(({ protocol }) => protocol !== "SCTP");
   await Promise.all(
     addresses.map(async (target) => {
       for (const client of clientsOf(rig)) {
