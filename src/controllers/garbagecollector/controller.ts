@@ -79,7 +79,8 @@ function create(context: ControllerContext): Component {
     if (object.metadata.deletionTimestamp !== undefined) return finishDeletion(member, queue);
     const states: OwnerState[] = [];
     for (const reference of object.metadata.ownerReferences ?? []) states.push(await stateOf(reference, object));
-    await collect(client, informer.resource, object, planByOwners(object, states, graph.dependents(object.metadata.uid).length > 0));
+    const dependents = graph.dependents(object.metadata.uid).map((dependent) => dependent.object);
+    await collect(client, informer.resource, object, planByOwners(object, states, dependents));
   }
 
   async function finishDeletion({ object, informer }: Member, queue: KeyQueue): Promise<void> {

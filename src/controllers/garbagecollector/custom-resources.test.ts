@@ -55,6 +55,18 @@ describe("custom resources", { timeout }, () => {
     expect([await cluster.isGone(sites, "middle"), await cluster.isGone(configMaps, "kept")]).toEqual([true, false]);
   });
 
+  test("objects that own each other in a circle go, in the foreground too", async () => {
+    const names = ["a", "b", "c"];
+    const made = [];
+    for (const name of names) made.push(await config(name));
+    for (const [index, name] of names.entries()) {
+      const reference = { ...ownedBy("ConfigMap", "v1", made[(index + 2) % 3] as KubeObject), blockOwnerDeletion: true };
+      await cluster.patch(configMaps, name, { metadata: { ownerReferences: [reference] } });
+    }
+    await cluster.client.delete(configMaps, { namespace: "default", name: "a" }, { propagationPolicy: "Foreground" });
+    for (const name of names) await expect.poll(() => cluster.isGone(configMaps, name), { timeout }).toBe(true);
+  });
+
   test("an owner that went before its kind was known, and one that goes with its definition", async () => {
     const gone = { apiVersion: "test.dev/v1", kind: "Site", name: "gone", uid: "00000000-0000-0000-0000-000000000000" };
     await config("late", [gone]);

@@ -11,6 +11,9 @@ export async function collect(client: Client, resource: Resource, object: KubeOb
     case "keep":
       return;
     case "delete":
+      // Comes back by the patch, with owners that no longer wait for it: then it is deleted as it is then.
+      if (plan.unblock === true && (object.metadata.ownerReferences ?? []).some(({ blockOwnerDeletion }) => blockOwnerDeletion === true))
+        return unblockOwners(client, resource, object);
       // The resourceVersion too: who has just been given a living owner must not be deleted for its former ones.
       return unlessGone(
         client.delete(resource, { namespace, name }, { propagationPolicy: plan.policy, preconditions: { uid, resourceVersion } }),
@@ -25,6 +28,12 @@ export async function collect(client: Client, resource: Resource, object: KubeOb
 export async function dropReferences(client: Client, resource: Resource, object: KubeObject, uids: readonly string[]): Promise<void> {
   const { namespace, name = "", resourceVersion } = object.metadata;
   const ownerReferences = (object.metadata.ownerReferences ?? []).filter(({ uid }) => !uids.includes(uid));
+  await patch(client, resource, { namespace, name }, { metadata: { ownerReferences, resourceVersion } });
+}
+
+async function unblockOwners(client: Client, resource: Resource, object: KubeObject): Promise<void> {
+  const { namespace, name = "", resourceVersion } = object.metadata;
+  const ownerReferences = (object.metadata.ownerReferences ?? []).map((reference) => ({ ...reference, blockOwnerDeletion: false }));
   await patch(client, resource, { namespace, name }, { metadata: { ownerReferences, resourceVersion } });
 }
 

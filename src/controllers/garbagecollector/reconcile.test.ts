@@ -10,21 +10,28 @@ const owned = (...uids: readonly string[]) =>
 
 describe("by its owners", () => {
   test.each([
-    ["no owner", object({}), [], false, { kind: "keep" }],
-    ["a living owner", owned("a"), ["solid"], false, { kind: "keep" }],
-    ["its only owner is gone", owned("a"), ["absent"], false, { kind: "delete", policy: "Background" }],
-    ["one of two is gone", owned("a", "b"), ["absent", "solid"], false, { kind: "dropReferences", uids: ["a"] }],
-    ["one of two waits", owned("a", "b"), ["solid", "waiting"], false, { kind: "dropReferences", uids: ["b"] }],
-    ["its owner waits", owned("a"), ["waiting"], false, { kind: "delete", policy: "Background" }],
-    ["its owner waits, and it has dependents", owned("a"), ["waiting"], true, { kind: "delete", policy: "Foreground" }],
+    ["no owner", object({}), [], [], { kind: "keep" }],
+    ["a living owner", owned("a"), ["solid"], [], { kind: "keep" }],
+    ["its only owner is gone", owned("a"), ["absent"], [], { kind: "delete", policy: "Background" }],
+    ["one of two is gone", owned("a", "b"), ["absent", "solid"], [], { kind: "dropReferences", uids: ["a"] }],
+    ["one of two waits", owned("a", "b"), ["solid", "waiting"], [], { kind: "dropReferences", uids: ["b"] }],
+    ["its owner waits", owned("a"), ["waiting"], [], { kind: "delete", policy: "Background" }],
+    ["its owner waits, and it has dependents", owned("a"), ["waiting"], [object({})], { kind: "delete", policy: "Foreground" }],
+    [
+      "its owner waits, and so does a dependent: a circle",
+      owned("a"),
+      ["waiting"],
+      [object({ deletionTimestamp, finalizers: ["foregroundDeletion"] })],
+      { kind: "delete", policy: "Foreground", unblock: true },
+    ],
     [
       "gone, but its dependents shall stay",
       { metadata: { ...owned("a").metadata, finalizers: ["orphan"] } },
       ["absent"],
-      true,
+      [object({})],
       { kind: "delete", policy: "Orphan" },
     ],
-  ] as const)("%s", (_, which, states, hasDependents, plan) => expect(planByOwners(which, states, hasDependents)).toEqual(plan));
+  ] as const)("%s", (_, which, states, dependents, plan) => expect(planByOwners(which, states, dependents)).toEqual(plan));
 });
 
 describe("for its dependents", () => {

@@ -17,12 +17,17 @@ export type OwnerState =
 
 export type CollectPlan =
   | { readonly kind: "keep" }
-  | { readonly kind: "delete"; readonly policy: "Background" | "Foreground" | "Orphan" }
+  | {
+      readonly kind: "delete";
+      readonly policy: "Background" | "Foreground" | "Orphan";
+      /** First its owners stop waiting for it: one of its dependents is being deleted in the foreground, which may be a circle. */
+      readonly unblock?: true;
+    }
   /** It has a living owner: references to others, gone or going, are taken away. */
   | { readonly kind: "dropReferences"; readonly uids: readonly string[] };
 
 /** What to do with an object that is not being deleted itself. `states` are those of its owners, in their order. */
-export function planByOwners(object: KubeObject, states: readonly OwnerState[], hasDependents: boolean): CollectPlan {
+export function planByOwners(object: KubeObject, states: readonly OwnerState[], dependents: readonly KubeObject[]): CollectPlan {
   const owners = object.metadata.ownerReferences ?? [];
   if (owners.length === 0) return { kind: "keep" };
   const uids = (state: OwnerState) => owners.filter((_, i) => states[i] === state).map(({ uid }) => uid);
@@ -31,7 +36,8 @@ export function planByOwners(object: KubeObject, states: readonly OwnerState[], 
     return loose.length === 0 ? { kind: "keep" } : { kind: "dropReferences", uids: loose };
   }
   // The owner's deletion in the foreground goes on down the tree.
-  if (uids("waiting").length > 0 && hasDependents) return { kind: "delete", policy: "Foreground" };
+  if (uids("waiting").length > 0 && dependents.length > 0)
+    return { kind: "delete", policy: "Foreground", ...(dependents.some(isWaiting) ? { unblock: true as const } : {}) };
   return { kind: "delete", policy: finalizerPolicy(object) };
 }
 
@@ -64,6 +70,10 @@ export function planForDependents(object: KubeObject, dependents: readonly KubeO
 /** The state of an owner, from the object that now has its name. */
 export function ownerState(reference: OwnerReference, found: KubeObject | undefined): OwnerState {
   if (found === undefined || found.metadata.uid !== reference.uid) return "absent";
-  const { deletionTimestamp, finalizers } = found.metadata;
-  return deletionTimestamp !== undefined && finalizers?.includes(foregroundFinalizer) === true ? "waiting" : "solid";
+  return isWaiting(found) ? "waiting" : "solid";
+}
+
+/** Being deleted in the foreground. */
+function isWaiting({ metadata: { deletionTimestamp, finalizers } }: KubeObject): boolean {
+  return deletionTimestamp !== undefined && finalizers?.includes(foregroundFinalizer) === true;
 }
