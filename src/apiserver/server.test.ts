@@ -331,7 +331,7 @@ describe("delete", () => {
     const wrong = await api.remove(`${maps}/a`, { preconditions: { uid: "other" } });
     expect(wrong.body).toMatchObject({
       code: 409,
-      message: expect.stringContaining("Precondition failed: UID in precondition: other, UID in object meta: uid-"),
+      message: expect.stringContaining("the UID in the precondition (other) does not match the UID in record (uid-"),
     });
   });
 

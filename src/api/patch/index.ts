@@ -1,6 +1,5 @@
 /** The patch types of the API (`Content-Type` of a PATCH) over an object. Data in, data out. */
 import { StatusError } from "../status.ts";
-import type { Resource } from "../resources.ts";
 import { malformedPatch } from "./errors.ts";
 import { isObject } from "./json-value.ts";
 import { jsonPatch } from "./json.ts";
@@ -32,11 +31,7 @@ export function applyPatch(object: unknown, patch: unknown, type: ObjectPatchTyp
 }
 
 /** 409 with a cause per field (apimachinery `managedfields/internal/conflict.go`). */
-export function applyConflictError(
-  resource: Pick<Resource, "group" | "plural">,
-  name: string,
-  conflicts: readonly Conflict[],
-): StatusError {
+export function applyConflictError(conflicts: readonly Conflict[]): StatusError {
   const byManager = new Map<string, string[]>();
   for (const { message, field } of conflicts) byManager.set(message, [...(byManager.get(message) ?? []), field]);
   const [only] = byManager;
@@ -54,12 +49,7 @@ export function applyConflictError(
     status: "Failure",
     message: `Apply failed with ${count} conflict${count === 1 ? "" : "s"}: ${text}`,
     reason: "Conflict",
-    details: {
-      name,
-      ...(resource.group === "" ? {} : { group: resource.group }),
-      kind: resource.plural,
-      causes: conflicts.map(({ message, field }) => ({ reason: "FieldManagerConflict", message, field })),
-    },
+    details: { causes: conflicts.map(({ message, field }) => ({ reason: "FieldManagerConflict", message, field })) },
     code: 409,
   });
 }

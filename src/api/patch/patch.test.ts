@@ -211,9 +211,7 @@ describe("server-side apply", () => {
     const request = { ...base, live, applied: deployment({ replicas: 5 }), manager: "second" };
     const refused = serverSideApply(request);
     expect(refused.conflicts).toEqual([{ message: 'conflict with "first"', field: ".spec.replicas" }]);
-    expect(applyConflictError({ group: "apps", plural: "deployments" }, "web", refused.conflicts).message).toBe(
-      'Apply failed with 1 conflict: conflict with "first": .spec.replicas',
-    );
+    expect(applyConflictError(refused.conflicts).message).toBe('Apply failed with 1 conflict: conflict with "first": .spec.replicas');
     const forced = serverSideApply({ ...request, force: true });
     expect((forced.object as Deployment).spec?.replicas).toBe(5);
     expect(forced.object.metadata.managedFields?.map(({ manager }) => manager)).toEqual(["second"]);

@@ -44,9 +44,9 @@ function holdsContent(object: KubeObject): boolean {
 function violatedPrecondition({ metadata }: KubeObject, { preconditions }: DeleteOptions): string | undefined {
   const { uid, resourceVersion } = preconditions ?? {};
   if (uid !== undefined && uid !== metadata.uid)
-    return `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`;
+    return `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`;
   if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion)
-    return `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`;
+    return `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`;
   return undefined;
 }
 

@@ -46,6 +46,8 @@ export type UpdateScope =
   /** The object as the change made it, unprepared: subresources that own a field (`binding`, `finalize`). */
   | {
       readonly subresource: string;
+      /** Instead: the whole object as after a write through the main resource; only its owners are told apart (`scale`). */
+      readonly prepared?: true;
       /** Instead: what becomes of the old object by what was sent, checked. Takes `object` over. */
       readonly part?: (object: Draft<KubeObject>, old: KubeObject) => Prepared;
     };
@@ -187,6 +189,7 @@ export class Registry {
 
   #preparedUpdate(object: Draft<KubeObject>, old: KubeObject, scope: UpdateScope, context: WriteContext): Prepared {
     if (scope === "main") return this.#prepared(object, old, context);
+    if (scope !== "status" && scope.prepared === true) return this.#prepared(object, old, context);
     if (scope === "status") return this.#checked(prepareStatus(this.kind, object, old, this.#kindContext()), context);
     return scope.part === undefined ? { object, errors: [], warnings: [] } : this.#checked(scope.part(object, old), context);
   }
@@ -235,7 +238,7 @@ export class Registry {
     const decided = decideDeletion(this.kind, current.object(), options, this.#options.clock.now());
     switch (decided.kind) {
       case "conflict":
-        throw conflictError(resource, current.object().metadata.name ?? "", decided.message);
+        throw conflictError({ ...resource, plural: resource.kind }, current.object().metadata.name ?? "", decided.message);
       case "pending":
         return { gone: false, object: current };
       case "mark": {

@@ -6,17 +6,18 @@ import type { KindSpec } from "../../api/kind.ts";
 import { draft, type Draft, type KubeObject } from "../../api/object.ts";
 import { applyPatch } from "../../api/patch/index.ts";
 import type { ApiResponse } from "../../api/request.ts";
+import { apiVersionOf } from "../../api/resources.ts";
 import { formatSelector, selectorOf, selectorOfMap, type Labels } from "../../api/selectors.ts";
-import { badRequestError, invalidError, methodNotAllowedError, unsupportedMediaTypeError } from "../../api/status.ts";
+import { badRequestError, invalidError, methodNotAllowedError } from "../../api/status.ts";
 import type { Deployment, LabelSelector, ReplicaSet, ReplicationController, Scale, StatefulSet } from "../../api/types.ts";
 import { readBody } from "../encode/body.ts";
 import { respond } from "../encode/respond.ts";
 import { representation } from "../encode/accept.ts";
-import { writeQuery } from "../query.ts";
+import { writeQuery, type WriteQuery } from "../query.ts";
 import type { Change } from "../registry/registry.ts";
 import { nameOf, userAgentOf, Warnings, type VerbCall } from "../verbs/call.ts";
 import { checkNamespace, writeContext } from "../verbs/create.ts";
-import { readPatch } from "../verbs/patch.ts";
+import { applyOnto, readPatch } from "../verbs/patch.ts";
 
 type Scalable = Deployment | ReplicaSet | StatefulSet | ReplicationController;
 
@@ -29,20 +30,22 @@ export async function scale(call: VerbCall): Promise<ApiResponse> {
     case "update":
       return respond(200, await written(call, "UpdateOptions", await putChange(call)), encoding);
     case "patch":
-      return respond(200, await written(call, "PatchOptions", await patchChange(call)), encoding);
+      return respond(200, await patched(call), encoding);
     default:
       throw methodNotAllowedError(registry.kind.resource, info.verb);
   }
 }
 
-type Wanted = (current: Scale) => Scale;
+/** What becomes of the object. */
+type Wanted = (current: KubeObject, options: WriteQuery) => Change;
 
-async function written(call: VerbCall, optionsKind: string, wanted: Wanted): Promise<Scale> {
+async function written(call: VerbCall, optionsKind: string, wanted: Wanted, apply = false): Promise<Scale> {
   const { registry, info } = call;
-  const options = writeQuery(call.request.query, userAgentOf(call), optionsKind);
-  const change = (current: KubeObject): Change => ({ object: scaled(current, wanted(scaleOf(current, registry.kind)), call) });
+  const options = writeQuery(call.request.query, userAgentOf(call), optionsKind, apply);
   const context = writeContext(call, options, new Warnings());
-  return scaleOf((await registry.update(info.namespace, nameOf(call), "main", change, context)).object(), registry.kind);
+  const scope = { subresource: "scale", prepared: true } as const;
+  const change = (current: KubeObject): Change => wanted(current, options);
+  return scaleOf((await registry.update(info.namespace, nameOf(call), scope, change, context)).object(), registry.kind);
 }
 
 async function putChange(call: VerbCall): Promise<Wanted> {
@@ -50,24 +53,46 @@ async function putChange(call: VerbCall): Promise<Wanted> {
   const next = decodeType<Scale>("Scale", await readBody(call.request, "Scale"));
   const own = next.metadata?.name ?? "";
   if (own !== name) throw badRequestError(`the name of the object (${own}) does not match the name on the URL (${name})`);
-  return () => next;
+  return (current) => ({ object: scaled(current, next, call) });
 }
 
-async function patchChange(call: VerbCall): Promise<Wanted> {
+async function patched(call: VerbCall): Promise<Scale> {
   const body = await readPatch(call.request, "Scale");
-  if (body.kind === "apply")
-    throw unsupportedMediaTypeError(
-      "server-side apply of the scale subresource is not supported; apply spec.replicas of the object itself",
-    );
-  return (current) => decodeType<Scale>("Scale", applyPatch(current, body.patch, body.type, "Scale"));
+  if (body.kind === "apply") return written(call, "PatchOptions", applyChange(call, decodeType<Scale>("Scale", body.applied)), true);
+  const { patch, type } = body;
+  const change: Wanted = (current) => {
+    const next = decodeType<Scale>("Scale", applyPatch(scaleOf(current, call.registry.kind), patch, type, "Scale"));
+    return { object: scaled(current, next, call) };
+  };
+  return written(call, "PatchOptions", change);
+}
+
+/** Whoever applies a scale owns the number of replicas, by this subresource. */
+function applyChange(call: VerbCall, { metadata, spec }: Scale): Wanted {
+  const name = nameOf(call);
+  const { kind, apiVersion } = { kind: call.registry.kind.resource.kind, apiVersion: apiVersionOf(call.registry.kind.resource) };
+  if ((metadata?.name ?? name) !== name)
+    throw badRequestError(`the name of the object (${metadata?.name}) does not match the name on the URL (${name})`);
+  const applied: Record<string, unknown> = {
+    apiVersion,
+    kind,
+    metadata: { name, ...(call.info.namespace && { namespace: call.info.namespace }) },
+  };
+  const path = call.registry.kind.scale?.replicas ?? ".spec.replicas";
+  if (spec?.replicas !== undefined) setReplicas(applied, path, checkedReplicas(spec.replicas, name));
+  return (current, options) => applyOnto(current, applied as unknown as KubeObject, call, options, "scale");
+}
+
+/** Throws 422. */
+function checkedReplicas(replicas: number, name: string): number {
+  const kind = { group: "autoscaling", plural: "scales", kind: "Scale" };
+  if (replicas < 0) throw invalidError(kind, name, [invalid("spec.replicas", replicas, "must be greater than or equal to 0")]);
+  return replicas;
 }
 
 function scaled(current: KubeObject, wanted: Scale, { registry, info }: VerbCall): Draft<KubeObject> {
   const next = draft(current) as Draft<Scalable>;
-  const replicas = wanted.spec?.replicas ?? 0;
-  const kind = { group: "autoscaling", plural: "scales", kind: "Scale" };
-  if (replicas < 0)
-    throw invalidError(kind, current.metadata.name ?? "", [invalid("spec.replicas", replicas, "must be greater than or equal to 0")]);
+  const replicas = checkedReplicas(wanted.spec?.replicas ?? 0, current.metadata.name ?? "");
   checkNamespace(
     { metadata: draft(wanted.metadata ?? {}) },
     info.namespace,

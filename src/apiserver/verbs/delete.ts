@@ -65,13 +65,14 @@ function queryOptions(query: URLSearchParams): DeleteOptions {
   };
 }
 
-const policies = ["Background", "Foreground", "Orphan"];
+const policies = ["Foreground", "Background", "Orphan"];
 
 function optionErrors({ propagationPolicy, orphanDependents, dryRun }: DeleteOptions): FieldError[] {
   const errors = dryRunErrors(dryRun ?? []);
   if (propagationPolicy === undefined) return errors;
   if (orphanDependents !== undefined)
     errors.push(invalid("propagationPolicy", propagationPolicy, "orphanDependents and deletionPropagation cannot be both set"));
-  if (!policies.includes(propagationPolicy)) errors.push(notSupported("propagationPolicy", propagationPolicy, [...policies, "nil"]));
+  if (!policies.includes(propagationPolicy))
+    errors.push(notSupported("propagationPolicy", propagationPolicy, [...policies, "nil"], "as given"));
   return errors;
 }

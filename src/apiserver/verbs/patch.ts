@@ -72,30 +72,41 @@ interface Applied {
 
 /** Server-side apply: creates what is not there. */
 async function applyTo(call: VerbCall, raw: unknown, scope: UpdateScope, options: WriteQuery, context: WriteContext): Promise<Applied> {
-  const { registry, info, clock } = call;
+  const { registry, info } = call;
   const name = nameOf(call);
+  checkType(registry, raw);
   const { object, warnings: unknown } = decodeObject(registry.kind, raw, "Warn");
   if (unknown.length > 0) throw untypedError(registry, name, info.namespace, unknown);
   if (object.metadata.managedFields !== undefined) throw badRequestError("metadata.managedFields must be nil");
   object.metadata.name ??= name;
   checkName(object, name, info.namespace);
   const applied = ownPart(object, registry, scope);
-  const change = (live: KubeObject | undefined): Change => {
-    const subresource = scope === "main" ? undefined : scope === "status" ? "status" : scope.subresource;
-    const result = serverSideApply({
-      live,
-      applied,
-      manager: options.fieldManager,
-      force: options.force,
-      subresource,
-      apiVersion: apiVersionOf(registry.kind.resource),
-      definition: registry.kind.definition,
-      time: rfc3339(clock.now()),
-    });
-    if (result.conflicts.length > 0) throw applyConflictError(registry.kind.resource, name, result.conflicts);
-    return { object: draft(result.object), applied: true };
-  };
+  const subresource = scope === "main" ? undefined : scope === "status" ? "status" : scope.subresource;
+  const change = (live: KubeObject | undefined): Change => applyOnto(live, applied, call, options, subresource);
   return createOrUpdate(call, scope, change, context);
+}
+
+/** What server-side apply makes of the live object. Throws 409 for what belongs to others. */
+export function applyOnto(
+  live: KubeObject | undefined,
+  applied: KubeObject,
+  { registry, clock }: Pick<VerbCall, "registry" | "clock">,
+  { fieldManager: manager, force }: Pick<WriteQuery, "fieldManager" | "force">,
+  subresource: string | undefined,
+): Change {
+  const { definition, resource } = registry.kind;
+  const apiVersion = apiVersionOf(resource);
+  const result = serverSideApply({ live, applied, manager, force, subresource, apiVersion, definition, time: rfc3339(clock.now()) });
+  if (result.conflicts.length > 0) throw applyConflictError(result.conflicts);
+  return { object: draft(result.object), applied: true };
+}
+
+/** An apply says what it is of. */
+function checkType({ kind: { resource } }: Registry, raw: unknown): void {
+  const { apiVersion = "", kind = "" } = (typeof raw === "object" && raw !== null ? raw : {}) as { apiVersion?: unknown; kind?: unknown };
+  if (kind === resource.kind && apiVersion !== "") return;
+  const version = String(apiVersion);
+  throw badRequestError(`invalid object type: ${version.includes("/") ? version : `/${version}`}, Kind=${String(kind)}`);
 }
 
 /**

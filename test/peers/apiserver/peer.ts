@@ -30,7 +30,11 @@ const encoded = (body: unknown): string => (typeof body === "string" ? body : JS
 export function remote({ port, token }: RemoteOptions): Peer {
   return ({ method, path, body, type = "application/json", accept = "application/json" }) =>
     new Promise((resolve, reject) => {
-      const headers = { authorization: `Bearer ${token}`, accept, ...(body === undefined ? {} : { "content-type": type }) };
+      const headers = {
+        authorization: `Bearer ${token}`,
+        accept,
+        ...(body === undefined ? {} : { "content-type": type, "content-length": Buffer.byteLength(encoded(body)) }),
+      };
       const sent = request({ host: "127.0.0.1", port, method, path, headers, rejectUnauthorized: false }, (response) => {
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));

@@ -82,7 +82,7 @@ describe("conflicts", () => {
   test("with an update name its version, several are listed by owner", () => {
     const live = updated(undefined, service({ type: "ClusterIP", sessionAffinity: "None" }), "kubectl");
     const refused = apply(live, service({ type: "NodePort", sessionAffinity: "ClientIP" }), "me");
-    const error = applyConflictError({ group: "", plural: "services" }, "web", refused.conflicts);
+    const error = applyConflictError(refused.conflicts);
     expect(error.code).toBe(409);
     expect(error.message).toBe('Apply failed with 2 conflicts: conflicts with "kubectl" using v1:\n- .spec.sessionAffinity\n- .spec.type');
     expect(error.status.details?.causes?.[0]).toEqual({
