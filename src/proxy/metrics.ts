@@ -19,6 +19,34 @@ export interface ProxyMetrics {
   readonly openConnections: Gauge;
 }
 
+/** Of mode iptables, with kube-proxy's names. */
+export interface IptablesMetrics {
+  /** By table and family: rules that are ours, and those written by the last restore. */
+  readonly rules: Family<Gauge>;
+  readonly written: Family<Gauge>;
+  /** By family. */
+  readonly restoreFailures: Family<Counter>;
+  readonly partialRestoreFailures: Family<Counter>;
+  readonly fullSync: Family<Histogram>;
+  readonly partialSync: Family<Histogram>;
+}
+
+export function iptablesMetrics(registry: MetricsRegistry): IptablesMetrics {
+  const sync = "kubeproxy_sync_proxy_rules_iptables";
+  const duration = (which: string) =>
+    registry.histogram(`kubeproxy_sync_${which}_proxy_rules_duration_seconds`, `Time of one ${which} sync`, ["ip_family"], syncBuckets);
+  return {
+    rules: registry.gauge(`${sync}_total`, "Rules of iptables that are the proxy's", ["table", "ip_family"]),
+    written: registry.gauge(`${sync}_last`, "Rules of iptables that the last sync has written", ["table", "ip_family"]),
+    restoreFailures: registry.counter(`${sync}_restore_failures_total`, "Restores that iptables refused", ["ip_family"]),
+    partialRestoreFailures: registry.counter(`${sync}_partial_restore_failures_total`, "Partial restores that iptables refused", [
+      "ip_family",
+    ]),
+    fullSync: duration("full"),
+    partialSync: duration("partial"),
+  };
+}
+
 /** 1 ms doubling to 16 s: upstream's buckets of sync_proxy_rules_duration_seconds. */
 const syncBuckets = Array.from({ length: 15 }, (_, i) => 0.001 * 2 ** i);
 /** Upstream's buckets of network_programming_duration_seconds, from 1 ms instead of 250 ms on: here most are below that. */

@@ -21,17 +21,18 @@ import { sleep, type Clock, type Timer } from "../lib/clock.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
-import type { AddressProblem, Applied, Backend, DialResult, DialTarget, ServiceChange } from "./backends/backend.ts";
+import type { AddressProblem, Applied, Backend, DialResult, DialTarget, HandedOver, ServiceChange } from "./backends/backend.ts";
 import { createBackend, type BackendMode } from "./backends/index.ts";
 import type { IptablesKernelOptions } from "./backends/iptables/apply.ts";
 import type { IpvsBackendKernelOptions } from "./backends/ipvs/apply.ts";
 import type { KernelOptions } from "./backends/nftables/apply.ts";
 import type { ProxyHealth } from "./health/proxy-health.ts";
 import type { ServiceHealthServers } from "./health/service-health.ts";
-import { proxyMetrics, type ProxyMetrics } from "./metrics.ts";
+import { iptablesMetrics, proxyMetrics, type ProxyMetrics } from "./metrics.ts";
 import { NodeLabels } from "./node-labels.ts";
 import { Problems } from "./problems.ts";
 import { BoundedFrequencyRunner } from "./runner.ts";
+import type { InheritedListeners } from "./backends/userspace/inherited.ts";
 import type { Redirects } from "./backends/userspace/redirects.ts";
 import { trafficProblems } from "./traffic-problems.ts";
 import { ServiceTracker, type PendingChange } from "./tracker.ts";
@@ -56,6 +57,8 @@ export interface ProxyOptions {
   readonly transport?: Transport;
   /** Mode `userspace`: for virtual addresses that are not this host's. The proxy closes them when it stops. */
   readonly redirects?: Redirects;
+  /** Mode `userspace`: of the proxy whose place this one takes. */
+  readonly inherited?: InheritedListeners;
   /** Mode `nftables`: the sockets into the node's namespace. The proxy closes them when it stops. */
   readonly kernel?: KernelOptions;
   /** Mode `iptables`: the programs, in the node's namespace. */
@@ -95,6 +98,8 @@ export interface Proxy extends Component {
   setServiceCIDRs(serviceCIDRs: readonly string[]): void;
   /** Resolves when every change seen so far is live. */
   settled(): Promise<void>;
+  /** What another proxy may take over. Absent in modes whose rules stay by themselves. */
+  handOver(): HandedOver | undefined;
 }
 
 export function createProxy(options: ProxyOptions): Proxy {
@@ -150,8 +155,9 @@ class MetaProxier implements Proxy {
       hostAddresses: node.addresses,
       ...(options.transport === undefined ? {} : { transport: options.transport }),
       ...(options.redirects === undefined ? {} : { redirects: options.redirects }),
+      ...(options.inherited === undefined ? {} : { inherited: options.inherited }),
       ...(options.kernel === undefined ? {} : { nftables: { ...options.kernel, node } }),
-      ...(options.iptables === undefined ? {} : { iptables: { ...options.iptables, node } }),
+      ...(options.iptables === undefined ? {} : { iptables: { metrics: iptablesMetrics(metrics), ...options.iptables, node } }),
       ...(options.ipvs === undefined ? {} : { ipvs: { ...options.ipvs, node } }),
     });
   }
@@ -236,6 +242,10 @@ class MetaProxier implements Proxy {
 
   dial(target: DialTarget): Promise<DialResult> {
     return this.#backend.dial(target);
+  }
+
+  handOver(): HandedOver | undefined {
+    return this.#backend.handOver?.();
   }
 
   async settled(): Promise<void> {

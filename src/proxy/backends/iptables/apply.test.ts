@@ -3,6 +3,8 @@ import type { EndpointSlice, Service } from "../../../api/types.ts";
 import { planService, type ServicePlan } from "../../../decide/proxy/index.ts";
 import { node } from "../../../decide/proxy/render/arbitrary.cases.ts";
 import { fakeIptables } from "../../../host/iptables/fake.ts";
+import { MetricsRegistry } from "../../../lib/metrics.ts";
+import { iptablesMetrics } from "../../metrics.ts";
 import { healsPerFullSync, IptablesBackend } from "./apply.ts";
 import { cleanup } from "./cleanup.ts";
 
@@ -125,4 +127,19 @@ test("dial tells what is not served, and what refuses", async () => {
     kind: "refused",
     reason: "AllEndpointsFailed",
   });
+});
+
+test("kube-proxy's metrics of rules", async () => {
+  const registry = new MetricsRegistry();
+  const iptables = fakeIptables();
+  const backend = new IptablesBackend({ iptables, node, families: [4], metrics: iptablesMetrics(registry) });
+  await backend.apply("shop/a", plan("a", 1, [1, 2]));
+  const value = (name: string) => Number(new RegExp(`^${name.replace(/[{}]/g, "\\$&")} (\\S+)$`, "m").exec(registry.text())?.[1]);
+  const total = value('kubeproxy_sync_proxy_rules_iptables_total{table="nat",ip_family="IPv4"}');
+  expect(total).toBe(iptables.list(4, "nat").filter((line) => line.startsWith("-A KUBE-")).length);
+  await backend.apply("shop/b", plan("b", 2, [3]));
+  expect(value('kubeproxy_sync_proxy_rules_iptables_total{table="nat",ip_family="IPv4"}')).toBeGreaterThan(total);
+  iptables.refuseNext("no");
+  await backend.applyAll([{ key: "shop/c", plan: plan("c", 3, [4]) }]);
+  expect(value('kubeproxy_sync_proxy_rules_iptables_partial_restore_failures_total{ip_family="IPv4"}')).toBe(1);
 });

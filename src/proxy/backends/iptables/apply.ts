@@ -14,6 +14,7 @@ import type { Iptables } from "../../../host/iptables/iptables.ts";
 import { errnoCode, errorMessage } from "../../../lib/errors.ts";
 import { joinHostPort, type IpFamily } from "../../../lib/ip.ts";
 import type { Logger } from "../../../lib/log.ts";
+import type { IptablesMetrics } from "../../metrics.ts";
 import { StaleFlows } from "../../stale-flows.ts";
 import type { AddressProblem, Applied, Backend, DialResult, DialTarget, ServiceChange } from "../backend.ts";
 
@@ -32,6 +33,7 @@ export interface IptablesKernelOptions {
   readonly connect?: (target: { readonly host: string; readonly port: number }) => Promise<Socket>;
   /** Everything is written anew after so many looks. Default: `healsPerFullSync`. */
   readonly looksPerFullSync?: number;
+  readonly metrics?: IptablesMetrics;
   readonly log?: Logger;
 }
 
@@ -173,7 +175,7 @@ export class IptablesBackend implements Backend {
   }
 
   async #syncFamily(state: FamilyState, services: readonly ServicePlan[]): Promise<void> {
-    const { iptables, node, rules } = this.#options;
+    const { iptables, node, rules, metrics } = this.#options;
     const { family, cache, have } = state;
     const options = { ...rules, node, family };
     await inSlices(renderAhead(services, options, cache));
@@ -184,7 +186,15 @@ export class IptablesBackend implements Backend {
     state.have = undefined;
     state.listed = undefined;
     const lines = have === undefined ? fullRestoreLines(want, await iptables.chains(family, "nat")) : partialRestoreLines(have, want);
-    await iptables.restore(family, `${(await inSlices(lines)).join("\n")}\n`);
+    const written = await inSlices(lines);
+    const started = performance.now();
+    try {
+      await iptables.restore(family, `${written.join("\n")}\n`);
+    } catch (error) {
+      (have === undefined ? metrics?.restoreFailures : metrics?.partialRestoreFailures)?.labels(`IPv${family}`).inc();
+      throw error;
+    }
+    if (metrics !== undefined) observe(metrics, { family, want, written, partial: have !== undefined, ms: performance.now() - started });
     if (have === undefined) await this.#ensureJumps(want);
     state.have = want;
   }
@@ -242,6 +252,29 @@ export class IptablesBackend implements Backend {
   /** The rules stay: connections go on, and the next start takes over. `cleanup` removes them. */
   async stop(): Promise<void> {
     this.#options.conntrack?.close();
+  }
+}
+
+interface Restored {
+  readonly family: IpFamily;
+  readonly want: IptablesRules;
+  readonly written: readonly string[];
+  readonly partial: boolean;
+  readonly ms: number;
+}
+
+function observe(metrics: IptablesMetrics, { family, want, written, partial, ms }: Restored): void {
+  const name = `IPv${family}`;
+  (partial ? metrics.partialSync : metrics.fullSync).labels(name).observe(ms / 1000);
+  let table = "";
+  const counts = new Map<string, number>();
+  for (const line of written) {
+    if (line.startsWith("*")) table = line.slice(1);
+    else if (line.startsWith("-A ")) counts.set(table, (counts.get(table) ?? 0) + 1);
+  }
+  for (const each of ["filter", "nat"] as const) {
+    metrics.rules.labels(each, name).set(countRules(want, each));
+    metrics.written.labels(each, name).set(counts.get(each) ?? 0);
   }
 }
 
