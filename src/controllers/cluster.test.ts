@@ -222,10 +222,10 @@ describe("a Deployment", () => {
         (await readyIn("web")) === 3 &&
         (await list(pods)).every(({ metadata }) => metadata.uid !== victim?.metadata.uid),
     );
-    const created = (await list(events))
-      .filter(({ reason }) => reason === "SuccessfulCreate")
-      .reduce((sum, { count = 1 }) => sum + count, 0);
-    expect(created).toBe(4);
+    const created = async () =>
+      (await list(events)).filter(({ reason }) => reason === "SuccessfulCreate").reduce((sum, { count = 1 }) => sum + count, 0);
+    // Events are written beside the work.
+    await expect.poll(created, { timeout: 20_000 }).toBe(4);
   });
 
   test("a Service that is deleted takes its slices and Endpoints with it", async () => {
