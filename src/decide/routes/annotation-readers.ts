@@ -1,12 +1,9 @@
 /** What each annotation of ingress-nginx does here: its reader, or why it is refused. */
 import { parseCidr } from "../../lib/ip.ts";
-import { toHttps, type AnnotationDraft } from "./annotations.ts";
+import { toHttps, type AnnotationDraft, type ReadResult } from "./annotation-draft.ts";
 import { readCanary } from "./canary.ts";
 import { hostPattern } from "./host.ts";
 import type { Filter } from "./route-table.ts";
-
-/** Undefined: exactly as in ingress-nginx. */
-export type ReadResult = { readonly differs: string } | { readonly refused: string; readonly guard?: true } | undefined;
 
 export type AnnotationReader = (value: string, draft: AnnotationDraft) => ReadResult;
 
@@ -197,8 +194,7 @@ function readAffinity(value: string, draft: AnnotationDraft): ReadResult {
   if (value !== "cookie") return refused("only affinity by cookie");
   const name = draft.all.get("session-cookie-name") ?? "INGRESSCOOKIE";
   const path = draft.all.get("session-cookie-path") ?? "/";
-  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) || !/^\/[^;\x00-\x20\x7f-\uffff]*$/.test(path))
-    return refused("no name or path that a cookie can have");
+  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) || !/^\/[!-:<-~]*$/.test(path)) return refused("no name or path that a cookie can have");
   const age = Number(draft.all.get("session-cookie-max-age") ?? Number.NaN);
   draft.persistence = { kind: "cookie", name, path, ...(Number.isInteger(age) && age > 0 ? { maxAgeSeconds: age } : {}) };
   return undefined;

@@ -3,10 +3,12 @@
  * gets one of four verdicts; none is passed over in silence. Where ignoring one would let requests through that its author meant to
  * keep out, nothing of the Ingress is served: an error is safer than an open door.
  */
+import type { AnnotationDraft, CanaryRule } from "./annotation-draft.ts";
 import { annotationReaders, refusedNames } from "./annotation-readers.ts";
-import type { CanaryRule } from "./canary.ts";
 import type { RouteProblem } from "./reasons.ts";
 import type { BackendRef, Filter, RetryPolicy, RouteTimeouts, SessionPersistence } from "./route-table.ts";
+
+export { toHttps } from "./annotation-draft.ts";
 
 export const nginxPrefix = "nginx.ingress.kubernetes.io/";
 
@@ -53,24 +55,6 @@ export interface AnnotationProblem extends Pick<RouteProblem, "severity" | "mess
   readonly key: string;
   /** It was to keep requests out. */
   readonly guard: boolean;
-}
-
-export const toHttps: Filter = { kind: "redirect", status: 308, scheme: "https", onlyFrom: "http" };
-
-/** What readers write into; `all`: every annotation without its prefix, as some only mean something together. */
-export interface AnnotationDraft {
-  readonly all: ReadonlyMap<string, string>;
-  readonly filters: Filter[];
-  redirectHostsWithTls: boolean;
-  timeouts: RouteTimeouts;
-  retry: RetryPolicy | undefined;
-  persistence: SessionPersistence | undefined;
-  canary: CanaryRule | undefined;
-  patterns: boolean;
-  aliases: readonly string[];
-  appRoot: string | undefined;
-  fromToWww: boolean;
-  backend: Pick<BackendRef, "speaks" | "tls">;
 }
 
 export function readAnnotations(annotations: Readonly<Record<string, string>> = {}): AnnotationEffects {

@@ -2,21 +2,10 @@
  * Canary Ingresses (ingress-nginx `annotations.md`, "Canary"): one more backend for the rules of another Ingress with the same host and
  * path, for requests with a header or a cookie, and for a share of the others. In that order: header, cookie, weight.
  */
-import type { ReadResult } from "./annotation-readers.ts";
-import type { AnnotationDraft } from "./annotations.ts";
+import type { AnnotationDraft, CanaryRule, ReadResult } from "./annotation-draft.ts";
 import type { HostRoute } from "./ingress.ts";
 import { wholePattern } from "./pattern.ts";
 import type { Route, ValueMatch } from "./route-table.ts";
-
-export interface CanaryRule {
-  /** Of `total`. */
-  readonly weight: number;
-  readonly total: number;
-  /** Header that says `always` or `never`, or, with a value, that it is for the canary. */
-  readonly header?: { readonly name: string; readonly value?: string; readonly pattern?: string };
-  /** Cookie that says `always` or `never`. */
-  readonly cookie?: string;
-}
 
 export function readCanary(value: string, draft: AnnotationDraft): ReadResult {
   if (value !== "true") return value === "false" ? undefined : { refused: "neither true nor false" };

@@ -4,7 +4,7 @@
  */
 import type { HTTPIngressPath, Ingress, IngressBackend, IngressRule } from "../../api/types.ts";
 import { nginxPrefix, readAnnotations, toHttps, type AnnotationEffects } from "./annotations.ts";
-import type { CanaryRule } from "./canary.ts";
+import type { CanaryRule } from "./annotation-draft.ts";
 import { hostMatches, hostPattern } from "./host.ts";
 import { normalizePath, prefixElements } from "./path.ts";
 import { leadingPattern } from "./pattern.ts";
