@@ -131,7 +131,7 @@ test("an earlier proxy's table is taken over: what is right is not touched, what
     { kind: "setDestination", destination: { ip: "10.244.1.7", weight: 0 } },
   ]);
   expect(next.table()).toContain("-A -t 10.96.0.1:80 -s rr");
-  expect(await next.backend.heal()).toBe(false);
+  await next.backend.completed();
   expect(next.table().filter((line) => line.startsWith("-A"))).toEqual(["-A -t 10.96.0.2:80 -s rr"]);
   expect([...first.kernel.link.bound]).toEqual(["10.96.0.2"]);
   expect([...(first.kernel.ipset.sets.get("KUBE-CLUSTER-IP") ?? [])]).toEqual(["10.96.0.2,tcp:80"]);
@@ -142,13 +142,14 @@ test("virtual servers of others stay where excludeCIDRs says so", async () => {
   for (const address of ["192.168.1.1", "172.16.0.1"])
     kernel.ipvs.run([{ kind: "addService", service: { address, port: 80, protocol: "TCP", scheduler: "wlc" } }]);
   await backend.apply("shop/a", plan("a", 1, []));
-  await backend.heal();
+  await backend.completed();
   expect(table()).toEqual(["-A -t 10.96.0.1:80 -s rr", "-A -t 192.168.1.1:80 -s wlc"]);
 });
 
 test("what somebody took is set up again", async () => {
   const { backend, kernel, table } = start();
   await backend.apply("shop/a", plan("a", 1, [1]));
+  await backend.completed();
   expect(await backend.heal()).toBe(false);
   const [rules, servers] = [kernel.iptables.list(4, "nat"), table()];
   kernel.iptables.flush();
@@ -167,7 +168,7 @@ test("what somebody took is set up again", async () => {
 test("what is refused is its own Service's failure, and is mended when all is compared", async () => {
   const { backend, kernel, table } = start();
   await backend.apply("shop/a", plan("a", 1, [1]));
-  await backend.heal();
+  await backend.completed();
   kernel.ipvs.refuseNext("addService");
   const applied = await backend.applyAll([2, 3].map((n) => ({ key: `shop/s${n}`, plan: plan(`s${n}`, n, [n]) })));
   expect(applied.map(({ kind }) => kind)).toEqual(["failed", "applied"]);
@@ -185,6 +186,17 @@ test("the kernel is asked for what ipvs mode needs; strict ARP and time-outs whe
     "net/ipv4/conf/all/arp_announce": "2",
   });
   expect(kernel.ipvs.timeouts()).toEqual({ tcp: 600, tcpFin: 120, udp: 30 });
+});
+
+test("an address that becomes the node's own is no longer bound, and the rules follow its ranges of pods", async () => {
+  const { backend, kernel } = start();
+  const external = () => plan("a", 1, [1], { externalIP: "192.0.2.7" });
+  await backend.apply("shop/a", external());
+  expect([...kernel.link.bound].sort()).toEqual(["10.96.0.1", "192.0.2.7"]);
+  backend.setNode({ ...node, addresses: [...node.addresses, "192.0.2.7"], clusterCIDRs: ["10.9.0.0/16"] });
+  await backend.apply("shop/a", external());
+  expect([...kernel.link.bound]).toEqual(["10.96.0.1"]);
+  expect(kernel.iptables.list(4, "nat").some((line) => line.includes("! -s 10.9.0.0/16 -j KUBE-MARK-MASQ"))).toBe(true);
 });
 
 test("cleanup leaves nothing of ours, and everything of others", async () => {

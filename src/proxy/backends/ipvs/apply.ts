@@ -46,7 +46,7 @@ export interface IpvsBackendOptions extends IpvsBackendKernelOptions {
 
 interface FamilyState {
   readonly family: IpFamily;
-  readonly options: IpvsOptions;
+  options: IpvsOptions;
   readonly model: IpvsModel;
   readonly rules: IpvsRuleWriter;
 }
@@ -66,6 +66,8 @@ export class IpvsBackend implements Backend {
   #earlier: Map<string, VirtualServer> | undefined;
   /** Something was refused, or it is not known what an earlier proxy has left: everything must be compared. */
   #uncertain = true;
+  /** Every Service has been applied once: what nobody wants is somebody's leftover. */
+  #complete = false;
   #heals = 0;
 
   constructor(options: IpvsBackendOptions) {
@@ -125,7 +127,7 @@ export class IpvsBackend implements Backend {
       for (const [key, error] of await this.#run(state, owned)) failed.set(key, error);
     }
     if (failed.size > 0) this.#uncertain = true;
-    else if (this.#uncertain && this.#heals > 0) await this.#compare();
+    else if (this.#uncertain && this.#complete) await this.#compare();
     return failed;
   }
 
@@ -173,15 +175,27 @@ export class IpvsBackend implements Backend {
     });
   }
 
-  /** The first time all Services are there: what is left over from an earlier proxy goes. Later: what others have changed is mended. */
+  /** What an earlier proxy has left and nobody wants goes. */
+  async completed(): Promise<void> {
+    this.#complete = true;
+    if (this.#earlier !== undefined) await this.#compare();
+  }
+
+  /** Addresses of the node decide what is bound, and its ranges of pods who is masqueraded. */
+  setNode(node: PlanNode): void {
+    for (const state of this.#families) {
+      state.options = { ...state.options, node };
+      state.model.setOptions(contributionOptions(state.options));
+    }
+  }
+
+  /** Mends what others have changed. */
   async heal(): Promise<boolean> {
-    if (this.#earlier === undefined) return false;
+    if (!this.#complete || this.#earlier === undefined) return false;
     this.#heals += 1;
-    const first = this.#heals === 1;
     const gone = await this.#flushed();
-    if (!gone && !first && !this.#uncertain && this.#heals % healsPerComparison !== 0) return false;
-    const changed = await this.#compare();
-    return gone || (changed && !first);
+    if (!gone && !this.#uncertain && this.#heals % healsPerComparison !== 0) return false;
+    return (await this.#compare()) || gone;
   }
 
   /** Looks at what disappears when somebody clears the tables: the canary, what leads to our chains, the link, a set. */

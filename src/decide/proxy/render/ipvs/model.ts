@@ -19,7 +19,7 @@ export interface KernelState {
 const nothing: Contribution = { servers: [], addresses: [], entries: [], noNodeAccess: [] };
 
 export class IpvsModel {
-  readonly #options: ContributionOptions;
+  #options: ContributionOptions;
   readonly #contributions = new Map<string, Contribution>();
   readonly #servers = new Claims<VirtualServer>();
   readonly #addresses = new Claims<true>();
@@ -29,6 +29,11 @@ export class IpvsModel {
   constructor(options: ContributionOptions) {
     this.#options = options;
     this.#entries = Object.fromEntries(setNames.map((name) => [name, new Claims<true>()])) as Record<SetName, Claims<true>>;
+  }
+
+  /** Counts for the changes that follow. */
+  setOptions(options: ContributionOptions): void {
+    this.#options = options;
   }
 
   /** `plan` undefined: the Service is gone. In the order in which they must be done. */
