@@ -16,7 +16,7 @@ import { startBareApi } from "../../support/bare-api.ts";
 import { parseIptablesSave } from "./iptables-save.ts";
 import { apply, makeNetwork, marker, planNode, textOf } from "./rounds.ts";
 import { readTable, traceNftJson } from "./nft-json.ts";
-import { nodeAddresses, nodeName, packetsFor, podCIDRs, serviceRange, state, zone, type State } from "./states.ts";
+import { localhostPackets, nodeAddresses, nodeName, packetsFor, podCIDRs, serviceRange, state, zone, type State } from "./states.ts";
 
 type Mode = "iptables" | "nftables";
 
@@ -26,6 +26,9 @@ const { values: flags } = parseArgs({
     mode: { type: "string", default: "iptables" },
     states: { type: "string", default: "500" },
     seed: { type: "string", default: "1" },
+    /** NodePorts on every address, at localhost too (mode iptables), as without --nodeport-addresses. */
+    everywhere: { type: "boolean", default: false },
+    "masquerade-all": { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
   },
 });
@@ -54,7 +57,8 @@ function startKubeProxy(kubeconfig: string): ChildProcess {
       `--hostname-override=${nodeName}`,
       `--cluster-cidr=${podCIDRs.join(",")}`,
       "--iptables-min-sync-period=0",
-      "--nodeport-addresses=primary",
+      ...(flags.everywhere ? [] : ["--nodeport-addresses=primary"]),
+      ...(flags["masquerade-all"] ? ["--masquerade-all"] : []),
       "--conntrack-max-per-core=0",
       "--oom-score-adj=0",
     ],
@@ -87,14 +91,15 @@ function theirs(round: number): Tracer | undefined {
 }
 
 function ours(services_: readonly Service[], slices: readonly EndpointSlice[]): Tracer {
-  const plan = planServices(services_, slices, planNode);
+  const plan = planServices(services_, slices, planNode, { masqueradeAll: flags["masquerade-all"] });
   if (mode === "nftables") {
     const rules = renderNftables(plan.services, { node: planNode, serviceCIDRs: serviceRange.split(",") });
     return (packet) => traceNftables(rules, planNode, packet);
   }
+  const options = { node: planNode, nodePortsEverywhere: flags.everywhere, localhostNodePorts: true };
   const rules = {
-    4: renderIptables(plan.services, { node: planNode, family: 4 }),
-    6: renderIptables(plan.services, { node: planNode, family: 6 }),
+    4: renderIptables(plan.services, { ...options, family: 4 }),
+    6: renderIptables(plan.services, { ...options, family: 6 }),
   };
   return (packet) => traceIptables(rules[packet.to.includes(":") ? 6 : 4], planNode, packet);
 }
@@ -144,7 +149,7 @@ async function main(): Promise<number> {
       await apply(cluster.client, one, round);
       const [allServices, allSlices] = [await cluster.client.list(services), await cluster.client.list(endpointSlices)];
       const mine = ours(allServices.items, allSlices.items);
-      const questions = packetsFor(one);
+      const questions = [...packetsFor(one), ...(flags.everywhere ? localhostPackets(one) : [])];
       packets += questions.length;
       fewest = Math.min(fewest, questions.length);
       let tracer = theirs(round);

@@ -159,3 +159,11 @@ export function packetsFor({ services }: State): readonly Packet[] {
   to("fd00:10:96::77", 80, "TCP");
   return packets;
 }
+
+/** The node to its own NodePorts by loopback addresses. */
+export function localhostPackets({ services }: State): readonly Packet[] {
+  const ports = services.flatMap(({ spec }) => spec?.ports ?? []).filter(({ nodePort }) => nodePort !== undefined);
+  return ports.flatMap(({ nodePort = 0, protocol }) =>
+    ["127.0.0.1", "::1"].map((address) => ({ from: address, to: address, port: nodePort, protocol: protocol as Protocol })),
+  );
+}
