@@ -96,9 +96,11 @@ const run = (program: string, ...args: string[]) => spawnSync(program, args, { e
 /** Takes rules away behind the proxy's back: how long until they are as they were, and whether another's stand. */
 async function deleteByHand(): Promise<{ readonly backMs: number; readonly foreignStands: boolean }> {
   const iptables = flags.mode === "iptables";
+  const own = flags.mode === "userspace" ? "fairlead-userspace" : "fairlead";
+  const table = flags["kube-proxy"] === undefined ? own : "kube-proxy";
   const list = iptables
     ? () => run("iptables-save", "-t", "nat").stdout.replaceAll(/\[\d+:\d+\]|^#.*$/gm, "")
-    : () => run("nft", "list", "table", "ip", flags["kube-proxy"] === undefined ? "fairlead" : "kube-proxy").stdout;
+    : () => run("nft", "list", "table", "ip", table).stdout;
   run("nft", "add", "table", "ip", "foreign");
   run("nft", "add", "chain", "ip", "foreign", "mine");
   run("iptables", "-t", "nat", "-N", "FOREIGN");
@@ -106,9 +108,7 @@ async function deleteByHand(): Promise<{ readonly backMs: number; readonly forei
   const before = sorted();
   const victim = iptables
     ? ["iptables", "-t", "nat", "-F", (/KUBE-SVC-\w+/.exec(before) ?? [""])[0]]
-    : flags["kube-proxy"] === undefined
-      ? ["nft", "flush", "chain", "ip", "fairlead", "services"]
-      : ["nft", "flush", "chain", "ip", "kube-proxy", "services"];
+    : ["nft", "flush", "chain", "ip", table, "services"];
   const began = performance.now();
   run(victim[0] as string, ...victim.slice(1));
   if (sorted() === before) throw new Error(`${victim.join(" ")} has changed nothing`);
@@ -126,6 +126,13 @@ const world = await createWorld();
 const { clients, endpoints, pods, api } = world;
 const start = () => startProxy(api.kubeconfig, flags.mode, flags["kube-proxy"]);
 let proxy = start();
+/** In mode userspace connections are the proxy's: the next one is started beside it, takes its sockets, and it leaves. */
+async function takeOver(): Promise<void> {
+  const before = proxy;
+  proxy = start();
+  await new Promise((left) => before.child.once("exit", left));
+  await untilSynced(proxy.child);
+}
 try {
   await untilSynced(proxy.child);
   const rolling = await under(clients, () => roll(world, old, next));
@@ -133,10 +140,13 @@ try {
   await pause(stepMs);
   const restarted = await under(clients, async () => {
     await pause(stepMs / 2);
-    await proxy.end("SIGTERM");
-    await pause(stepMs / 2);
-    proxy = start();
-    await untilSynced(proxy.child);
+    if (flags.mode === "userspace") await takeOver();
+    else {
+      await proxy.end("SIGTERM");
+      await pause(stepMs / 2);
+      proxy = start();
+      await untilSynced(proxy.child);
+    }
     await pause(stepMs / 2);
   });
   const killed = await under(clients, async () => {

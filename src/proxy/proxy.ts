@@ -19,6 +19,7 @@ import {
 } from "../decide/proxy/index.ts";
 import { sleep, type Clock, type Timer } from "../lib/clock.ts";
 import { errorMessage } from "../lib/errors.ts";
+import type { IpFamily } from "../lib/ip.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
 import type { AddressProblem, Applied, Backend, DialResult, DialTarget, HandedOver, ServiceChange } from "./backends/backend.ts";
@@ -65,6 +66,8 @@ export interface ProxyOptions {
   readonly iptables?: IptablesKernelOptions;
   /** Mode `ipvs`: the tables of the node's namespace, as `openIpvsKernel` opens them. The proxy closes them when it stops. */
   readonly ipvs?: IpvsBackendKernelOptions;
+  /** Kernel modes: families at whose loopback address user space serves NodePorts. Default: none. */
+  readonly localhostNodePorts?: readonly IpFamily[];
   /** Least time between two syncs (`--iptables-min-sync-period` and its like). Default 0. */
   readonly minSyncPeriodMs?: number;
   /** How often it is looked whether what was set up still stands (`--iptables-sync-period` and its like). Default 10 s. */
@@ -159,6 +162,7 @@ class MetaProxier implements Proxy {
       ...(options.kernel === undefined ? {} : { nftables: { ...options.kernel, node } }),
       ...(options.iptables === undefined ? {} : { iptables: { metrics: iptablesMetrics(metrics), ...options.iptables, node } }),
       ...(options.ipvs === undefined ? {} : { ipvs: { ...options.ipvs, node } }),
+      ...(options.localhostNodePorts === undefined ? {} : { localhostNodePorts: options.localhostNodePorts }),
     });
   }
 

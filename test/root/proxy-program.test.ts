@@ -49,3 +49,20 @@ test.for(["nftables", "iptables"])(
     expect(deletedByHand).toMatchObject({ foreignStands: true, backMs: expect.any(Number) });
   },
 );
+
+test(
+  "mode userspace: replacement and a restart beside the old one break nothing, a dead endpoint is passed over",
+  { timeout: 240_000 },
+  async (context) => {
+    const why = unsupported() || (spawnSync("nft", ["--version"]).status === 0 ? "" : "needs nft");
+    if (why !== "") context.skip(why);
+    const { report, said } = await run("userspace");
+    expect(report, said).toMatchObject({ rolling: { failed: 0 }, restart: { failed: 0 }, deadEndpoint: { failed: 0 } });
+    const { udpFollowsMs, deletedByHand, rolling, kill } = report as Report;
+    expect(rolling.connections).toBeGreaterThan(100);
+    // Who was killed carried them; the next one carries those that come after.
+    expect(kill.failed).toBeLessThan(kill.connections);
+    expect(udpFollowsMs).toHaveLength(6);
+    expect(deletedByHand).toMatchObject({ foreignStands: true, backMs: expect.any(Number) });
+  },
+);

@@ -91,9 +91,10 @@ async function run({ settings, values, commandLine: { program }, log }: Run): Pr
       metrics: new MetricsRegistry(),
       configuration: configurationObject(values),
       strictMode: program.strictMode,
+      localhostNodePorts: program.localhostNodePorts,
     });
     try {
-      return await untilEnd(program.config, log);
+      return await untilEnd(program.config, running.left, log);
     } finally {
       await running.stop();
     }
@@ -110,7 +111,7 @@ async function serverOf(kubeconfig: string, master: string | undefined): Promise
   return master === undefined ? config : { ...config, server: master };
 }
 
-function untilEnd(configFile: string | undefined, log: Logger): Promise<number> {
+function untilEnd(configFile: string | undefined, left: Promise<void>, log: Logger): Promise<number> {
   return new Promise((resolve) => {
     // Sockets and timers of the proxy do not keep the process alive by themselves.
     const alive = setInterval(() => undefined, 1 << 30);
@@ -126,6 +127,7 @@ function untilEnd(configFile: string | undefined, log: Logger): Promise<number> 
       watcher?.close();
       resolve(code);
     };
+    void left.then(() => end(0));
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => end(0));
   });
 }

@@ -23,6 +23,7 @@ export interface EpollListenOptions {
 
 export interface EpollListener {
   readonly kind: "ok";
+  readonly fd: number;
   readonly host: string;
   readonly port: number;
   close(): void;
@@ -46,7 +47,7 @@ export function listenEpoll(loop: EventLoop, options: EpollListenOptions): Epoll
       loop.forget(fd);
       libc.close(fd);
     };
-    return { kind: "ok", host, port: decodeSocketAddress(libc.getsockname(fd))?.port ?? port, close };
+    return { kind: "ok", fd, host, port: decodeSocketAddress(libc.getsockname(fd))?.port ?? port, close };
   } catch (error) {
     if (fd >= 0) libc.close(fd);
     if (!(error instanceof SystemError)) throw error;

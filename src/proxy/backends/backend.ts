@@ -4,6 +4,7 @@
  */
 import type { Socket } from "node:net";
 import type { PlanNode, Protocol, ServicePlan } from "../../decide/proxy/index.ts";
+import type { HandedListener } from "./userspace/inherited.ts";
 import type { ProxyReason } from "../../decide/proxy/reasons.ts";
 
 /** A virtual address that the backend does not serve, and what a person can do. */
@@ -56,6 +57,12 @@ export type Applied =
   | { readonly key: string; readonly kind: "applied"; readonly problems: readonly AddressProblem[] }
   | { readonly key: string; readonly kind: "failed"; readonly error: unknown };
 
+export interface HandedOver {
+  readonly listeners: readonly HandedListener[];
+  /** They have been given: nothing more is accepted here. Resolves when what was begun has ended. */
+  given(): Promise<void>;
+}
+
 export interface Backend {
   readonly mode: string;
   /**
@@ -81,6 +88,8 @@ export interface Backend {
   takeReleased(): readonly string[];
   /** Virtual addresses that are being served. */
   readonly served: number;
+  /** For a proxy that takes this one's place without a gap. */
+  handOver?(): HandedOver;
   /** Closes everything; connections are cut. */
   stop(): Promise<void>;
 }

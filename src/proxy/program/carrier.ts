@@ -2,18 +2,21 @@
 import { errorMessage, FairleadError } from "../../lib/errors.ts";
 import type { IpFamily } from "../../lib/ip.ts";
 import type { Logger } from "../../lib/log.ts";
+import type { EventLoop } from "../../net/epoll/event-loop.ts";
 import type { BackendMode } from "../backends/index.ts";
 import type { ProxySettings } from "../configuration/settings.ts";
 import type { ProxyOptions } from "../proxy.ts";
 import { ipvsKernel, ipvsLeaves } from "./ipvs-kernel.ts";
 import { iptablesKernel, kernelFamilies, nftablesKernel } from "./kernel.ts";
 import { removeLeftovers } from "./leftovers.ts";
-import { userspaceOptions } from "./userspace.ts";
+import { openUserspace } from "./userspace.ts";
 
 export interface Carrier {
   readonly mode: BackendMode;
   readonly families: readonly IpFamily[];
   readonly options: Pick<ProxyOptions, "kernel" | "iptables" | "ipvs" | "transport" | "redirects">;
+  /** Mode userspace: the loop that carries connections. */
+  readonly loop?: EventLoop;
   /** For the log and, by `reason`, an Event of the node. */
   readonly warnings: readonly { readonly reason: string; readonly message: string }[];
   /** Takes away what a proxy that runs no more has left of other modes. */
@@ -72,6 +75,6 @@ const openers: Readonly<Record<ProxySettings["mode"], Opener>> = {
     return { mode: "ipvs", families, options: { ipvs } };
   },
   async userspace({ log }) {
-    return { mode: "userspace", families: [4, 6], options: userspaceOptions(log) };
+    return { mode: "userspace", families: [4, 6], ...openUserspace(log) };
   },
 };

@@ -10,14 +10,20 @@ import type { Client } from "../../client/client.ts";
 import { createInformerFactory } from "../../client/informer-factory.ts";
 import type { Informer } from "../../client/informer.ts";
 import type { Component, Readiness } from "../../component/component.ts";
+import { loadLibc } from "../../host/syscalls/libc.ts";
+import type { EventLoop } from "../../net/epoll/event-loop.ts";
 import type { Clock, Timer } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { MetricsRegistry } from "../../lib/metrics.ts";
 import type { ProxySettings } from "../configuration/settings.ts";
+import type { IpFamily } from "../../lib/ip.ts";
 import { ProxyHealth } from "../health/proxy-health.ts";
 import { ServiceHealthServers } from "../health/service-health.ts";
 import { createProxy, type Proxy } from "../proxy.ts";
-import { openCarrier } from "./carrier.ts";
+import type { HandedOver } from "../backends/backend.ts";
+import type { InheritedListeners } from "../backends/userspace/inherited.ts";
+import { openCarrier, type Carrier } from "./carrier.ts";
+import { offerHandover, seekHandover, type Handover } from "./handover.ts";
 import { applySettings, localAddresses, setOomScore } from "./kernel.ts";
 import { takeOwnership, type Ownership } from "./owner.ts";
 import { isEligible, planNodeOf } from "./plan-node.ts";
@@ -35,14 +41,22 @@ export interface ProxyProgramOptions {
   readonly configuration: object;
   /** Ends where the mode cannot be had here, instead of taking the next best. */
   readonly strictMode: boolean;
+  /** NodePorts at 127.0.0.1 and ::1 by sockets of this program, where the mode has none. */
+  readonly localhostNodePorts?: boolean;
 }
 
 export interface ProxyProgram extends Component {
   readonly proxy: Proxy;
+  /** Another proxy has this one's place, and what was begun here has ended: there is nothing left to do but stop. */
+  readonly left: Promise<void>;
 }
 
 /** How long a start waits for this node's Node object before it goes on without (upstream: 30 s). */
 const nodeWaitMs = 30_000;
+/** How long a proxy whose place is taken still carries the connections that it has (mode userspace). */
+const drainMs = 60_000;
+/** How long it may take to give its name and ports back. */
+const ownershipMs = 10_000;
 /** Interfaces come and go; who looks has it cheap. */
 const addressesMs = 10_000;
 
@@ -62,11 +76,15 @@ class Program implements ProxyProgram {
   readonly #options: ProxyProgramOptions;
   readonly #stopping = new AbortController();
   readonly #closing: (() => Promise<void> | void)[] = [];
+  readonly #stopProxy = async () => await this.#proxy?.stop();
+  readonly left: Promise<void>;
+  #left: () => void = () => {};
   #proxy: Proxy | undefined;
   #node: Node | undefined;
 
   constructor(options: ProxyProgramOptions) {
     this.#options = options;
+    this.left = new Promise((resolve) => (this.#left = resolve));
   }
 
   get proxy(): Proxy {
@@ -77,8 +95,7 @@ class Program implements ProxyProgram {
   async start(): Promise<void> {
     const { settings, nodeName, client, clock, log, metrics } = this.#options;
     // 1. The rules of this network are one proxy's.
-    const ownership: Ownership = await takeOwnership(settings.mode);
-    this.#closing.push(() => ownership.release());
+    const handover = await this.#takePlace();
     setOomScore(settings.oomScoreAdj, log);
     applySettings(kernelSettings(settings, availableParallelism()), log);
 
@@ -112,6 +129,8 @@ class Program implements ProxyProgram {
       recorder.event(nodeReference(nodeName), "Warning", warning.reason, warning.message);
     }
 
+    const inherited = handover === undefined ? undefined : await this.#inherit(handover);
+
     // 4. The proxy, and those who ask after its health.
     const health = new ProxyHealth({ clock, timeoutMs: 2 * settings.syncPeriodMs, families: carrier.families });
     const serviceHealth = new ServiceHealthServers({
@@ -132,13 +151,15 @@ class Program implements ProxyProgram {
       mode: carrier.mode,
       plan: { masqueradeAll: settings.masqueradeAll, externalIPs: settings.gates["AllowServiceExternalIPs"] !== false },
       ...carrier.options,
+      ...(this.#options.localhostNodePorts === true ? { localhostNodePorts: loopbackFamilies(carrier, settings) } : {}),
+      ...(inherited === undefined ? {} : { inherited }),
       minSyncPeriodMs: settings.minSyncPeriodMs,
       syncPeriodMs: settings.syncPeriodMs,
       health,
       serviceHealth,
     });
     this.#proxy = proxy;
-    this.#closing.push(() => proxy.stop());
+    this.#closing.push(this.#stopProxy);
     await this.#serve(health, carrier.mode, (reason, message) => recorder.event(nodeReference(nodeName), "Warning", reason, message));
     await proxy.start();
     recorder.event(nodeReference(nodeName), "Normal", "Starting", "");
@@ -150,6 +171,54 @@ class Program implements ProxyProgram {
     // 5. What another proxy has left goes when ours stands.
     void proxy.settled().then(async () => void (this.#stopping.signal.aborted || (await carrier.removeLeftovers())));
     this.#followAddresses();
+
+    // 6. And when another comes to take this one's place, it finds what it needs.
+    if (carrier.loop !== undefined) this.#offerPlace(carrier.loop, proxy, serviceHealth);
+  }
+
+  /** Or, in mode userspace, finds the proxy that will hand its place over. */
+  async #takePlace(): Promise<Handover | undefined> {
+    const { settings, clock } = this.#options;
+    try {
+      const ownership: Ownership = await takeOwnership(settings.mode);
+      this.#closing.push(() => ownership.release());
+      return undefined;
+    } catch (error) {
+      const libc = settings.mode === "userspace" ? loadLibc() : undefined;
+      const handover = libc === undefined ? undefined : seekHandover(libc, clock);
+      if (handover === undefined) throw error;
+      return handover;
+    }
+  }
+
+  async #inherit(handover: Handover): Promise<InheritedListeners | undefined> {
+    const { clock, log } = this.#options;
+    const inherited = await handover.take();
+    log.info("taken over from another proxy", { listeners: inherited?.size ?? 0 });
+    for (const until = clock.monotonic() + ownershipMs; ;) {
+      try {
+        const ownership: Ownership = await takeOwnership("userspace");
+        this.#closing.unshift(() => ownership.release());
+        return inherited;
+      } catch (error) {
+        if (clock.monotonic() > until) throw error;
+        await pause(clock, 10, this.#stopping.signal);
+      }
+    }
+  }
+
+  #offerPlace(loop: EventLoop, proxy: Proxy, serviceHealth: ServiceHealthServers): void {
+    let handed: HandedOver | undefined;
+    const give = () => (handed = proxy.handOver())?.listeners ?? [];
+    const leave = async () => {
+      // The ports and the name first: the other one waits for them.
+      for (const close of this.#closing.splice(0).reverse()) if (close !== this.#stopProxy) await close();
+      await serviceHealth.stop();
+      this.#closing.push(this.#stopProxy);
+      await Promise.race([handed?.given(), pause(this.#options.clock, drainMs, this.#stopping.signal)]);
+      this.#left();
+    };
+    this.#closing.push(offerHandover(loop, this.#options.log, give, () => void leave()));
   }
 
   async stop(): Promise<void> {
@@ -253,4 +322,9 @@ function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
     const timer = clock.after(ms, resolve);
     signal.addEventListener("abort", () => (timer.cancel(), resolve()), { once: true });
   });
+}
+
+/** Mode iptables may have those of IPv4 by its own rules. */
+function loopbackFamilies({ mode, families }: Pick<Carrier, "mode" | "families">, { localhostNodePorts }: ProxySettings): readonly IpFamily[] {
+  return families.filter((family) => !(mode === "iptables" && family === 4 && localhostNodePorts));
 }

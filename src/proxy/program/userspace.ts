@@ -11,11 +11,18 @@ import type { ProxyOptions } from "../proxy.ts";
 import { epollTransport } from "../transport.ts";
 import { localAddresses } from "./kernel.ts";
 
-export function userspaceOptions(log: Logger): Pick<ProxyOptions, "transport" | "redirects"> {
+export interface UserspaceCarrier {
+  readonly options: Pick<ProxyOptions, "transport" | "redirects">;
+  /** That carries the connections. Absent without FFI. */
+  readonly loop?: EventLoop;
+}
+
+export function openUserspace(log: Logger): UserspaceCarrier {
   const libc = loadLibc();
-  if (libc === undefined) return {};
+  if (libc === undefined) return { options: {} };
   const redirects = redirectsOrNone(libc, log);
-  return { transport: epollTransport(startLoop(libc)), ...(redirects === undefined ? {} : { redirects }) };
+  const loop = startLoop(libc);
+  return { loop, options: { transport: epollTransport(loop), ...(redirects === undefined ? {} : { redirects }) } };
 }
 
 /** How long Node's own sockets and timers (the watches of the API) may wait for their turn while no connection does anything, in ms. */

@@ -3,6 +3,7 @@
  * rights and no kernel rules; see README.md beside this file.
  */
 import type { StreamSocket } from "../../../net/stream-socket.ts";
+import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import { FairleadError } from "../../../lib/errors.ts";
 import type { Clock } from "../../../lib/clock.ts";
@@ -12,10 +13,11 @@ import { servicePortText } from "../../../decide/proxy/index.ts";
 import type { ProxyMetrics } from "../../metrics.ts";
 import type { BindFailure } from "../../../net/listener.ts";
 import { hostTransport, type Transport } from "../../transport.ts";
-import type { AddressProblem, Backend, DialResult, DialTarget } from "../backend.ts";
+import type { AddressProblem, Backend, DialResult, DialTarget, HandedOver } from "../backend.ts";
 import { carries, PortState, routeOf } from "./address.ts";
 import { cleanup } from "./cleanup.ts";
-import { bind, bindProblem, type Bound } from "./listeners.ts";
+import type { HandedListener, InheritedListeners } from "./inherited.ts";
+import { bind, bindProblem, type Bound, type ListenAt } from "./listeners.ts";
 import type { Redirects } from "./redirects.ts";
 import { standInPorts, standInProblem } from "./stand-in.ts";
 import { reach, type Reached } from "./tcp.ts";
@@ -30,6 +32,8 @@ export interface UserspaceOptions {
   readonly transport?: Transport;
   /** For virtual addresses that are not this host's. Absent: they are not open. Closed when the backend stops. */
   readonly redirects?: Redirects;
+  /** Of the proxy before this one. */
+  readonly inherited?: InheritedListeners;
   /** How an address is bound; a test may forbid some. */
   readonly bind?: typeof bind;
 }
@@ -57,6 +61,7 @@ export class UserspaceBackend implements Backend {
   /** Port that listens in place of another → the claim that it serves. */
   readonly #standIns = new Map<string, Claim>();
   readonly #open = new Set<StreamSocket>();
+  #handedOver = false;
 
   constructor(options: UserspaceOptions) {
     this.#options = { transport: hostTransport, bind, ...options };
@@ -122,7 +127,8 @@ export class UserspaceBackend implements Backend {
     const host = redirects?.listenAddress(address.address);
     if (redirects === undefined || host === undefined || protocol === "SCTP")
       return [this.#problem(protocol, address, { kind: "failed", code: "EADDRNOTAVAIL", message: "" })].map(permanent);
-    const bound = await this.#options.bind(protocol, address, port, { ...this.#options, open: this.#open }, { host, port: 0 });
+    const at = this.#inherited(protocol, address, host) ?? { host, port: 0 };
+    const bound = await this.#options.bind(protocol, address, port, { ...this.#options, open: this.#open }, at);
     if ("kind" in bound) return [this.#problem(protocol, address, bound)];
     claim.bound = bound;
     redirects.lead(protocol, address, { address: host, port: bound.at });
@@ -135,7 +141,8 @@ export class UserspaceBackend implements Backend {
     if (!this.#isHost(address.address)) return await this.#redirect(claim);
     const ousted = this.#standIns.get(claimKey(protocol, address));
     if (ousted !== undefined) await this.#unbind(ousted);
-    const bound = await this.#options.bind(protocol, address, port, { ...this.#options, open: this.#open });
+    const at = this.#inherited(protocol, address, address.address);
+    const bound = await this.#options.bind(protocol, address, port, { ...this.#options, open: this.#open }, at);
     if (ousted !== undefined) this.#released.add(ousted.owner);
     if ("kind" in bound) return bound.code === "EACCES" ? await this.#bindStandIn(claim) : [this.#problem(protocol, address, bound)];
     claim.bound = bound;
@@ -230,6 +237,38 @@ export class UserspaceBackend implements Backend {
     return { kind: "refused", reason, message: `Service ${servicePort} ${refusals[reason]}` };
   }
 
+  #inherited(protocol: Protocol, address: VirtualAddress, host: string): ListenAt | undefined {
+    const key = claimKey(protocol, address);
+    const listener = this.#options.inherited?.get(key);
+    this.#options.inherited?.delete(key);
+    return listener === undefined ? undefined : { host, ...listener };
+  }
+
+  /** Every Service is known: rules take effect, and what nobody has claimed of an earlier proxy goes. */
+  async completed(): Promise<void> {
+    this.#options.redirects?.open();
+    for (const { fd } of this.#options.inherited?.values() ?? []) closeSync(fd);
+    this.#options.inherited?.clear();
+  }
+
+  async heal(): Promise<boolean> {
+    return this.#options.redirects?.heal() ?? false;
+  }
+
+  /** What another proxy can go on with. From here on this one only carries what it has begun; `drained`: nothing any more. */
+  handOver(): HandedOver {
+    const listeners = [...this.#claims.entries()].flatMap(([key, { bound, protocol }]): HandedListener[] =>
+      protocol === "TCP" && bound?.fd !== undefined ? [{ key, port: bound.at, fd: bound.fd }] : [],
+    );
+    this.#handedOver = true;
+    const given = async () => {
+      await Promise.all([...this.#claims.values()].map(({ bound }) => bound?.close()));
+      this.#claims.clear();
+      while (this.#open.size > 0) await new Promise<void>((done) => [...this.#open][0]?.once("close", done));
+    };
+    return { listeners, given };
+  }
+
   async stop(): Promise<void> {
     const claims = [...this.#claims.values()];
     this.#claims.clear();
@@ -239,7 +278,7 @@ export class UserspaceBackend implements Backend {
       claims.flatMap(({ bound }) => bound ?? []),
       this.#open,
     );
-    this.#options.redirects?.close();
+    this.#options.redirects?.close(this.#handedOver);
     this.#options.transport.close?.();
   }
 }

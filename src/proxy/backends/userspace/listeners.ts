@@ -28,6 +28,8 @@ export interface Bound {
   port: PortState;
   /** The port that listens: the address's own, or a stand-in. */
   at: number;
+  /** Of a listener that can be given away. */
+  fd?: number;
   /** After the plan has changed. */
   recheck(): void;
   close(): Promise<void>;
@@ -37,6 +39,8 @@ export interface Bound {
 export interface ListenAt {
   readonly host: string;
   readonly port: number;
+  /** Of another proxy, that listens there already. */
+  readonly fd?: number;
 }
 
 export async function bind(
@@ -60,6 +64,7 @@ async function bindStream(
   const listener = await transport.listen({ ...at, onConnection: (socket) => carry(socket, options) });
   if (listener.kind === "failed") return listener;
   bound.at = listener.port;
+  if (listener.fd !== undefined) bound.fd = listener.fd;
   bound.close = () => listener.close();
   return bound;
 }

@@ -19,8 +19,12 @@ export interface Redirects {
   refuse(protocol: RedirectedProtocol, from: Place): void;
   /** Neither led nor refused any more. */
   leave(protocol: RedirectedProtocol, from: Place): void;
-  /** Takes the rules away. */
-  close(): void;
+  /** From here on the rules are in force, all of them at once in place of an earlier proxy's; before, they are only remembered. */
+  open(): void;
+  /** Sets the rules up again where somebody has written rules since; true: the tables were gone. */
+  heal(): boolean;
+  /** Takes the rules away; `keep`: leaves them to another proxy. */
+  close(keep: boolean): void;
 }
 
 export const redirectTableName = "fairlead-userspace";
@@ -32,11 +36,18 @@ interface Family {
 
 const protocols = ["TCP", "UDP"] as const;
 
-/** `hosts`: one address of the host for each family that is to be carried. Makes the tables anew. Closes `nftables` in the end. */
+/** `hosts`: one address of the host for each family that is to be carried. Closes `nftables` in the end. */
 export function kernelRedirects(nftables: Nftables, hosts: readonly string[]): Redirects {
   const families = hosts.map((host): Family => ({ table: { family: host.includes(":") ? "ip6" : "ip", name: redirectTableName }, host }));
   const familyOf = (address: string) => families.find(({ host }) => host.includes(":") === address.includes(":"));
   const now = new Map<string, Operation>();
+  let opened = false;
+  let generation = 0;
+  const commit = (operations: readonly Operation[]) => {
+    nftables.commit(operations);
+    generation = nftables.generation();
+  };
+  const all = () => [...families.flatMap(({ table }) => tableOperations(table)), ...now.values()];
   const change = (protocol: RedirectedProtocol, from: Place, element: Operation | undefined) => {
     const key = `${protocol} ${from.address} ${from.port}`;
     const before = now.get(key);
@@ -44,11 +55,10 @@ export function kernelRedirects(nftables: Nftables, hosts: readonly string[]): R
       before?.kind === "addElements"
         ? [{ ...before, kind: "deleteElements" as const, elements: before.elements.map(({ key: own }) => ({ key: own })) }]
         : [];
-    nftables.commit([...undo, ...(element === undefined ? [] : [element])]);
+    if (opened) commit([...undo, ...(element === undefined ? [] : [element])]);
     if (element === undefined) now.delete(key);
     else now.set(key, element);
   };
-  nftables.commit(families.flatMap(({ table }) => tableOperations(table)));
   return {
     listenAddress: (virtual) => familyOf(virtual)?.host,
     lead(protocol, from, to) {
@@ -66,8 +76,20 @@ export function kernelRedirects(nftables: Nftables, hosts: readonly string[]): R
     leave(protocol, from) {
       if (familyOf(from.address) !== undefined) change(protocol, from, undefined);
     },
-    close() {
-      nftables.commit(families.map(({ table }): Operation => ({ kind: "deleteTable", table })));
+    open() {
+      if (opened) return;
+      opened = true;
+      commit(all());
+    },
+    heal() {
+      if (!opened || nftables.generation() === generation) return false;
+      const gone = families.some(({ table }) => !nftables.has(table));
+      // Ours may be among what was written; connections that are tracked do not notice.
+      commit(all());
+      return gone;
+    },
+    close(keep) {
+      if (opened && !keep) nftables.commit(families.map(({ table }): Operation => ({ kind: "deleteTable", table })));
       nftables.close();
     },
   };
