@@ -78,7 +78,8 @@ export interface Reply {
 
 export type Holds =
   | { readonly until: "change"; readonly tag: string; readonly source: ChangeSource }
-  | { readonly until: "time"; readonly ms: number };
+  /** `sinceSecond`: its TTLs count down, and the present second of them began so many ms ago. Absent: they stay. */
+  | { readonly until: "time"; readonly ms: number; readonly sinceSecond?: number };
 
 /** Tells which answers no longer hold. */
 export interface ChangeSource {

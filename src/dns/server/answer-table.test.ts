@@ -24,12 +24,13 @@ function changes() {
 
 const packet = (name: string, id = 1) => encode(createQuery(name, T.A, { id }));
 const find = (table: AnswerTable, bytes: Uint8Array, now = 0) => table.find(bytes, bytes.length, now);
+const recordOf = (line: string) => {
+  const parsed = parseRecord(line);
+  if (parsed.kind === "error") throw new Error(parsed.reason);
+  return parsed.record;
+};
 const answer = (...lines: readonly string[]) => {
-  const answers = lines.map((line) => {
-    const parsed = parseRecord(line);
-    if (parsed.kind === "error") throw new Error(parsed.reason);
-    return parsed.record;
-  });
+  const answers = lines.map(recordOf);
   return encode(createReply(createQuery("a.", T.A, { id: 1 }), { answers }));
 };
 
@@ -40,7 +41,7 @@ describe("a table of answers", () => {
     table.put(packet("a."), bytes, { holds: { until: "time", ms: 1000 } }, 0);
     const entry = find(table, packet("a.", 0x1234));
     const target = new Uint8Array(512);
-    expect(entry === undefined ? 0 : copyAnswer(entry, packet("a.", 0x1234), target, 0)).toBe(bytes.length);
+    expect(entry === undefined ? 0 : copyAnswer(entry, packet("a.", 0x1234), target, 0, 0)).toBe(bytes.length);
     expect([target[0], target[1]]).toEqual([0x12, 0x34]);
     expect(find(table, packet("A."))).toBeUndefined();
     expect(find(table, packet("a."), 1000)).toBeUndefined();
@@ -69,7 +70,7 @@ describe("a table of answers", () => {
     const put = (name: string, id: number) => table.put(packet(name), answer(), { holds: { until: "time", ms: 1 }, id }, 0);
     const send = (name: string) => {
       const entry = find(table, packet(name));
-      if (entry !== undefined) copyAnswer(entry, packet(name), new Uint8Array(512), 0);
+      if (entry !== undefined) copyAnswer(entry, packet(name), new Uint8Array(512), 0, 0);
     };
     put("a.", 1);
     put("b.", 2);
@@ -90,6 +91,31 @@ describe("a table of answers", () => {
     for (let i = 0; i < 10_000; i++) if (asked.again(packet(`made-up-${i}.`))) again++;
     // Two of 32 bits may be the same by chance, not many.
     expect(again).toBeLessThan(5);
+  });
+
+  test("counts TTLs down by the second, from where they stood, in every section", () => {
+    const bytes = encode({
+      ...createReply(createQuery("a.", T.A, { id: 1 }), {
+        answers: ["a. 30 IN CNAME b.", "b. 30 IN A 10.0.0.1"].map(recordOf),
+        additionals: [recordOf("b. 5 IN AAAA ::1")],
+      }),
+      edns: { version: 0, udpSize: 1232, dnssecOk: false, options: [] },
+    });
+    const table = new AnswerTable();
+    table.put(packet("a."), bytes, { holds: { until: "time", ms: 29_400, sinceSecond: 600 } }, 1000);
+    const at = (now: number) => {
+      const target = new Uint8Array(512);
+      const entry = find(table, packet("a."), now);
+      const length = entry === undefined ? 0 : copyAnswer(entry, packet("a."), target, 0, now);
+      const decoded = decode(target.subarray(0, length));
+      if (decoded.kind === "error") return decoded.reason;
+      const { answers, additionals, edns } = decoded.message;
+      return [...answers, ...additionals].map(({ ttl }) => ttl).concat(edns?.udpSize ?? 0);
+    };
+    expect(at(1399)).toEqual([30, 30, 5, 1232]);
+    expect(at(1400)).toEqual([29, 29, 4, 1232]);
+    expect(at(20_500)).toEqual([10, 10, 0, 1232]);
+    expect(find(table, packet("a."), 30_400)).toBeUndefined();
   });
 
   test("has a bound in number and bytes", () => {
@@ -114,7 +140,7 @@ describe("rotation", () => {
     if (entry === undefined) throw new Error("not found");
     const orders = [0, 1, 2].map((turn) => {
       const target = new Uint8Array(bytes.length);
-      copyAnswer(entry, packet("a."), target, turn);
+      copyAnswer(entry, packet("a."), target, turn, 0);
       return texts(target);
     });
     expect(orders.map(([first]) => first)).toEqual(Array.from({ length: 3 }, () => "a. 5 IN CNAME b."));

@@ -3,7 +3,7 @@
  * it holds. A hit allocates nothing. An answer leaves when what it shows changes (`tag`), or when its time is over.
  */
 import type { ChangeSource, CountAgain, Holds } from "../plugin.ts";
-import { rotate, rotationOf, type Rotation } from "./rotation.ts";
+import { age, rotate, rotationOf, ttlOffsets, type Rotation } from "./rotation.ts";
 
 export interface TableEntry {
   /** Holds the question from its flags on (the id is not part of it), and the answer behind it. */
@@ -14,6 +14,9 @@ export interface TableEntry {
   readonly length: number;
   /** Monotonic ms after which it does not hold; Infinity when only a change ends it. */
   readonly until: number;
+  /** TTLs that count down from `second` (monotonic ms) on; undefined: they stay. */
+  readonly ttls: readonly number[] | undefined;
+  readonly second: number;
   readonly tag: string | undefined;
   /** Called when it was sent again. */
   readonly count: CountAgain | undefined;
@@ -114,12 +117,15 @@ export class AnswerTable implements AnswerKeeper {
     if (holds.until === "change") this.#follow(holds.source);
     if (this.#entries.length >= this.#capacity) this.clear();
     const at = this.#store(packet, response);
+    const sinceSecond = holds.until === "time" ? holds.sinceSecond : undefined;
     const entry: TableEntry = {
       chunk: this.#chunks.at(-1) as Buffer,
       at,
       keyLength,
       length: response.length,
       until: holds.until === "time" ? now + holds.ms : Number.POSITIVE_INFINITY,
+      ttls: sinceSecond === undefined ? undefined : ttlOffsets(response),
+      second: now - (sinceSecond ?? 0),
       tag: holds.until === "change" ? holds.tag : undefined,
       count,
       saw,
@@ -204,13 +210,20 @@ export class AnswerTable implements AnswerKeeper {
   }
 }
 
-/** The answer for the packet that asks, into `target`: with the packet's id, and another address in front. Returns its length. */
-export function copyAnswer(entry: TableEntry, packet: Uint8Array, target: Uint8Array, turn: number): number {
+/**
+ * The answer for the packet that asks, into `target`: with the packet's id, its TTLs as they are `now` (monotonic ms), and another
+ * address in front. Returns its length.
+ */
+export function copyAnswer(entry: TableEntry, packet: Uint8Array, target: Uint8Array, turn: number, now: number): number {
   const { chunk, length, rotation } = entry;
   const from = entry.at + entry.keyLength;
   chunk.copy(target, 0, from, from + length);
   target[0] = packet[0] as number;
   target[1] = packet[1] as number;
+  if (entry.ttls !== undefined) {
+    const seconds = Math.floor((now - entry.second) / 1000);
+    if (seconds > 0) age(target, entry.ttls, seconds);
+  }
   if (rotation !== undefined) rotate(target, rotation, turn);
   entry.times++;
   return length;

@@ -67,13 +67,13 @@ export class Answerer {
 
   packet(packet: Uint8Array, arrival: Arrival): Awaitable<Answer> {
     // Only UDP's: by TCP the same question has room for more.
-    const kept =
-      arrival.client.protocol === "tcp" ? undefined : arrival.table?.find(packet, packet.length, this.#environment.clock.monotonic());
+    const now = this.#environment.clock.monotonic();
+    const kept = arrival.client.protocol === "tcp" ? undefined : arrival.table?.find(packet, packet.length, now);
     if (kept !== undefined) {
       kept.count?.(1);
       kept.saw?.(arrival.client.address, 1);
       const copy = Buffer.allocUnsafe(kept.length);
-      copyAnswer(kept, packet, copy, this.#turn++);
+      copyAnswer(kept, packet, copy, this.#turn++, now);
       return copy;
     }
     const header = decodeHeader(packet);

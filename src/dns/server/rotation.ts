@@ -55,3 +55,32 @@ export function rotate(bytes: Uint8Array, { offset, size, count }: Rotation, tur
     bytes[other + i] = byte;
   }
 }
+
+/** Where the TTLs of all records stand; that of an OPT record is none. */
+export function ttlOffsets(response: Uint8Array): readonly number[] {
+  const view = new DataView(response.buffer, response.byteOffset, response.length);
+  let at = headerBytes;
+  for (let i = view.getUint16(4); i > 0; i--) at = afterName(response, at) + 4;
+  const offsets: number[] = [];
+  for (let i = view.getUint16(6) + view.getUint16(8) + view.getUint16(10); i > 0; i--) {
+    const fixed = afterName(response, at);
+    if (view.getUint16(fixed) !== recordTypes.OPT) offsets.push(fixed + 4);
+    at = fixed + 10 + view.getUint16(fixed + 8);
+  }
+  return offsets;
+}
+
+/** Takes seconds from each TTL; none goes below zero. */
+export function age(bytes: Uint8Array, offsets: readonly number[], seconds: number): void {
+  for (let i = 0; i < offsets.length; i++) {
+    const at = offsets[i] as number;
+    const ttl =
+      (bytes[at] as number) * 0x100_0000 +
+      (((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number));
+    const left = Math.max(0, ttl - seconds);
+    bytes[at] = left >>> 24;
+    bytes[at + 1] = (left >>> 16) & 255;
+    bytes[at + 2] = (left >>> 8) & 255;
+    bytes[at + 3] = left & 255;
+  }
+}

@@ -117,9 +117,11 @@ export class CacheHandler implements Handler {
       }
     }
     const answer = this.#answer(entry, request, keepTtl ? entry.ttl : left);
-    // Until its TTL has to be told one second less; a counter of queries must see each of them.
-    const untilNextSecond = 1000 - ((now - entry.stored) % 1000);
-    return policy.prefetch > 0 ? answer : { ...answer, holds: { until: "time", ms: keepTtl ? left * 1000 : untilNextSecond } };
+    // Who counts queries, to fetch what is asked for often, must see each of them.
+    if (policy.prefetch > 0) return answer;
+    const sinceSecond = (now - entry.stored) % 1000;
+    const holds = { until: "time", ms: left * 1000 - sinceSecond, ...(keepTtl ? {} : { sinceSecond }) } as const;
+    return { ...answer, holds };
   }
 
   #stale(key: string, request: DnsRequest, hit: Hit, next: Next): Awaitable<Outcome> {

@@ -136,6 +136,7 @@ class BatchSocket implements AnswerKeeper {
       .number(answerFrames.keep)
       .number(id)
       .number(ms)
+      .number(holds.until === "time" ? (holds.sinceSecond ?? -1) : -1)
       .number((rotate ? keepFlags.rotate : 0) | (saw === undefined ? 0 : keepFlags.watched))
       .text(tag)
       .bytes(packet)

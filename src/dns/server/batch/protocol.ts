@@ -31,7 +31,7 @@ export type FromBatchThread =
 
 /**
  * A frame of `answers` begins with one of these. `send`: `sockaddr` and bytes, to a client whose question was not known. `keep`: id,
- * milliseconds (-1: until it is dropped), `keepFlags`, tag, packet and response, to be sent again.
+ * milliseconds (-1: until it is dropped), `sinceSecond` (-1: TTLs stay), `keepFlags`, tag, packet and response, to be sent again.
  */
 export const answerFrames = { send: 0, keep: 1 } as const;
 

@@ -116,7 +116,7 @@ class BatchThread {
       const entry = this.#table.find(packet, this.#in.received(i), now);
       if (entry === undefined) (unknown ??= []).push(i);
       else {
-        const length = copyAnswer(entry, packet, this.#out.messages[sending] as Uint8Array, this.#turn++);
+        const length = copyAnswer(entry, packet, this.#out.messages[sending] as Uint8Array, this.#turn++, now);
         this.#out.address(sending++, length, this.#in, i);
         if (entry.watched && ++this.#seen % sampleEvery === 0) this.#sample(entry, i);
       }
@@ -184,10 +184,11 @@ class BatchThread {
   }
 
   #keep(frames: FrameReader): void {
-    const [id, ms, flags, tag] = [frames.number(), frames.number(), frames.number(), frames.text()];
+    const [id, ms, second, flags, tag] = [frames.number(), frames.number(), frames.number(), frames.number(), frames.text()];
     const [rotate, watched] = [(flags & keepFlags.rotate) !== 0, (flags & keepFlags.watched) !== 0];
     const [packet, response] = [frames.bytes(), frames.bytes()];
-    const holds = ms < 0 ? ({ until: "change", tag, source: noSource } as const) : ({ until: "time", ms } as const);
+    const sinceSecond = second < 0 ? {} : { sinceSecond: second };
+    const holds = ms < 0 ? ({ until: "change", tag, source: noSource } as const) : ({ until: "time", ms, ...sinceSecond } as const);
     const now = performance.now();
     this.#table.put(packet, response, { holds, rotate, watched, id }, now);
   }
