@@ -9,7 +9,7 @@ import type { Clock } from "../lib/clock.ts";
 const noticeMs = 5;
 /** At most one part in so many of the thread's time goes to one key. */
 const parts = 10;
-const longestMs = 500;
+const longestMs = 2000;
 
 export class Pacing {
   readonly #clock: Pick<Clock, "monotonic">;

@@ -49,6 +49,13 @@ export class ContainerSet {
     return this.#instances.get(name);
   }
 
+  /** What each has written beside its volumes, in bytes, where the runtime knows. */
+  async writtenBytes(): Promise<ReadonlyMap<string, number>> {
+    const written = new Map<string, number>();
+    for (const [name, { running }] of this.#instances) written.set(name, (await running.writtenBytes?.()) ?? 0);
+    return written;
+  }
+
   anyRunning(): boolean {
     return this.#instances.size > 0;
   }

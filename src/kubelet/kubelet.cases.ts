@@ -37,6 +37,7 @@ class Node {
       dataDir: join(rig.directory, ".."),
       version: "v1.36.0",
       backOff: { initialMs: 60, maxMs: 1000 },
+      storagePeriodMs: 200,
       terminationDelayMs: 0,
     });
   }
@@ -206,6 +207,27 @@ export const kubeletCases: readonly KubeletCase[] = [
         await until(() =>
           node.cluster.events.some(({ reason, message }) => reason === "FailedCreatePodSandBox" && message.includes("too long (64")),
         );
+      }),
+  },
+  {
+    name: "a pod that writes more than it may is evicted, and says why",
+    run: (rig) =>
+      onNode(rig, async (node) => {
+        const limits = { "ephemeral-storage": "5Mi" };
+        node.make("big", { ...shell("head -c 10000000 /dev/zero > /f; sleep 1000"), resources: { limits } });
+        const volumes = [{ name: "v", emptyDir: { sizeLimit: "1Mi" } }];
+        const volumeMounts = [{ name: "v", mountPath: "/v" }];
+        node.make("full", { ...shell("head -c 2000000 /dev/zero > /v/f; sleep 1000"), volumeMounts }, { volumes });
+        for (const [name, what] of [
+          ["big", "Pod ephemeral local storage usage exceeds"],
+          ["full", 'Usage of EmptyDir volume "v" exceeds'],
+        ] as const) {
+          await until(() => node.get(name)?.status?.phase === "Failed");
+          const { reason, message, conditions } = node.get(name)?.status ?? {};
+          assert.equal(reason, "Evicted");
+          assert.ok(message?.startsWith(what), message ?? "no message");
+          assert.equal(conditions?.find(({ type }) => type === "DisruptionTarget")?.status, "True");
+        }
       }),
   },
   {

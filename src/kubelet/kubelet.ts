@@ -62,6 +62,8 @@ export interface KubeletOptions {
   readonly maxPods?: number;
   /** Of the node's Lease; default 10,000. */
   readonly heartbeatMs?: number;
+  /** Between two measurements of what pods with limits have written, in ms; default 10,000, as upstream's. */
+  readonly storagePeriodMs?: number;
   readonly backOff?: BackOffPolicy;
   readonly clock?: Clock;
   readonly log?: Logger;
@@ -79,6 +81,7 @@ export interface Kubelet extends Component, NodeAgent {
 const defaultTerminationDelayMs = 100;
 const defaultShutdownGraceMs = 3000;
 const defaultMaxPods = 110;
+const defaultStoragePeriodMs = 10_000;
 
 export function createKubelet(options: KubeletOptions): Kubelet {
   return new NodeKubelet(options);
@@ -233,6 +236,7 @@ function workerContext(options: KubeletOptions, log: Logger): WorkerContext {
     podEnvironment: options.podEnvironment ?? (() => ({})),
     terminationDelayMs: options.terminationDelayMs ?? defaultTerminationDelayMs,
     outOfService: options.outOfService,
+    storagePeriodMs: options.storagePeriodMs ?? defaultStoragePeriodMs,
     backOff: options.backOff ?? defaultBackOff,
   };
 }

@@ -125,7 +125,11 @@ function conditions(
     ["ContainersReady", containersReady],
     ["PodScheduled", { status: true }],
   ];
-  return wanted.map(([type, verdict]) => condition(type, verdict, input));
+  const target: readonly (readonly [string, Verdict])[] =
+    input.failure?.reason === "Evicted"
+      ? [["DisruptionTarget", { status: true, reason: "TerminationByKubelet", message: input.failure.message }]]
+      : [];
+  return [...wanted, ...target].map(([type, verdict]) => condition(type, verdict, input));
 }
 
 function condition(type: string, verdict: Verdict, { pod, previous, now }: StatusInput): PodCondition {

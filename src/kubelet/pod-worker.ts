@@ -12,6 +12,8 @@ import { computePodActions, isFinishedPhase, type PodAction } from "./compute-po
 import { declaredContainers, type ContainerRecord, type DeclaredContainer } from "./container-record.ts";
 import { ContainerSet } from "./container-set.ts";
 import type { ContainerInstance } from "./container-instance.ts";
+import { limitsStorage } from "./eviction/storage-limits.ts";
+import { watchStorage } from "./eviction/storage-watch.ts";
 import { PodSandbox } from "./pod-sandbox.ts";
 import { podStatus } from "./pod-status.ts";
 import { seedRecords } from "./seed-records.ts";
@@ -19,6 +21,7 @@ import { readsObjects } from "./volumes/pod-volumes.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 const faultRetryMs = 1_000;
+const evicted = "Evicted";
 const leastGraceSeconds = 1;
 const defaultGraceSeconds = 30;
 
@@ -34,6 +37,7 @@ export class PodWorker {
   #pod: Pod;
   #status: PodStatus | undefined;
   #failure: { readonly reason: string; readonly message: string } | undefined;
+  #stopStorageWatch: (() => void) | undefined;
   #ending: { readonly since: number; deadline: number } | undefined;
   #leaving: Promise<void> | undefined;
   #gone = false;
@@ -56,6 +60,7 @@ export class PodWorker {
     this.finished = new Promise((resolve) => (this.#finish = resolve));
     this.#containers = new ContainerSet(context, pod, seedRecords(pod, context.clock.now()), () => this.poke());
     context.metrics.runningPods.inc();
+    if (limitsStorage(pod)) this.#watchStorage();
   }
 
   get pod(): Pod {
@@ -106,6 +111,7 @@ export class PodWorker {
   /** Ends the processes, at the latest after `graceMs`, and writes nothing more: the program stops, the pod stays. */
   async halt(graceMs: number): Promise<void> {
     this.#halted = true;
+    this.#stopStorageWatch?.();
     this.#timer?.cancel();
     this.#containers.stopAll(this.#context.clock.monotonic() + graceMs, 0);
     // What waits for the API may wait for ever: it is going down too.
@@ -141,7 +147,9 @@ export class PodWorker {
     if (isFinishedPhase(this.#pod.status?.phase) && !this.#containers.anyRunning()) return this.#sandbox.release();
     this.#checkDeadline();
     if (this.#failure !== undefined) {
-      this.#containers.stopAll(this.#context.clock.monotonic() + this.#graceMs(this.#pod.spec?.terminationGracePeriodSeconds), 0);
+      // As upstream: who is evicted for its limits has no grace.
+      const grace = this.#failure.reason === evicted ? 0 : this.#pod.spec?.terminationGracePeriodSeconds;
+      this.#containers.stopAll(this.#context.clock.monotonic() + this.#graceMs(grace), 0);
       return this.#writeStatus();
     }
     const sandbox = await this.#sandbox.setUp(this.#pod);
@@ -215,6 +223,7 @@ export class PodWorker {
   async #cleanUp(): Promise<void> {
     const { logs, statuses, metrics } = this.#context;
     this.#over = true;
+    this.#stopStorageWatch?.();
     await this.#containers.outputWritten();
     if (!this.#gone) await statuses.flush(this.uid);
     statuses.forget(this.uid);
@@ -238,6 +247,25 @@ export class PodWorker {
         await sleep(clock, pauseMs);
       }
     }
+  }
+
+  #watchStorage(): void {
+    const { clock, log, recorder, storagePeriodMs: periodMs } = this.#context;
+    this.#stopStorageWatch = watchStorage({
+      pod: () => this.#pod,
+      measure: async () => ({
+        volumes: await this.#sandbox.volumes.emptyDirUsage(this.#pod),
+        containers: await this.#containers.writtenBytes(),
+      }),
+      exceeded: (message) => {
+        recorder.event(this.#pod, "Warning", "Evicted", message);
+        this.#failure ??= { reason: evicted, message };
+        this.poke();
+      },
+      periodMs,
+      clock,
+      log,
+    });
   }
 
   #checkDeadline(): void {

@@ -38,4 +38,6 @@ export interface WorkerContext {
   /** Resolves when nobody sends the pod new connections any more, or after a bounded time. */
   readonly outOfService: ((pod: Pod) => Promise<void>) | undefined;
   readonly backOff: BackOffPolicy;
+  /** Between two measurements of what a pod with limits has written, in ms. */
+  readonly storagePeriodMs: number;
 }

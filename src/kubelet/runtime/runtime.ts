@@ -66,6 +66,8 @@ export interface RunningContainer {
   /** Sends a signal (`SIGTERM`) to all processes of the container. Nothing happens when it is over. */
   signal(name: NodeJS.Signals): void;
   exec(options: ExecOptions): Promise<ExecSession>;
+  /** What it has written beside its volumes, in bytes. Absent: it is not known. */
+  writtenBytes?(): Promise<number>;
   /** The streams of the main process, from now on. Never rejects. */
   attach(options: AttachOptions): Promise<ExecSession>;
 }

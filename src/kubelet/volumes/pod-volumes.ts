@@ -4,6 +4,7 @@ import { join, sep } from "node:path";
 import type { Container, EmptyDirVolumeSource, HostPathVolumeSource, Pod, Volume, VolumeMount } from "../../api/types.ts";
 import { errnoCode } from "../../lib/errors.ts";
 import { parseQuantity } from "../../api/quantity.ts";
+import { diskUsage } from "../eviction/disk-usage.ts";
 import { expand } from "../expansion.ts";
 import type { ContainerMount } from "../runtime/runtime.ts";
 import { writeFiles } from "./atomic-writer.ts";
@@ -66,6 +67,16 @@ export class PodVolumes {
       mounts.push({ mountPath: mount.mountPath, source, readOnly: mount.readOnly === true || this.#readOnly.has(mount.name) });
     }
     return { kind: "ok", mounts: mounts.sort((a, b) => a.mountPath.split("/").length - b.mountPath.split("/").length) };
+  }
+
+  /** emptyDir volumes on disk → bytes. */
+  async emptyDirUsage(pod: Pod): Promise<ReadonlyMap<string, number>> {
+    const usage = new Map<string, number>();
+    for (const { name, emptyDir } of pod.spec?.volumes ?? []) {
+      const place = this.#places.get(name);
+      if (emptyDir !== undefined && emptyDir.medium !== "Memory" && place !== undefined) usage.set(name, await diskUsage(place));
+    }
+    return usage;
   }
 
   async tearDown(): Promise<void> {

@@ -37,6 +37,8 @@ export interface ContainerPlace {
   readonly messageFile: string;
   /** Starts the main process. Throws ContainerStartError. */
   start(words: readonly string[], streams: ProcessStreams): Promise<ContainerProcess>;
+  /** What the container has written to its own root, in bytes. Absent: it has none. */
+  writtenBytes?(main: ContainerProcess): Promise<number>;
   /** Starts a further one beside the main process. Throws ContainerStartError. */
   exec(words: readonly string[], streams: ProcessStreams, main: ContainerProcess): Promise<ContainerProcess>;
 }

@@ -59,6 +59,10 @@ export class ProcessContainer implements RunningContainer {
     }
   }
 
+  async writtenBytes(): Promise<number> {
+    return this.#over ? 0 : ((await this.#place.writtenBytes?.(this.#main)) ?? 0);
+  }
+
   async attach(options: AttachOptions): Promise<ExecSession> {
     return this.#attachments.attach(options);
   }

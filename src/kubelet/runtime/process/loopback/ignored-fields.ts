@@ -39,7 +39,6 @@ const containerRules: readonly Rule<Container>[] = [
 ];
 
 const volumeRules: readonly Rule<Volume>[] = [
-  ["emptyDir.sizeLimit", "the directory may grow as long as the disk has room", (volume) => volume.emptyDir?.sizeLimit !== undefined],
   ["emptyDir.medium", "the directory lies on disk", (volume) => (volume.emptyDir?.medium ?? "") !== ""],
   [
     "projected.sources.clusterTrustBundle",

@@ -30,7 +30,11 @@ const rootlessRules: readonly Rule<PodSecurityContext>[] = [
 ];
 
 const containerRules: readonly Rule<Container>[] = [
-  ["resources.limits", "processes share the whole machine", (container) => hasContent(container.resources?.limits)],
+  [
+    "resources.limits",
+    "processes share the whole machine; ephemeral-storage alone is watched",
+    ({ resources }) => hasContent({ ...resources?.limits, "ephemeral-storage": undefined }),
+  ],
   [
     "securityContext.capabilities.add",
     "a container has no capability outside its own user namespace",
@@ -55,11 +59,6 @@ const containerRules: readonly Rule<Container>[] = [
 ];
 
 const volumeRules: readonly Rule<Volume>[] = [
-  [
-    "emptyDir.sizeLimit",
-    "the directory may grow as long as the disk has room",
-    ({ emptyDir }) => emptyDir?.sizeLimit !== undefined && emptyDir.medium !== "Memory",
-  ],
   ["emptyDir.medium", "there are no huge pages", ({ emptyDir }) => (emptyDir?.medium ?? "").startsWith("HugePages")],
   [
     "projected.sources.clusterTrustBundle",

@@ -1,6 +1,6 @@
 /** One container's surroundings in namespaces: how its processes are started there. */
 import { realpathSync } from "node:fs";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, writeFile, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { Mount, PodNetwork, ProcessUser, SpawnOptions } from "../../../../host/namespaces/namespaces.ts";
 import type { Libc } from "../../../../host/syscalls/libc.ts";
@@ -84,6 +84,11 @@ export async function namespacedPlace(input: NamespacedPlaceInput): Promise<Cont
         pidNamespace,
       }),
     exec: (given, streams, main) => launch(network, libc, streams, false, { ...words(given), ...inside, inside: main.pid }),
+    // Its root is a file system of its own.
+    async writtenBytes({ pid }) {
+      const { bsize, blocks, bfree } = await statfs(`/proc/${pid}/root`);
+      return (blocks - bfree) * bsize;
+    },
   };
 }
 
