@@ -1,8 +1,10 @@
 /** The proxy's modes. A new backend adds its folder and one line here. */
 import { FairleadError } from "../../lib/errors.ts";
+import type { IpFamily } from "../../lib/ip.ts";
 import type { Backend } from "./backend.ts";
 import { IptablesBackend, type IptablesBackendOptions } from "./iptables/apply.ts";
 import { IpvsBackend, type IpvsBackendOptions } from "./ipvs/apply.ts";
+import { withLocalhostNodePorts } from "./localhost.ts";
 import { NftablesBackend, type NftablesBackendOptions } from "./nftables/apply.ts";
 import { UserspaceBackend, type UserspaceOptions } from "./userspace/apply.ts";
 
@@ -13,6 +15,8 @@ export interface BackendOptions extends UserspaceOptions {
   readonly iptables?: IptablesBackendOptions;
   /** Mode `ipvs` needs it. */
   readonly ipvs?: IpvsBackendOptions;
+  /** Kernel modes: families at whose loopback address user space serves NodePorts. Default: none. */
+  readonly localhostNodePorts?: readonly IpFamily[];
 }
 
 const backends = {
@@ -34,5 +38,9 @@ const backends = {
 export type BackendMode = keyof typeof backends;
 
 export function createBackend(mode: BackendMode, options: BackendOptions): Backend {
-  return backends[mode](options);
+  const backend = backends[mode](options);
+  const { localhostNodePorts: families = [], clock, metrics, classify, hostAddresses, transport } = options;
+  if (mode === "userspace" || families.length === 0) return backend;
+  const userspace = new UserspaceBackend({ clock, metrics, classify, hostAddresses, ...(transport === undefined ? {} : { transport }) });
+  return withLocalhostNodePorts({ kernel: backend, userspace, families });
 }

@@ -21,6 +21,7 @@ export interface ProgramFlags {
   readonly logFormat: "text" | "json";
   /** Ours: end where a mode cannot be had, as kube-proxy does, instead of taking the next best. */
   readonly strictMode: boolean;
+  readonly localhostNodePorts: boolean;
 }
 
 export interface CommandLine {
@@ -44,6 +45,10 @@ const programFlags: Readonly<Record<string, { readonly type: ProgramFlagType; re
   v: { type: "int", help: "how much is logged: 4 and more for debugging" },
   "logging-format": { type: "string", help: "text or json" },
   "strict-mode": { type: "bool", help: "end where the mode cannot be had here, as kube-proxy does, instead of taking the next best" },
+  "localhost-nodeports": {
+    type: "bool",
+    help: "kernel modes: let NodePorts be reached at 127.0.0.1 and ::1 by sockets of this program (mode iptables has IPv4's by rules)",
+  },
   "healthz-port": { type: "int", help: "deprecated: --healthz-bind-address" },
   "metrics-port": { type: "int", help: "deprecated: --metrics-bind-address" },
   vmodule: { type: "ignored", help: "" },
@@ -141,6 +146,7 @@ function programOf(given: ReadonlyMap<string, string>): ProgramFlags {
     version: truth("version"),
     help: truth("help"),
     strictMode: truth("strict-mode"),
+    localhostNodePorts: truth("localhost-nodeports"),
     verbosity: valueOfText({ type: "int" }, given.get("v") ?? "0", "-v") as number,
     logFormat,
   };
