@@ -88,7 +88,9 @@ export interface WindowLimits {
 /** The recent events of one resource, oldest first, bounded by number and by the old versions that they hold. */
 export class EventWindow {
   readonly #limits: WindowLimits;
-  readonly #events: CacheEvent[] = [];
+  /** Those before `#first` are dropped, and cut off when they are as many as the others. */
+  #events: (CacheEvent | undefined)[] = [];
+  #first = 0;
   #bytes = 0;
   /** Everything after this revision is in the window. */
   #floor: number;
@@ -105,21 +107,28 @@ export class EventWindow {
   push(event: CacheEvent): void {
     this.#events.push(event);
     this.#bytes += event.size;
-    while (this.#events.length > this.#limits.events || this.#bytes > this.#limits.bytes) {
-      const oldest = this.#events.shift() as CacheEvent;
-      this.#bytes -= oldest.size;
-      this.#floor = oldest.revision;
+    while (this.#events.length - this.#first > this.#limits.events || this.#bytes > this.#limits.bytes) this.#drop();
+    if (this.#first > 100 && this.#first * 2 > this.#events.length) {
+      this.#events = this.#events.slice(this.#first);
+      this.#first = 0;
     }
+  }
+
+  #drop(): void {
+    const oldest = this.#events[this.#first] as CacheEvent;
+    this.#events[this.#first++] = undefined;
+    this.#bytes -= oldest.size;
+    this.#floor = oldest.revision;
   }
 
   /** The events after `revision`, which must not be below `floor`. */
   since(revision: number): readonly CacheEvent[] {
-    let [low, high] = [0, this.#events.length];
+    let [low, high] = [this.#first, this.#events.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
       if ((this.#events[middle] as CacheEvent).revision <= revision) low = middle + 1;
       else high = middle;
     }
-    return this.#events.slice(low);
+    return this.#events.slice(low) as CacheEvent[];
   }
 }

@@ -20,7 +20,10 @@ export interface StoreOptions {
   readonly clock?: Clock;
   readonly log?: Logger;
   readonly metrics?: MetricsRegistry;
-  /** How much of the past each resource keeps for watches to resume from. Default: 1000 events, 8 MiB of old versions. */
+  /**
+   * How much of the past each resource keeps, for watches that resume and pages that go on. Default: 10,000 events, 8 MiB of old
+   * versions. (Upstream: up to 102,400 events for watches, and for pages the five minutes between etcd's compactions.)
+   */
   readonly window?: { readonly events: number; readonly bytes: number };
   /** How many events may wait for one watcher before it is cut off. Default: 10,000. */
   readonly watchQueue?: number;
@@ -92,7 +95,7 @@ class WatchCache implements Store {
         clock: this.#options.clock ?? realClock,
         log: this.#options.log ?? silentLogger,
         floor: this.#floor,
-        window: this.#options.window ?? { events: 1000, bytes: 8 << 20 },
+        window: this.#options.window ?? { events: 10_000, bytes: 8 << 20 },
         watchQueue: this.#options.watchQueue ?? 10_000,
         revision: () => this.#revision,
         slowWatchers: this.#slowWatchers(name),

@@ -88,13 +88,13 @@ function run(directory: string, file: string, args: readonly string[], env: Read
 }
 
 /** Ours, bundled as what ships is; the launcher of what ships names a compile cache, too. */
-export function fairlead({ program, env }: BundledProgram): Starter {
+export function fairlead({ program, flags, env }: BundledProgram): Starter {
   return {
     name: "fairlead",
     async start(directory) {
       const port = await freePort();
       const began = performance.now();
-      const child = run(directory, process.execPath, [program, directory, String(port), token], env);
+      const child = run(directory, process.execPath, [...flags, program, directory, String(port), token], env);
       return running({ name: "fairlead", processes: [child], port, ca: join(directory, "ca.crt"), began });
     },
   };

@@ -5,7 +5,8 @@ const root = join(import.meta.dirname, "../..");
 
 export interface BundledProgram {
   readonly program: string;
-  /** To be set for it: what V8 compiled in one life is there in the next one. */
+  /** To be given to Node before it, and to be set for it, as `bin/fairlead` does: what V8 compiled in one life is there in the next one. */
+  readonly flags: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -24,5 +25,9 @@ export async function bundledApiServer(directory: string): Promise<BundledProgra
     });
     await bundle.close();
   }
-  return { program: join(directory, "program", "api-server.js"), env: { NODE_COMPILE_CACHE: join(directory, "compiled") } };
+  return {
+    program: join(directory, "program", "api-server.js"),
+    flags: ["--max-semi-space-size=8"],
+    env: { NODE_COMPILE_CACHE: join(directory, "compiled"), MALLOC_ARENA_MAX: "2", MALLOC_TRIM_THRESHOLD_: "131072" },
+  };
 }
