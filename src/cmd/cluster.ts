@@ -2,6 +2,7 @@
  * Composes a whole cluster in one process. The stages follow the flow: network, API server and controllers, DNS, nodes.
  * Whoever calls `createCluster` owns what it returns and must `stop` it; a failed start leaves nothing behind.
  */
+import type { AuditFiles } from "../apiserver/audit/options.ts";
 import type { Duplex } from "node:stream";
 import { kinds } from "../api/kinds/index.ts";
 import type { NodeAgent } from "../api/node-agent.ts";
@@ -59,6 +60,8 @@ export interface ClusterOptions {
   readonly maxPods?: number;
   /** Milliseconds without a sign of life after which a node counts as gone; default 50,000, as upstream's. Nodes give five signs in it. */
   readonly nodeMonitorGracePeriod?: number;
+  /** What is written down about requests, and where. Default: nothing. */
+  readonly audit?: AuditFiles;
   /** Of the nodes in namespaces mode; default nftables. */
   readonly proxyMode?: KernelProxyMode;
   /** Default `sqlite`, in `paths.store`. */
@@ -176,6 +179,7 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
     serviceNodePortRange: options.serviceNodePortRange ?? "30000-32767",
     encode: options.encode ?? false,
     ...(options.nodeMonitorGracePeriod === undefined ? {} : { nodeMonitorGracePeriod: options.nodeMonitorGracePeriod }),
+    ...(options.audit === undefined ? {} : { audit: options.audit }),
     nodeAgent: (name) => nodes.find((node) => node.name === name)?.agent,
     wants,
     clock,

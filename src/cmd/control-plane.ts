@@ -1,4 +1,5 @@
 /** What a cluster has without any node: the API server, clients for each part's identity, and the controllers. */
+import type { AuditFiles } from "../apiserver/audit/options.ts";
 import { rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { KindSpec } from "../api/kind.ts";
@@ -39,6 +40,8 @@ export interface ControlPlaneOptions {
   /** In-process clients exchange bytes instead of objects. */
   readonly encode: boolean;
   readonly nodeMonitorGracePeriod?: number;
+  /** Default: nothing is written down. */
+  readonly audit?: AuditFiles;
   readonly nodeAgent: (name: string) => NodeAgent | undefined;
   readonly wants: (part: string) => boolean;
   readonly clock: Clock;
@@ -98,7 +101,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
 async function startApiServer(options: ControlPlaneOptions): Promise<ApiServer> {
   const { network, plan, manager, clock, log, metrics } = options;
+  const audit = options.audit && (await import("../apiserver/audit/options.ts")).fileAudit(options.audit, clock, log);
+  if (audit !== undefined) await manager.start(audit.component);
   const server = createApiServer({
+    ...(audit === undefined ? {} : { audit }),
     backend: await backendOf(options),
     kinds: options.kinds,
     serviceClusterIPRanges: plan.serviceCIDRs,

@@ -44,6 +44,8 @@ interface UpFlags {
   readonly nodeLabels: NodeLabels;
   readonly maxPods?: number;
   readonly nodeMonitorGracePeriod?: number;
+  readonly auditPolicyFile?: string;
+  readonly auditLogPath?: string;
   readonly simulate: boolean;
   readonly proxyMode?: "nftables" | "iptables" | "ipvs";
   readonly nodeCidrMaskSize?: number;
@@ -130,6 +132,8 @@ export function addUp(program: Command, argv: readonly string[], terminal: Termi
         .default(6443)
         .argParser(checked((value: string) => port(value))),
     )
+    .option("--audit-policy-file <file>", "which requests are written down: a Policy of audit.k8s.io/v1")
+    .option("--audit-log-path <file>", "where they are written down, as JSON lines")
     .option(
       "--disable <part>",
       "leave out a controller, or dns, proxy, forward-proxy, kubelet, gateway; may be repeated",
@@ -184,8 +188,12 @@ function upOptions(flags: UpFlags) {
     detach: _,
     config: __,
     nodeCidrMaskSize,
+    auditPolicyFile: policyFile,
+    auditLogPath: logPath,
     ...rest
   } = flags;
+  if ((policyFile === undefined) !== (logPath === undefined))
+    throw new FairleadError("FL_USAGE", "--audit-policy-file and --audit-log-path go together");
   if (rest.nodes > mostRealNodes && !rest.simulate)
     throw new FairleadError("FL_USAGE", `--nodes ${rest.nodes}: at most ${mostRealNodes}`, {
       hint: "More of them can be had on paper: --simulate.",
@@ -201,6 +209,7 @@ function upOptions(flags: UpFlags) {
     ...(podNetworkCidr === undefined ? {} : { podNetworkCIDR: podNetworkCidr }),
     ...(clusterDns === undefined ? {} : { clusterDNS: clusterDns }),
     ...(reportFile === undefined ? {} : { reportFile }),
+    ...(policyFile === undefined || logPath === undefined ? {} : { audit: { policyFile, logPath } }),
     ...(nodeCidrMaskSize === undefined ? {} : { nodeCIDRMaskSize: nodeCidrMaskSize }),
   };
 }

@@ -57,6 +57,16 @@ export const configFields: Readonly<Record<string, Field>> = {
   disable: { flag: "disable", what: "parts to leave out", read: list },
   logLevel: { flag: "logLevel", what: "error, warn, info or debug", read: oneOf("error", "warn", "info", "debug") },
   "apiServer.port": { flag: "apiPort", what: "port of the API server on 127.0.0.1; 0: any", read: whole(0, 65535) },
+  "apiServer.auditPolicyFile": {
+    flag: "auditPolicyFile",
+    what: "which requests are written down: a Policy of audit.k8s.io/v1",
+    read: (value, { directory }) => resolve(directory, text(value)),
+  },
+  "apiServer.auditLogPath": {
+    flag: "auditLogPath",
+    what: "where they are written down, as JSON lines",
+    read: (value, { directory }) => resolve(directory, text(value)),
+  },
   "networking.serviceSubnet": {
     flag: "serviceClusterIpRange",
     what: "addresses of Services, one range per family",
