@@ -1,7 +1,9 @@
 /** `agnhost SUBCOMMAND …`: chooses the subcommand and runs it. */
 import { connectOnce } from "./connect.ts";
 import { grpcHealth } from "./grpc-health.ts";
+import { guestbook } from "./guestbook.ts";
 import { generateLogs } from "./logs-generator.ts";
+import { mounttest } from "./mounttest.ts";
 import { netcat } from "./nc.ts";
 import { netexec } from "./netexec.ts";
 import { porter } from "./porter.ts";
@@ -18,8 +20,10 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
   "entrypoint-tester": entrypoint,
   "etc-hosts": etcHosts,
   "grpc-health-checking": grpcHealth,
+  guestbook,
   liveness,
   "logs-generator": generateLogs,
+  mounttest,
   nc: netcat,
   netexec,
   pause,

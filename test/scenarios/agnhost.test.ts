@@ -1,10 +1,12 @@
 /** Our agnhost does and says what upstream's does (kubernetes/kubernetes test/images/agnhost). */
 import { spawn, type ChildProcess } from "node:child_process";
 import { createSocket } from "node:dgram";
-import { hostname } from "node:os";
+import { mkdtempSync, rmSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { afterEach, expect, test } from "vitest";
+import { modeText } from "../../examples/agnhost/mounttest.ts";
 import { readNetcatFlags } from "../../examples/agnhost/nc.ts";
 import { parseDuration, readFlags } from "../../examples/agnhost/flags.ts";
 import { grpcProbe } from "../../src/kubelet/probes/grpc-probe.ts";
@@ -129,6 +131,31 @@ test("nc sends its input and prints the answer; netexec by UDP, and while it end
   server.kill("SIGTERM");
   await expect.poll(async () => (await get(8087, "/readyz")).status, { timeout: 20_000 }).toBe(503);
   expect((await get(8087, "/healthz")).status).toBe(200);
+});
+
+test("guestbook: what the primary is told its replica knows; mounttest says what a file is", { timeout: 60_000 }, async () => {
+  start(["guestbook", "--http-port", "8090", "--backend-port", "8090"]);
+  expect(JSON.parse(await text(8090, "/set?key=messages&value=first"))).toEqual({ message: "Updated" });
+  const second = `${host.slice(0, host.lastIndexOf("."))}.8`;
+  start(["guestbook", "--http-port", "8090", "--backend-port", "8090", "--replicaof", host], { HOST: second });
+  const replica = async (path: string) => JSON.parse(await (await fetch(`http://${second}:8090${path}`)).text()) as unknown;
+  await expect.poll(() => replica("/get?key=messages").catch(String), { timeout: 20_000 }).toEqual({ data: "first" });
+  await text(8090, "/set?key=messages&value=second");
+  expect(await replica("/get")).toEqual({ data: { messages: "second" } });
+  expect((await get(8090, "/guestbook?cmd=delete")).status).toBe(400);
+
+  const folder = mkdtempSync(join(tmpdir(), "mounttest-"));
+  try {
+    const path = join(folder, "file");
+    expect(await run("mounttest", `--new_file_0660=${path}`, `--file_perm=${path}`, `--file_mode=${path}`)).toEqual({
+      code: 0,
+      output: `content of file "${path}": mount-tester new file\n\nmode of file "${path}": -rw-rw----\nperms of file "${path}": -rw-rw----\n`,
+    });
+    expect((await run("mounttest", `--file_content=${path}-not`)).code).toBe(1);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  expect([modeText(0o041777), modeText(0o100644), modeText(0o755)]).toEqual(["dtrwxrwxrwx", "-rw-r--r--", "-rwxr-xr-x"]);
 });
 
 test("grpc-health-checking, with its switches", { timeout: 60_000 }, async () => {
