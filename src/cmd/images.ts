@@ -1,5 +1,6 @@
 /** The images that the process runtime knows from the start. */
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ImageEntry } from "../kubelet/runtime/process/images.ts";
 import { standInImages } from "./stand-in-images.ts";
@@ -55,8 +56,14 @@ function agnhost(
     // `nc` is the image's own: the node's may differ, or be missing.
     path: [join(examples, "bin"), ...node],
     needs: [dirname(program), join(examples, "bin"), ...(fromSource ? [join(here, "../lib")] : [])],
-    files: { "/agnhost": real === undefined || real === "" ? join(examples, "agnhost") : real },
+    files: real === undefined || real === "" ? { "/agnhost": join(examples, "agnhost") } : realAgnhost(real),
   };
+}
+
+/** Upstream's program, and the certificate that its image carries, where it lies beside it. */
+function realAgnhost(path: string): Readonly<Record<string, string>> {
+  const beside = ["localhost.crt", "localhost.key"].map((name) => join(dirname(path), name)).filter((file) => existsSync(file));
+  return { "/agnhost": path, ...Object.fromEntries(beside.map((file) => [`/${basename(file)}`, file])) };
 }
 
 /**

@@ -5,8 +5,8 @@
  * same release take those places.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 /** Those of the release that this program follows. */
@@ -21,6 +21,8 @@ interface Peer {
   readonly kubernetes?: true;
   /** A test binary (`go test -c`). */
   readonly test?: true;
+  /** Files that go with it. */
+  readonly beside?: readonly string[];
 }
 
 const kubernetes = (path: string): Peer => ({
@@ -36,7 +38,11 @@ const peers: Readonly<Record<string, Peer>> = {
   helm: { module: "helm.sh/helm/v3", version: versions.helm, package: "./cmd/helm" },
   "kube-proxy": kubernetes("./cmd/kube-proxy"),
   "kube-apiserver": kubernetes("./cmd/kube-apiserver"),
-  agnhost: kubernetes("./test/images/agnhost"),
+  agnhost: {
+    ...kubernetes("./test/images/agnhost"),
+    // Its image has them at its root.
+    beside: ["test/images/agnhost/porter/localhost.crt", "test/images/agnhost/porter/localhost.key"],
+  },
   "e2e.test": { ...kubernetes("./test/e2e"), test: true },
 };
 
@@ -90,6 +96,7 @@ function build(name: string, peer: Peer, out: string): void {
   const directory = peer.kubernetes === true ? kubernetesSources(out) : moduleFor(name, peer, out);
   const path = peer.kubernetes === true ? peer.package : join(peer.module, peer.package);
   go(directory, ...(peer.test === true ? ["test", "-c"] : ["build"]), ...common, path);
+  for (const file of peer.beside ?? []) copyFileSync(join(directory, file), join(out, basename(file)));
   console.log(`built ${target}`);
 }
 
