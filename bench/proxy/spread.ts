@@ -67,9 +67,7 @@ const proxy = startProxy(world.api.kubeconfig, flags.mode, flags["kube-proxy"]);
 try {
   await untilSynced(proxy.child);
   const [wanted, rate] = [Number(flags.connections), Number(flags.rate)];
-  world.clients.say(`tcp ${serviceIP} 80 ${rate}`);
-  await new Promise((done) => setTimeout(done, (wanted / rate) * 1000));
-  world.clients.say("stop");
+  world.clients.say(`tcp ${serviceIP} 80 ${rate} ${wanted}`);
   const { by, made, failed } = JSON.parse(await world.clients.next()) as { by: Record<string, number>; made: number; failed: object };
   const counts = podIPs.slice(0, 5).map((ip) => by[ip] ?? 0);
   const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length;

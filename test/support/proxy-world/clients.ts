@@ -1,6 +1,6 @@
 /**
- * Clients in a network namespace, told on standard input: `tcp IP PORT RATE` connects so often a second until `stop`, then says how it
- * went; `udp IP PORT LOCALPORT` asks every 5 ms from one port and says when another answers. Each answer is a line of JSON.
+ * Clients in a network namespace, told on standard input: `tcp IP PORT RATE [COUNT]` connects so often a second until `stop` or so many times,
+ * then says how it went; `udp IP PORT LOCALPORT` asks every 5 ms from one port and says when another answers. Each answer is a line of JSON.
  */
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
@@ -15,7 +15,7 @@ interface Tally {
 
 let stop = () => {};
 
-function tcp(host: string, port: number, rate: number): void {
+function tcp(host: string, port: number, rate: number, most: number): void {
   const tally: Tally = { made: 0, failed: {}, by: {}, slowestMs: 0 };
   const began = performance.now();
   let under = 0;
@@ -53,7 +53,8 @@ function tcp(host: string, port: number, rate: number): void {
   const timer = setInterval(() => {
     const due = ((performance.now() - began) / 1000) * rate;
     // What a busy machine has missed is made up for in small steps.
-    for (let n = 0; tally.made < due && n < 50; n++) one();
+    for (let n = 0; tally.made < Math.min(due, most) && n < 50; n++) one();
+    if (tally.made >= most) stop();
   }, 2);
   stop = () => {
     clearInterval(timer);
@@ -83,8 +84,8 @@ function udp(host: string, port: number, localPort: number): void {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const [word, host = "", port = "", number = ""] = line.split(" ");
-  if (word === "tcp") tcp(host, Number(port), Number(number));
+  const [word, host = "", port = "", number = "", most = "Infinity"] = line.split(" ");
+  if (word === "tcp") tcp(host, Number(port), Number(number), Number(most));
   else if (word === "udp") udp(host, Number(port), Number(number));
   else stop();
 }
