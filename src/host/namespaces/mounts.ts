@@ -1,5 +1,5 @@
 /** Carries out a list of mounts in the calling thread's mount namespace, which must be its own already. */
-import { chmodSync, closeSync, mkdirSync, openSync, statSync, symlinkSync } from "node:fs";
+import { chmodSync, chownSync, closeSync, copyFileSync, mkdirSync, openSync, statSync, symlinkSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import * as c from "../syscalls/constants.ts";
 import type { Libc } from "../syscalls/libc.ts";
@@ -44,6 +44,12 @@ export function applyMount(libc: Libc, mount: Mount, places: Places): void {
       return places(mount.target, "leave", (place) =>
         libc.mount(null, place, null, c.MS_REMOUNT | c.MS_BIND | c.MS_RDONLY | c.MS_NOSUID | c.MS_NODEV),
       );
+    case "copy":
+      return places(mount.target, "file", (place) => {
+        copyFileSync(mount.source, place);
+        chmodSync(place, 0o755);
+        if (mount.owner !== undefined) chownSync(place, mount.owner.uid, mount.owner.gid);
+      });
     case "symlink":
       return places(dirname(mount.target), "directory", (place) => symlinkSync(mount.to, `${place}/${basename(mount.target)}`));
     case "proc":

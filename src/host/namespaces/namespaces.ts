@@ -105,6 +105,11 @@ export type ProcessUser =
   /** The program's own root, no user namespace: real as root; rootless it rules all namespaces of this program. */
   | { readonly kind: "root" };
 
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** Targets are absolute; with `root` they lie below it. Missing parents are made where the file system lets us. */
 export type Mount =
   /** With everything mounted below `source`. The target is made: a directory for a directory, else an empty file. */
@@ -114,6 +119,8 @@ export type Mount =
   /** Nothing is seen there any more: an empty directory or an empty file lies over it. Nothing happens where nothing is. */
   | { readonly kind: "mask"; readonly target: string }
   | { readonly kind: "directory"; readonly target: string; readonly mode: number }
+  /** A file of its own with that content, which anybody may read and run. */
+  | { readonly kind: "copy"; readonly source: string; readonly target: string; readonly owner?: Owner }
   /** The file system that is mounted there becomes read-only; what is mounted below it stays as it is. */
   | { readonly kind: "seal"; readonly target: string }
   /** `target` becomes a symbolic link to `to`. */

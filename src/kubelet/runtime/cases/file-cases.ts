@@ -137,6 +137,14 @@ export const isolatedFileCases: readonly RuntimeCase[] = [
     },
   },
   {
+    name: "what an image brings can be moved away and back",
+    async run(rig) {
+      const script = "mv /agnhost /tmp/moved && test ! -e /agnhost && mv /tmp/moved /agnhost && test -x /agnhost && echo back";
+      const { output } = await finish(rig, { image: "registry.k8s.io/e2e-test-images/agnhost:2.53", ...shell(script) });
+      assert.equal(output, "back\n");
+    },
+  },
+  {
     name: "readOnlyRootFilesystem: nothing can be written but volumes, and /dev/shm",
     async run(rig) {
       const source = scratchDirectory(rig, "volume");

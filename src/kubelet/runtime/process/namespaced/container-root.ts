@@ -3,8 +3,9 @@
  * Pure, given eyes for the machine's files.
  */
 import { join } from "node:path";
+import type { Owner } from "../../../../host/namespaces/namespaces.ts";
 import type { ContainerMount } from "../../runtime.ts";
-import { RootPlan, type MachineFiles } from "./root-plan.ts";
+import { RootPlan, type Placed, type MachineFiles } from "./root-plan.ts";
 
 export interface ContainerRootInput {
   readonly files: MachineFiles;
@@ -12,6 +13,8 @@ export interface ContainerRootInput {
   readonly needs: readonly string[];
   /** What its image has of its own: path in the container → file of this machine. */
   readonly imageFiles: Readonly<Record<string, string>>;
+  /** Whose they are, where files may be given to others: the container's user. */
+  readonly owner?: Owner;
   /** Never seen, also where they lie inside a system directory. */
   readonly hidden: readonly string[];
   readonly mounts: readonly ContainerMount[];
@@ -30,6 +33,7 @@ const devices = ["null", "zero", "full", "random", "urandom", "tty"] as const;
 /** The file system is the container's alone: the modes keep nobody out, they let any user number write. */
 const writable = ["run", "var/lib", "var/log", "var/cache", "var/spool", "srv", "mnt", "media"] as const;
 const rootBytes = 512 * 2 ** 20;
+const largestCopyBytes = 2 ** 20;
 const sharedMemoryBytes = 64 * 2 ** 20;
 
 export function containerRoot(input: ContainerRootInput): RootPlan {
@@ -39,11 +43,17 @@ export function containerRoot(input: ContainerRootInput): RootPlan {
   putOwn(plan, input);
   for (const path of input.needs)
     if (input.files.kind(path) !== "absent") plan.put(path, { kind: "bind", source: path, readOnly: true, volume: false });
-  for (const [path, source] of Object.entries(input.imageFiles)) plan.put(path, { kind: "bind", source, readOnly: true, volume: false });
+  for (const [path, source] of Object.entries(input.imageFiles)) plan.put(path, imageFile(input, source));
   for (const { mountPath, source, readOnly } of input.mounts) plan.put(mountPath, { kind: "bind", source, readOnly, volume: true });
   for (const [path, source] of Object.entries(input.ownFiles)) putOwnFile(plan, path, source, input.mounts);
   plan.put(input.workingDirectory, { kind: "directory", mode: 0o777 });
   return plan;
+}
+
+/** What an image brings can be moved and removed as in any image, unless it is too large to have a copy in memory for each container. */
+function imageFile({ files, owner }: ContainerRootInput, source: string): Placed {
+  const isSmall = files.kind(source) === "file" && files.size(source) <= largestCopyBytes;
+  return isSmall ? { kind: "copy", source, owner } : { kind: "bind", source, readOnly: true, volume: false };
 }
 
 function putSystem(plan: RootPlan, { files, hidden }: ContainerRootInput): void {

@@ -1,5 +1,5 @@
 /** The machine's files as they are. */
-import { lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { lstatSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { errnoCode } from "../../../../lib/errors.ts";
 import type { MachineFiles } from "./root-plan.ts";
 
@@ -18,4 +18,5 @@ export const machineFiles: MachineFiles = {
   },
   list: (path) => readdirSync(path),
   readLink: (path) => readlinkSync(path),
+  size: (path) => statSync(path).size,
 };

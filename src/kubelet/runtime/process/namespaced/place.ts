@@ -2,7 +2,7 @@
 import { realpathSync } from "node:fs";
 import { chmod, mkdir, writeFile, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import type { Mount, PodNetwork, ProcessUser, SpawnOptions } from "../../../../host/namespaces/namespaces.ts";
+import type { Mount, Owner, PodNetwork, ProcessUser, SpawnOptions } from "../../../../host/namespaces/namespaces.ts";
 import type { Libc } from "../../../../host/syscalls/libc.ts";
 import { realClock } from "../../../../lib/clock.ts";
 import { errorMessage } from "../../../../lib/errors.ts";
@@ -55,6 +55,7 @@ export async function namespacedPlace(input: NamespacedPlaceInput): Promise<Cont
       files: machineFiles,
       needs: [...(image?.path ?? []), ...(image?.needs ?? [])],
       imageFiles: image?.files ?? {},
+      ...ownerOf(answer.user, isRoot),
       hidden,
       mounts: spec.mounts,
       ownFiles: { ...files.paths, [container.terminationMessagePath ?? defaultMessagePath]: messageFile },
@@ -90,6 +91,12 @@ export async function namespacedPlace(input: NamespacedPlaceInput): Promise<Cont
       return (blocks - bfree) * bsize;
     },
   };
+}
+
+/** As root: who the container's processes are outside. */
+function ownerOf(user: ProcessUser, isRoot: boolean): { readonly owner?: Owner } {
+  if (!isRoot || user.kind === "root" || user.uid === undefined) return {};
+  return { owner: { uid: user.uid, gid: user.gid ?? user.uid } };
 }
 
 /**

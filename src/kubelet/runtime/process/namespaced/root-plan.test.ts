@@ -20,6 +20,7 @@ function machine(files: Readonly<Record<string, "file" | "directory" | { readonl
     list: (path) =>
       [...all.keys()].filter((key) => key !== "/" && key.slice(0, key.lastIndexOf("/")) === path).map((key) => key.slice(path.length + 1)),
     readLink: (path) => (all.get(path) as { link: string }).link,
+    size: (path) => (path.includes("large") ? 2 ** 21 : 100),
   };
 }
 
@@ -108,6 +109,15 @@ test("own files go over the machine's, through its links; unfolding keeps both l
       "/p/resolv.conf rw → /run/systemd/resolve/stub.conf",
     ]),
   );
+});
+
+test("an image's small files are copies, but never over the machine's own, nor large ones", () => {
+  const files = machine({ "/usr/bin/sh": "file", "/etc/passwd": "file", "/i/tool": "file", "/i/large": "file", "/i/passwd": "file" });
+  const imageFiles = { "/tool": "/i/tool", "/opt/x/large": "/i/large", "/etc/passwd": "/i/passwd", "/usr/bin/tool": "/i/tool" };
+  const plan = containerRoot({ ...input, files, imageFiles });
+  const made = render(plan).filter((line) => line.includes("/i/") || line.startsWith("copy"));
+  expect(made.sort()).toEqual(["/i/large ro → /opt/x/large", "/i/passwd ro → /etc/passwd", "copy /tool", "copy /usr/bin/tool"]);
+  expect(plan.locate("/tool")).toBe("/i/tool");
 });
 
 test("what is hidden is not seen in a system directory, but what an image needs of it is", () => {

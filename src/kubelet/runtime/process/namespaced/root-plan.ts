@@ -7,18 +7,22 @@
  * replaced by one in memory that binds each of its entries (`unfold`), so nothing is ever written on the machine.
  */
 import { join, normalize } from "node:path";
-import type { Mount } from "../../../../host/namespaces/namespaces.ts";
+import type { Mount, Owner } from "../../../../host/namespaces/namespaces.ts";
 
 export interface MachineFiles {
   kind(path: string): "directory" | "file" | "link" | "absent";
   list(path: string): readonly string[];
   readLink(path: string): string;
+  /** Of a file, in bytes. */
+  size(path: string): number;
 }
 
 /** What is put somewhere. */
 export type Placed =
   | { readonly kind: "bind"; readonly source: string; readonly readOnly: boolean; readonly volume: boolean }
   | { readonly kind: "directory"; readonly mode: number }
+  /** A file of the container's own, with the content of the machine's. */
+  | { readonly kind: "copy"; readonly source: string; readonly owner?: Owner | undefined }
   /** Own, empty, in memory; also over something of the machine. */
   | { readonly kind: "empty"; readonly mode: number; readonly sizeBytes?: number | undefined }
   | { readonly kind: "link"; readonly to: string }
@@ -130,7 +134,9 @@ export class RootPlan {
       if (at.volume) return this.#makeInVolume(at, join(at.source, name), name, placed);
       this.#unfold(at, at.source);
     }
-    const entry = placed.kind === "bind" ? boundEntry(placed) : ownEntry(placed);
+    // Over a file of the machine's own a copy would be written into it.
+    const isOver = placed.kind === "copy" && at.source !== undefined;
+    const entry = madeEntry(isOver ? { kind: "bind", source: placed.source, readOnly: true, volume: false } : placed);
     at.below.set(name, entry);
     return entry;
   }
@@ -166,6 +172,11 @@ function boundEntry(placed: Extract<Placed, { kind: "bind" }>): Entry {
   return { placed, source: placed.source, readOnly: placed.readOnly, volume: placed.volume, below: new Map() };
 }
 
+function madeEntry(placed: Placed): Entry {
+  if (placed.kind === "bind") return boundEntry(placed);
+  return placed.kind === "copy" ? { ...ownEntry(placed), source: placed.source } : ownEntry(placed);
+}
+
 function ownEntry(placed: Placed): Entry {
   return { placed, source: undefined, readOnly: false, volume: false, below: new Map() };
 }
@@ -188,6 +199,8 @@ function mountOf(placed: Placed, target: string): Mount {
       return { kind: "bind", source: placed.source, target, readOnly: placed.readOnly };
     case "directory":
       return { kind: "directory", target, mode: placed.mode };
+    case "copy":
+      return { kind: "copy", source: placed.source, target, ...(placed.owner === undefined ? {} : { owner: placed.owner }) };
     case "empty":
       return { kind: "tmpfs", target, mode: placed.mode, ...(placed.sizeBytes === undefined ? {} : { sizeBytes: placed.sizeBytes }) };
     case "link":
