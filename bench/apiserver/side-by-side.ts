@@ -95,6 +95,8 @@ async function compare(starters: readonly Starter[], program: string): Promise<r
     rows.push({ name: "start until ready", unit: "ms", better: "less", values: times });
   }
   const running: Contestant[] = [];
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.once(signal, () => void Promise.all(running.map((one) => one.stop())).then(() => process.exit(1)));
   try {
     for (const [i, starter] of starters.entries()) running.push(await starter.start(directories[i] as string));
     if (isWanted("memory")) rows.push(memory("memory, empty", running));

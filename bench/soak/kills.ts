@@ -16,6 +16,9 @@ const { values } = parseArgs({
 const lanes = Number(values.lanes);
 const work = mkdtempSync(join(tmpdir(), "fairlead-kills-"));
 let done = 0;
+/** Whoever has waited long enough gets the report of what was done. */
+const stop = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
 try {
   const { program, env } = await bundledApiServer(work);
   const lane = (number: number): Promise<KillsReport> =>
@@ -25,6 +28,7 @@ try {
       env,
       kills: Math.ceil(Number(values.kills) / lanes),
       seed: Number(values.seed) * 1000 + number,
+      signal: stop.signal,
       onRound: () => process.stderr.write(`\r${++done} kills`),
     });
   const reports = await Promise.all(Array.from({ length: lanes }, (_, number) => lane(number)));

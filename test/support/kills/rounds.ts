@@ -27,6 +27,8 @@ export interface KillsOptions {
   readonly life?: number;
   readonly env?: NodeJS.ProcessEnv;
   readonly onRound?: (round: number) => void;
+  /** Ends it after the round under way; the last look is taken all the same. */
+  readonly signal?: AbortSignal;
 }
 
 export interface KillsReport {
@@ -73,7 +75,8 @@ export async function killRounds(options: KillsOptions): Promise<KillsReport> {
   const [ledger, watch] = [new Ledger(), new WatchAccount()];
   const faults: string[] = [];
   let starting = 0;
-  for (let round = 0; round < kills && faults.length === 0; round++) {
+  let done = 0;
+  for (; done < kills && faults.length === 0 && options.signal?.aborted !== true; done++) {
     const child = start(options);
     // Some die before they have answered anybody.
     if (random() < 0.1) {
@@ -83,7 +86,7 @@ export async function killRounds(options: KillsOptions): Promise<KillsReport> {
     } else {
       await oneRound({ client: await connected(child, directory), random, ledger, watch, faults, dead: false }, child, options, life);
     }
-    options.onRound?.(round + 1);
+    options.onRound?.(done + 1);
   }
   // One more life to look at what is there.
   const child = start(options);
@@ -94,7 +97,7 @@ export async function killRounds(options: KillsOptions): Promise<KillsReport> {
   await kill(child);
   const { acknowledged, unanswered } = ledger;
   return {
-    kills,
+    kills: done,
     starting,
     acknowledged,
     unanswered,
