@@ -13,7 +13,7 @@ import { build } from "../../scripts/build.ts";
 import { freePort } from "../../test/support/ports.ts";
 import { firstAnswer, untilAnswered } from "./ask.ts";
 import { fill, nameOf, sliceOf, type Size } from "./large-cluster.ts";
-import { cpuMicros, has, latencies, load, memoryMb, type Load } from "./load.ts";
+import { cpuMicros, has, latencies, load, memoryMb, warm, type Load } from "./load.ts";
 
 const root = join(import.meta.dirname, "../..");
 const token = "bench-administrator";
@@ -129,7 +129,7 @@ async function measure({ name, command }: Contender, setting: Setting): Promise<
     const started = performance.now() - began;
     await new Promise((resolve) => setTimeout(resolve, 3000));
     const idle = memoryMb(child.pid ?? 0);
-    load(port, known, 1); // warm
+    warm(port, known);
     const answered = costOf(child, () => load(port, known, seconds));
     const denied = costOf(child, () => load(port, gone, seconds));
     const half = latencies(port, known, seconds, answered.perSecond / 2);

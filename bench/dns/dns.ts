@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "../../scripts/build.ts";
 import { untilAnswered } from "./ask.ts";
-import { cpuMicros, has, latencies, load, memoryMb } from "./load.ts";
+import { cpuMicros, has, latencies, load, memoryMb, warm } from "./load.ts";
 
 interface Contender {
   readonly name: string;
@@ -159,7 +159,7 @@ interface Running {
 /** Each in turn, round by round; of each the round in the middle. */
 function measureAll(running: readonly Running[], queries: string, { seconds, rounds }: Setting): ReadonlyMap<string, Figures> {
   const measured = new Map<string, Figures[]>();
-  for (const { contender } of running) load(contender.port, queries, 1);
+  for (const { contender } of running) warm(contender.port, queries);
   for (let round = 0; round < rounds; round++) {
     for (const one of running) {
       const figures = measure(one, queries, seconds);
