@@ -213,8 +213,7 @@ test("random requests", async () => {
       const response = await api.server.handle({ ...common, ...(body === null ? {} : { body }) });
       if (response.body.kind === "watch") response.body.stream.close();
       expect(response.status, `${method} ${path}?${url}`).toBeLessThan(500);
-      if (response.status >= 400 && response.body.kind !== "empty")
-        expect(isRefusal(response), path).toBe(true);
+      if (response.status >= 400 && response.body.kind !== "empty") expect(isRefusal(response), path).toBe(true);
     }),
     { numRuns: 4000 },
   );
