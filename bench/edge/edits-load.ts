@@ -5,16 +5,16 @@ import { connect } from "node:net";
 const [port, rate, sockets] = process.argv.slice(2).map(Number) as [number, number, number];
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 const errors: Record<string, number> = {};
-let [answered, pending, running] = [0, 0, true];
+const state = { answered: 0, pending: 0, running: true };
 
 function count(what: string): void {
-  pending -= 1;
-  if (what === "200") answered += 1;
+  state.pending -= 1;
+  if (what === "200") state.answered += 1;
   else errors[what] = (errors[what] ?? 0) + 1;
 }
 
 function ask(): void {
-  pending += 1;
+  state.pending += 1;
   const asked = request({ host: "127.0.0.1", port, path: "/some/path", headers: { host: "shop.localhost" }, agent }, (response) => {
     response.resume();
     response.on("end", () => count(String(response.statusCode)));
@@ -61,17 +61,17 @@ let sent = 0;
 // As many as are due by now: a timer that comes late does not make the load smaller.
 const timer = setInterval(() => {
   const due = ((performance.now() - began) / 1000) * rate;
-  while (running && sent < due && pending < 500) {
+  while (state.running && sent < due && state.pending < 500) {
     sent += 1;
     ask();
   }
 }, 2);
 process.stdin.resume();
 process.stdin.on("end", async () => {
-  running = false;
+  state.running = false;
   clearInterval(timer);
-  while (pending > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (state.pending > 0) await new Promise((resolve) => setTimeout(resolve, 20));
   const alive = (await Promise.all(tunnels.map(({ echo }) => echo("still here;")))).filter((each) => each).length;
-  process.stdout.write(`${JSON.stringify({ answered, errors, alive })}\n`);
+  process.stdout.write(`${JSON.stringify({ answered: state.answered, errors, alive })}\n`);
   process.exit(0);
 });

@@ -34,6 +34,27 @@ export function addIngress(program: Command, terminal: Terminal, report: (code: 
       const { lint } = await import("./lint.ts");
       report(await lint(files, flags.output, terminal));
     });
+  ingress
+    .command("convert")
+    .description(
+      "write Ingresses, Traefik's IngressRoutes and Istio's VirtualServices as the Gateway API; 1: something was refused, by name",
+    )
+    .argument("<file...>", "manifests: files, directories, or - for standard input")
+    .addOption(new Option("--gateway <name>", "of the Gateways that are written").default("edge"))
+    .addOption(new Option("--gateway-class <name>", "their class").default("fairlead"))
+    .action(async (files: readonly string[], flags: { gateway: string; gatewayClass: string }) => {
+      const { convert } = await import("./convert.ts");
+      report(await convert(files, flags, terminal));
+    });
+  ingress
+    .command("render")
+    .description("write the configuration of another engine for the same rules; 1: something was refused, by name")
+    .argument("<file...>", "manifests: files, directories, or - for standard input")
+    .addOption(new Option("--engine <name>", "whose configuration").choices(["nginx"]).default("nginx"))
+    .action(async (files: readonly string[]) => {
+      const { render } = await import("./render.ts");
+      report(await render(files, terminal));
+    });
   withCluster(ingress.command("routes"))
     .description("every rule that is served, in the order in which they win, and what is behind it")
     .action(async (flags: ClusterFlags) => {

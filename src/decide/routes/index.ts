@@ -25,6 +25,7 @@ export {
   type Processed,
   type RouteObjects,
 } from "./processors.ts";
+export { renderNginx, type NginxOptions, type RenderedNginx } from "./render-nginx.ts";
 export { routeReasons, type RouteProblem, type RouteReason, type SourceRef } from "./reasons.ts";
 export {
   backendKey,

@@ -24,6 +24,7 @@ describe("patterns mean what they mean elsewhere", () => {
     ["\\d+\\.\\w*", "12.x", true],
     ["/x{y}", "/x{y}", true],
     ["", "", true],
+    ["(?i)/Ab", "/aB", true],
   ] as const)("%s on %s: %s", ([pattern, text, wanted]) => expect(whole(pattern, text)).toBe(wanted));
 
   test("counted repeats are those of JavaScript", () => {
@@ -47,7 +48,7 @@ test("ingress-nginx's: from the beginning, either case, with groups", () => {
 test.for([
   ["(a)\\1", "refers back"],
   ["(?=a)", "looks around"],
-  ["(?i)a", "sets flags"],
+  ["a(?i)b", "sets flags"],
   ["(a){3}", "captures"],
   ["a{2000}", "cannot be"],
   ["(?:(?:a{100}){100}){100}", "more than"],

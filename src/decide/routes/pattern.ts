@@ -17,18 +17,19 @@ const linear: string = "l";
 const kept = new Map<string, PatternResult>();
 let enabled = false;
 
-/** For the whole of a text, as implementations of the Gateway API have it (Envoy's `safe_regex`). */
+/** For the whole of a text, as implementations of the Gateway API have it (Envoy's `safe_regex`); `(?i)` before it: letters of either case. */
 export function wholePattern(text: string): PatternResult {
-  return compile(text, false, (written) => `^(?:${written})$`);
+  const anyCase = text.startsWith("(?i)");
+  return compile(anyCase ? text.slice(4) : text, anyCase, (written) => `^(?:${written})$`, "whole");
 }
 
 /** From the beginning of a path, whatever follows, letters of either case: ingress-nginx's `location ~* "^/…"`. */
 export function leadingPattern(text: string): PatternResult {
-  return compile(text, true, (written) => (written.startsWith("^") ? written : `^${written}`));
+  return compile(text, true, (written) => (written.startsWith("^") ? written : `^(?:${written})`), "leading");
 }
 
-function compile(text: string, anyCase: boolean, frame: (written: string) => string): PatternResult {
-  const key = `${anyCase ? "i" : " "}${text}`;
+function compile(text: string, anyCase: boolean, frame: (written: string) => string, kind: "whole" | "leading"): PatternResult {
+  const key = `${kind} ${anyCase ? "i" : " "}${text}`;
   const before = kept.get(key);
   if (before !== undefined) return before;
   const result = construct(text, anyCase, frame);
