@@ -9,8 +9,8 @@ export type TableName = "filter" | "nat";
 /** What a packet must be; in the order in which they are printed and asked. */
 export type Match =
   | { readonly kind: "comment"; readonly text: string }
-  /** `-m tcp -p tcp` */
-  | { readonly kind: "protocol"; readonly protocol: TransportProtocol }
+  /** `-m tcp -p tcp`; `bare`: `-p tcp`, which needs no module of the protocol's own (xt_sctp is often left out). */
+  | { readonly kind: "protocol"; readonly protocol: TransportProtocol; readonly bare?: boolean }
   | { readonly kind: "source" | "destination"; readonly cidr: string; readonly negated?: boolean }
   | { readonly kind: "destinationPort"; readonly port: number }
   /** Whether an address of the packet is one of the node's own, loopback among them. */

@@ -109,7 +109,7 @@ function matchWords(match: Match): readonly string[] {
     case "comment":
       return ["-m", "comment", "--comment", match.text];
     case "protocol":
-      return ["-m", match.protocol, "-p", match.protocol];
+      return [...(match.bare === true ? [] : ["-m", match.protocol]), "-p", match.protocol];
     case "source":
       return [...not(match), "-s", match.cidr];
     case "fromInterface":

@@ -145,7 +145,7 @@ function clusterIpMasquerade(sets: SetMatches, { masqueradeAll, podCIDRs }: Ipvs
 
 function nodePortRules(sets: SetMatches): readonly Rule[] {
   const of = (protocol: "tcp" | "udp" | "sctp", local: SetName, all: SetName, sides: Sides): readonly Rule[] => {
-    const only: Match = { kind: "protocol", protocol };
+    const only: Match = { kind: "protocol", protocol, bare: true };
     return [
       ...sets.rules(local, sides, (...matches) => giveBack(only, ...matches)),
       ...sets.rules(all, sides, (...matches) => mark(only, ...matches)),
