@@ -5,7 +5,7 @@
 import { createSocket, type Socket } from "node:dgram";
 import type { NetworkNamespace } from "../host/namespaces/namespaces.ts";
 import { errnoCode } from "../lib/errors.ts";
-import { listenTcp } from "../net/listener.ts";
+import { bindUdp, listenTcp } from "../net/listener.ts";
 import type { Approach, ConnectResult, Transport } from "../proxy/transport.ts";
 
 export type Place = Pick<NetworkNamespace, "connect" | "bindUdp">;
@@ -21,6 +21,7 @@ export function namespaceTransport({ node, fabric }: PlaceOptions): Transport {
   return {
     forwardProxy: false,
     listen: listenTcp,
+    bindUdp,
     connect: (approach, timeoutMs, answered) => void connectFrom(placeOf(approach), approach, timeoutMs).then(answered),
     udpTarget: (approach) => {
       const { ip, port } = approach.endpoint;

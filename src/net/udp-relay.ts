@@ -3,8 +3,24 @@
  * port → a connected socket to one endpoint) lives while datagrams pass; a dead endpoint ends it, so that the client's
  * next datagram goes elsewhere. Sessions are bounded: beyond the limit the one longest idle goes.
  */
-import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { createSocket } from "node:dgram";
 import type { Clock, Timer } from "../lib/clock.ts";
+
+/** Whom a datagram is from. */
+export interface Sender {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** The part of `node:dgram`'s Socket that a session needs. A message may be overwritten after a listener returns. */
+export interface DatagramSocket {
+  on(event: "message", listener: (message: Buffer) => void): unknown;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  once(event: "connect", listener: () => void): unknown;
+  connect(port: number, address: string): void;
+  send(message: Buffer): void;
+  close(): unknown;
+}
 
 export interface UdpTarget {
   readonly ip: string;
@@ -15,12 +31,12 @@ export interface UdpTarget {
    * Gives a socket that is bound and may be connected to the target, or undefined when it cannot be had; the session then ends
    * and the next datagram tries again. Absent: one of this host's network.
    */
-  readonly open?: () => Promise<Socket | undefined>;
+  readonly open?: () => Promise<DatagramSocket | undefined>;
 }
 
 export interface UdpRelayOptions {
   /** The bound socket: answers leave through it, so that they come from the address that was asked. */
-  readonly listener: Socket;
+  readonly listener: { send(message: Buffer, port: number, address: string): void };
   /** For a client without a session; undefined: its datagram is dropped. */
   readonly choose: (clientAddress: string, clientPort: number) => UdpTarget | undefined;
   readonly clock: Clock;
@@ -30,7 +46,7 @@ export interface UdpRelayOptions {
 
 interface Session {
   /** Undefined while it is being opened. */
-  socket: Socket | undefined;
+  socket: DatagramSocket | undefined;
   readonly target: UdpTarget;
   readonly client: string;
   /** Datagrams that wait for the socket to be connected; undefined afterwards. */
@@ -56,13 +72,13 @@ export class UdpRelay {
   }
 
   /** A datagram from a client. */
-  receive(message: Buffer, from: RemoteInfo): void {
+  receive(message: Buffer, from: Sender): void {
     const key = `${from.address} ${from.port}`;
     const session = this.#sessions.get(key) ?? this.#open(key, from);
     if (session === undefined) return;
     this.#touch(key, session);
     if (session.waiting === undefined) session.socket?.send(message);
-    else if (session.waiting.length < maxWaiting) session.waiting.push(message);
+    else if (session.waiting.length < maxWaiting) session.waiting.push(Buffer.from(message));
   }
 
   /** Ends the sessions whose endpoint may no longer be used: their clients' next datagrams choose anew. */
@@ -77,7 +93,7 @@ export class UdpRelay {
     for (const key of this.#sessions.keys()) this.#end(key);
   }
 
-  #open(key: string, from: RemoteInfo): Session | undefined {
+  #open(key: string, from: Sender): Session | undefined {
     const target = this.#options.choose(from.address, from.port);
     if (target === undefined) return undefined;
     const session: Session = { socket: undefined, target, client: from.address, waiting: [], used: 0 };
@@ -92,7 +108,7 @@ export class UdpRelay {
     return session;
   }
 
-  #connect(key: string, from: RemoteInfo, session: Session, socket: Socket): void {
+  #connect(key: string, from: Sender, session: Session, socket: DatagramSocket): void {
     if (this.#sessions.get(key) !== session) return void socket.close();
     session.socket = socket;
     socket.on("message", (reply) => {
@@ -139,7 +155,7 @@ export class UdpRelay {
   }
 }
 
-function hostSocket({ ip, localAddress }: UdpTarget): Socket {
+function hostSocket({ ip, localAddress }: UdpTarget): DatagramSocket {
   const socket = createSocket({ type: ip.includes(":") ? "udp6" : "udp4" });
   if (localAddress !== undefined) socket.bind({ address: localAddress, port: 0, exclusive: true });
   return socket;

@@ -4,11 +4,12 @@
  */
 import type { PlanEndpoint } from "../decide/proxy/index.ts";
 import { connectTcp, type ConnectFailed } from "../net/connect.ts";
+import { bindEpollUdp, EpollPeerSocket } from "../net/epoll/epoll-datagrams.ts";
 import { connectEpoll, listenEpoll } from "../net/epoll/epoll-transport.ts";
 import type { EventLoop } from "../net/epoll/event-loop.ts";
-import { listenTcp, type Address, type BindFailure } from "../net/listener.ts";
+import { bindUdp, listenTcp, type Address, type BindFailure } from "../net/listener.ts";
 import type { StreamSocket } from "../net/stream-socket.ts";
-import type { UdpTarget } from "../net/udp-relay.ts";
+import type { Sender, UdpRelayOptions, UdpTarget } from "../net/udp-relay.ts";
 
 export interface Approach {
   readonly endpoint: Pick<PlanEndpoint, "ip" | "port">;
@@ -27,6 +28,16 @@ export interface StreamListener extends Address {
   close(): Promise<void>;
 }
 
+export interface DatagramListenOptions extends Address {
+  readonly onMessage: (message: Buffer, from: Sender) => void;
+}
+
+export interface DatagramListener extends Address {
+  readonly kind: "ok";
+  readonly socket: UdpRelayOptions["listener"];
+  close(): Promise<void>;
+}
+
 export type ConnectResult = StreamSocket | ConnectFailed;
 
 export interface Transport {
@@ -37,6 +48,7 @@ export interface Transport {
   /** For connections that are given away, which must be Node's sockets. Absent: this one. */
   readonly giving?: Transport;
   listen(options: StreamListenOptions): Promise<(StreamListener & { readonly kind: "ok" }) | BindFailure>;
+  bindUdp(options: DatagramListenOptions): Promise<DatagramListener | BindFailure>;
   /** When the backend has stopped: nothing is carried any more. */
   close?(): void;
   /** Where a UDP session goes; a connected socket is made when its first datagram comes. */
@@ -48,6 +60,7 @@ export type { UdpTarget };
 export const hostTransport: Transport = {
   forwardProxy: true,
   listen: listenTcp,
+  bindUdp,
   connect: ({ endpoint, client, masquerade }, timeoutMs, done) =>
     connectTcp({ host: endpoint.ip, port: endpoint.port, timeoutMs, localAddress: sourceFor(client, endpoint, masquerade) }, done),
   udpTarget: ({ endpoint, client, masquerade }) => ({
@@ -76,6 +89,12 @@ export function epollTransport(loop: EventLoop): Transport {
     forwardProxy: false,
     giving: hostTransport,
     close: () => loop.stop(),
+    bindUdp: async (options) => bindEpollUdp(loop, options),
+    udpTarget: ({ endpoint: { ip, port }, client, masquerade }) => ({
+      ip,
+      port,
+      open: async () => new EpollPeerSocket(loop, ip.includes(":") ? 6 : 4, sourceFor(client, { ip }, masquerade)),
+    }),
     connect: ({ endpoint, client, masquerade }, timeoutMs, done) =>
       connectEpoll(
         loop,

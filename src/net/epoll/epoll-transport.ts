@@ -4,6 +4,7 @@ import { decodeSocketAddress, encodeSocketAddress } from "../../host/syscalls/so
 import { errorName, SystemError } from "../../host/syscalls/system-error.ts";
 import type { ConnectFailed } from "../connect.ts";
 import type { BindFailure } from "../listener.ts";
+import { addressOf } from "./addresses.ts";
 import { EpollSocket } from "./epoll-socket.ts";
 import type { EventLoop } from "./event-loop.ts";
 
@@ -117,20 +118,6 @@ export function connectEpoll(loop: EventLoop, options: EpollConnectOptions, done
     socket.destroy();
     done({ failed: "ETIMEDOUT" });
   });
-}
-
-/** Connected to lately: the same few endpoints again and again. */
-const addresses = new Map<string, Uint8Array>();
-const maxAddresses = 4096;
-
-function addressOf(host: string, port: number): Uint8Array {
-  const key = `${host} ${port}`;
-  let address = addresses.get(key);
-  if (address === undefined) {
-    if (addresses.size >= maxAddresses) addresses.clear();
-    addresses.set(key, (address = encodeSocketAddress(host, port)));
-  }
-  return address;
 }
 
 /** A socket to connect with. One whose source address cannot be had (its ports are used up) comes from the default address. */

@@ -2,7 +2,7 @@
 import type { StreamSocket } from "../../../net/stream-socket.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import { joinHostPort, type Ip } from "../../../lib/ip.ts";
-import { bindUdp, type BindFailure } from "../../../net/listener.ts";
+import type { BindFailure } from "../../../net/listener.ts";
 import { UdpRelay, type UdpTarget } from "../../../net/udp-relay.ts";
 import type { Protocol, SourceClass, VirtualAddress } from "../../../decide/proxy/index.ts";
 import type { ProxyMetrics } from "../../metrics.ts";
@@ -88,7 +88,7 @@ async function bindDatagrams(
     metrics.connections.inc();
     return transport.udpTarget({ endpoint, client, masquerade: route.masquerade });
   };
-  const listener = await bindUdp({
+  const listener = await transport.bindUdp({
     ...at,
     onMessage: (message, from) => session?.receive(message, from),
   });
