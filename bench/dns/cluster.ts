@@ -54,7 +54,7 @@ async function main(): Promise<void> {
     await fill(client, size);
     const { known, gone } = writeQueries(folder, size);
     console.log(`${size.services} Services, ${size.services * size.endpoints} endpoints; each server pinned to core 0, dnsperf to core 1`);
-    console.log(["server".padEnd(10), ...columns.map((name) => name.padStart(12))].join(""));
+    console.log(["server".padEnd(10), ...columns.map((name) => name.padStart(15))].join(""));
     for (const contender of contenders) {
       if (values.only !== undefined && values.only !== contender.name) continue;
       if (!has(...contender.command(""), "-version")) console.log(`${contender.name}: not here`);
@@ -145,7 +145,7 @@ async function measure({ name, command }: Contender, setting: Setting): Promise<
       String(idle),
       String(memoryMb(child.pid ?? 0)),
     ];
-    console.log([name.padEnd(10), ...figures.map((text) => text.padStart(12))].join(""));
+    console.log([name.padEnd(10), ...figures.map((text) => text.padStart(15))].join(""));
   } finally {
     child.kill("SIGKILL");
     await new Promise((resolve) => child.once("exit", resolve));

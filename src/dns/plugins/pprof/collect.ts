@@ -50,6 +50,8 @@ function fromCpu({ nodes, samples = [], timeDeltas = [], startTime, endTime }: P
     }
     return stack;
   };
+  // A thread that waits takes no time of a processor.
+  for (const { id, callFrame } of nodes) if (callFrame.functionName === "(idle)") totals.delete(id);
   const list = [...totals].map(([id, [count, micros]]): ProfileSample => ({ stack: stackOf(id), values: [count, micros * 1000] }));
   const durationNanos = (endTime - startTime) * 1000;
   const types = [
