@@ -43,9 +43,14 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   });
 }
 
+/** The last one written: of the thousand writes of a second each asks for it. */
+let written = { second: Number.NaN, text: "" };
+
 /** RFC 3339 with seconds, as `metav1.Time` is written: `2026-11-21T09:28:27Z`. */
 export function rfc3339(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+  const second = Math.floor(ms / 1000);
+  if (written.second !== second) written = { second, text: `${new Date(second * 1000).toISOString().slice(0, 19)}Z` };
+  return written.text;
 }
 
 /** RFC 3339 with microseconds, as `metav1.MicroTime` is written. */
