@@ -4,6 +4,8 @@
 import type { Column, KindSpec } from "../kind.ts";
 import type { KubeObject } from "../object.ts";
 import { events, eventsV1 } from "../resources.ts";
+import type { Event } from "../types.ts";
+import { validateStrictEvent } from "../validation/events-v1.ts";
 import { eventKind } from "./events.ts";
 
 /** Name in core/v1 → name in events.k8s.io/v1. */
@@ -45,8 +47,12 @@ export const eventsV1Kind: KindSpec = {
     const event = object as { regarding?: object };
     event.regarding ??= {};
   },
-  validate: (object, old, context) =>
-    eventKind.validate?.(toCoreEvent(object), old === undefined ? undefined : toCoreEvent(old), context) ?? [],
+  validate: (object, old, context) => {
+    const [event, before] = [toCoreEvent(object), old === undefined ? undefined : toCoreEvent(old)];
+    const lenient = eventKind.validate?.(event, before, context) ?? [];
+    const named = lenient.map((error) => (error.field === "reportingComponent" ? { ...error, field: "reportingController" } : error));
+    return [...named, ...validateStrictEvent(event as Event, before as Event | undefined)];
+  },
   rowOrder: (a, b) => eventKind.rowOrder?.(toCoreEvent(a), toCoreEvent(b)) ?? 0,
   selectableFields: Object.fromEntries(selectable) as NonNullable<KindSpec["selectableFields"]>,
   columns: eventKind.columns.map(columnOf),

@@ -49,11 +49,29 @@ beforeEach(async () => {
 });
 afterEach(() => api.server.stop());
 
-test("a TokenReview knows it, and it may ask for a node's certificate", async () => {
+test("a TokenReview knows it, and bound to its role it may ask for a certificate in its own name alone", async () => {
   await api.post("/api/v1/namespaces/kube-system/secrets", secret(good));
   const review = await api.post("/apis/authentication.k8s.io/v1/tokenreviews", { spec: { token: "abcdef.0123456789abcdef" } });
   expect(review.body.status).toMatchObject({
     authenticated: true,
     user: { username: "system:bootstrap:abcdef", groups: ["system:bootstrappers", "system:authenticated"] },
   });
+  const user = { name: "system:bootstrap:abcdef", groups: ["system:bootstrappers", "system:authenticated"] };
+  const requests = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+  const request = Buffer.from("-----BEGIN CERTIFICATE REQUEST-----\n").toString("base64");
+  const spec = {
+    request,
+    signerName: "kubernetes.io/kube-apiserver-client",
+    usages: ["client auth"],
+    username: "system:admin",
+    groups: ["system:masters"],
+  };
+  expect((await api.post(requests, { metadata: { name: "n" }, spec }, { user })).status).toBe(403);
+  await api.post("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", {
+    metadata: { name: "bootstrap" },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "system:node-bootstrapper" },
+    subjects: [{ kind: "Group", apiGroup: "rbac.authorization.k8s.io", name: "system:bootstrappers" }],
+  });
+  const made = await api.post(requests, { metadata: { name: "n" }, spec }, { user });
+  expect([made.status, made.body.spec?.username, made.body.spec?.groups]).toEqual([201, user.name, user.groups]);
 });

@@ -138,6 +138,8 @@ export const defaultClusterRoles: readonly ClusterRole[] = [
     rule(["create"], ["authorization.k8s.io"], ["subjectaccessreviews"]),
   ]),
   role("system:node", nodeRules),
+  // Bound to nobody, as upstream: whoever hands out bootstrap tokens binds it to their group.
+  role("system:node-bootstrapper", [rule(["create", "get", "list", "watch"], ["certificates.k8s.io"], ["certificatesigningrequests"])]),
   role("system:node-proxier", [
     rule(["list", "watch"], [""], ["services", "endpoints"]),
     rule(read, [""], ["nodes"]),
