@@ -11,6 +11,7 @@ import { Worker } from "node:worker_threads";
 import { endpointSlices, services } from "../../src/api/resources.ts";
 import type { EndpointSlice } from "../../src/api/types.ts";
 import { startBareApi, type BareApi } from "../../test/support/bare-api.ts";
+import { inOwnNetwork } from "../../test/support/own-network.ts";
 import { nodeIP, startProxy, type ProxyProcess } from "../../test/support/proxy-world/world.ts";
 
 const { values: flags } = parseArgs({
@@ -25,13 +26,7 @@ const { values: flags } = parseArgs({
     seconds: { type: "string", default: "30" },
   },
 });
-if (process.env["FAIRLEAD_BENCH_NETNS"] !== "1") {
-  const done = spawnSync("unshare", ["--net", "--", process.execPath, ...process.execArgv, ...process.argv.slice(1)], {
-    stdio: "inherit",
-    env: { ...process.env, FAIRLEAD_BENCH_NETNS: "1" },
-  });
-  process.exit(done.status ?? 1);
-}
+inOwnNetwork();
 
 const endpointsEach = 5;
 const clusterIP = (i: number) => `10.${96 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`;

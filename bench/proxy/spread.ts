@@ -2,10 +2,10 @@
  * How evenly the kernel spreads connections over five endpoints, by chi-square; and which address the endpoint sees, by kind of address and
  * client. `sh bin/node bench/proxy/spread.ts --mode nftables --connections 10000`; as root. One line of JSON.
  */
-import { spawnSync } from "node:child_process";
 import { connect } from "node:net";
 import { parseArgs } from "node:util";
 import { endpointSlices, services } from "../../src/api/resources.ts";
+import { inOwnNetwork } from "../../test/support/own-network.ts";
 import { createWorld, nodeIP, podIPs, serviceIP, startProxy, untilSynced } from "../../test/support/proxy-world/world.ts";
 
 const { values: flags } = parseArgs({
@@ -16,13 +16,7 @@ const { values: flags } = parseArgs({
     "kube-proxy": { type: "string" },
   },
 });
-if (process.env["FAIRLEAD_WORLD"] !== "1") {
-  const done = spawnSync("unshare", ["--net", "--", process.execPath, ...process.execArgv, ...process.argv.slice(1)], {
-    stdio: "inherit",
-    env: { ...process.env, FAIRLEAD_WORLD: "1" },
-  });
-  process.exit(done.status ?? 1);
-}
+inOwnNetwork();
 
 /** Of a chi-square with an even number of degrees of freedom (a finite sum of a Poisson distribution). */
 function pValue(chiSquare: number, degrees: number): number {

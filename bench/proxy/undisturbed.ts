@@ -4,6 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
+import { inOwnNetwork } from "../../test/support/own-network.ts";
 import { createWorld, podIPs, serviceIP, startProxy, untilSynced, type Program, type World } from "../../test/support/proxy-world/world.ts";
 
 const { values: flags } = parseArgs({
@@ -15,13 +16,7 @@ const { values: flags } = parseArgs({
     "kube-proxy": { type: "string" },
   },
 });
-if (process.env["FAIRLEAD_WORLD"] !== "1") {
-  const done = spawnSync("unshare", ["--net", "--", process.execPath, ...process.execArgv, ...process.argv.slice(1)], {
-    stdio: "inherit",
-    env: { ...process.env, FAIRLEAD_WORLD: "1" },
-  });
-  process.exit(done.status ?? 1);
-}
+inOwnNetwork();
 
 const rate = Number(flags.rate);
 const stepMs = Number(flags["step-ms"]);

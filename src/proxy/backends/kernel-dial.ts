@@ -8,12 +8,12 @@ import type { DialResult, DialTarget } from "./backend.ts";
 /** Connects from inside the namespace where the rules are. */
 export type KernelConnect = (target: { readonly host: string; readonly port: number }) => Promise<Socket>;
 
+/** `servicePort`: whose the address is; undefined: nobody's. */
 export async function dialThroughKernel(
-  plans: Iterable<ServicePlan>,
-  { ip, port, protocol }: DialTarget,
+  servicePort: string | undefined,
+  { ip, port }: DialTarget,
   connect: KernelConnect | undefined,
 ): Promise<DialResult> {
-  const servicePort = servicePortAt(plans, ip, port, protocol);
   if (servicePort === undefined) return { kind: "unknown" };
   const where = joinHostPort(ip, port);
   try {
@@ -25,7 +25,7 @@ export async function dialThroughKernel(
   }
 }
 
-function servicePortAt(plans: Iterable<ServicePlan>, ip: string, number: number, protocol: DialTarget["protocol"]): string | undefined {
+export function servicePortAt(plans: Iterable<ServicePlan>, { ip, port: number, protocol }: DialTarget): string | undefined {
   for (const plan of plans) {
     if (plan.kind !== "service") continue;
     const port = plan.ports.find(

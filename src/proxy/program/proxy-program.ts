@@ -325,6 +325,9 @@ function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** Mode iptables may have those of IPv4 by its own rules. */
-function loopbackFamilies({ mode, families }: Pick<Carrier, "mode" | "families">, { localhostNodePorts }: ProxySettings): readonly IpFamily[] {
+function loopbackFamilies(
+  { mode, families }: Pick<Carrier, "mode" | "families">,
+  { localhostNodePorts }: ProxySettings,
+): readonly IpFamily[] {
   return families.filter((family) => !(mode === "iptables" && family === 4 && localhostNodePorts));
 }

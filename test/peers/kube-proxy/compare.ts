@@ -12,6 +12,7 @@ import { planServices, type Packet } from "../../../src/decide/proxy/index.ts";
 import { renderIptables } from "../../../src/decide/proxy/render/iptables/render.ts";
 import { traceIptables } from "../../../src/decide/proxy/render/iptables/trace.ts";
 import { renderNftables, traceNftables, type RulesTrace } from "../../../src/decide/proxy/render/nftables-trace.ts";
+import { inOwnNetwork } from "../../support/own-network.ts";
 import { startBareApi } from "../../support/bare-api.ts";
 import { parseIptablesSave } from "./iptables-save.ts";
 import { apply, makeNetwork, marker, planNode, textOf } from "./rounds.ts";
@@ -32,14 +33,7 @@ const { values: flags } = parseArgs({
     verbose: { type: "boolean", default: false },
   },
 });
-const inside = process.env["FAIRLEAD_COMPARE_NETNS"] === "1";
-if (!inside) {
-  const done = spawnSync("unshare", ["-n", "--", process.execPath, ...process.execArgv, ...process.argv.slice(1)], {
-    stdio: "inherit",
-    env: { ...process.env, FAIRLEAD_COMPARE_NETNS: "1" },
-  });
-  process.exit(done.status ?? 1);
-}
+inOwnNetwork();
 const mode = flags.mode as Mode;
 
 function command(program: string, ...args: string[]): string {

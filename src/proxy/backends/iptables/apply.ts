@@ -2,19 +2,19 @@
  * The iptables backend: what the renderer says, given to `iptables-restore`. See README.md beside this file. Holds in memory what
  * was restored last, so that a change sends the chains of its Services and the shared ones, and lists nothing.
  */
-import type { Socket } from "node:net";
-import { servicePortText, type PlanNode, type ServicePlan } from "../../../decide/proxy/index.ts";
+import type { PlanNode, ServicePlan } from "../../../decide/proxy/index.ts";
 import { renderAhead, renderIptables, type IptablesCache, type IptablesOptions } from "../../../decide/proxy/render/iptables/render.ts";
 import type { IptablesRules } from "../../../decide/proxy/render/iptables/rules.ts";
-import { countRules, driftedChains, isSame, listedRules } from "../../../decide/proxy/render/iptables/drift.ts";
+import { countRules, driftedChains, isSame, listedRules, missingJumps } from "../../../decide/proxy/render/iptables/drift.ts";
 import { fullRestoreLines, jumpWords, partialRestoreLines } from "../../../decide/proxy/render/iptables/text.ts";
 import { kube } from "../../../decide/proxy/render/iptables/layout.ts";
 import type { Conntrack } from "../../../host/conntrack/conntrack.ts";
 import type { Iptables } from "../../../host/iptables/iptables.ts";
-import { errnoCode, errorMessage } from "../../../lib/errors.ts";
-import { joinHostPort, type IpFamily } from "../../../lib/ip.ts";
+import { errorMessage } from "../../../lib/errors.ts";
+import type { IpFamily } from "../../../lib/ip.ts";
 import type { Logger } from "../../../lib/log.ts";
 import type { IptablesMetrics } from "../../metrics.ts";
+import { countAddresses, dialThroughKernel, servicePortAt, type KernelConnect } from "../kernel-dial.ts";
 import { StaleFlows } from "../../stale-flows.ts";
 import type { AddressProblem, Applied, Backend, DialResult, DialTarget, ServiceChange } from "../backend.ts";
 
@@ -30,7 +30,7 @@ export interface IptablesKernelOptions {
     "nodePortsEverywhere" | "localhostNodePorts" | "masqueradeBit" | "randomFully" | "conntrackTcpLiberal"
   >;
   /** Connects from inside the namespace, where the rules are. Absent: `dial` is refused. */
-  readonly connect?: (target: { readonly host: string; readonly port: number }) => Promise<Socket>;
+  readonly connect?: KernelConnect;
   /** Everything is written anew after so many looks. Default: `healsPerFullSync`. */
   readonly looksPerFullSync?: number;
   readonly metrics?: IptablesMetrics;
@@ -77,11 +77,7 @@ export class IptablesBackend implements Backend {
   }
 
   get served(): number {
-    let count = 0;
-    for (const plan of this.#plans.values()) {
-      if (plan.kind === "service") for (const { addresses } of plan.ports) count += addresses.length;
-    }
-    return count;
+    return countAddresses(this.#plans.values());
   }
 
   async apply(key: string, plan: ServicePlan | undefined): Promise<readonly AddressProblem[]> {
@@ -130,7 +126,7 @@ export class IptablesBackend implements Backend {
       return false;
     }
     const gone: FamilyState[] = [];
-    for (const state of this.#families) if (!(await this.#stands(state)) || (await this.#drifted(state))) gone.push(state);
+    for (const state of this.#families) if (!(await this.#stands(state))) gone.push(state);
     for (const state of gone) state.have = undefined;
     if (gone.length > 0) await this.#sync();
     return gone.length > 0;
@@ -141,24 +137,26 @@ export class IptablesBackend implements Backend {
     for (const state of this.#families) Object.assign(state, { cache: new WeakMap(), have: undefined });
   }
 
-  async #stands({ family, have }: FamilyState): Promise<boolean> {
-    const { iptables } = this.#options;
-    for (const table of ["filter", "nat"]) if (!(await iptables.rule(family, ["-t", table, "-S", kube.canary]))) return false;
-    for (const jump of have?.jumps ?? []) if (!(await iptables.rule(family, jumpWords(jump, "-C")))) return false;
-    return have !== undefined;
-  }
-
-  async #drifted(state: FamilyState): Promise<boolean> {
+  /** By one listing; where there is too much to list each time, at other times by a question for each rule that leads to our chains. */
+  async #stands(state: FamilyState): Promise<boolean> {
     const { family, have } = state;
-    if (have === undefined) return true;
+    if (have === undefined) return false;
     const rules = countRules(have, "filter") + countRules(have, "nat");
-    if (this.#heals % Math.ceil(rules / rulesPerLook) !== 0) return false;
-    const listed = listedRules(have, await this.#options.iptables.save(family));
+    if (this.#heals % Math.ceil(rules / rulesPerLook) !== 0) return this.#leadsToOurs(family, have);
+    const lines = await this.#options.iptables.save(family);
+    const listed = listedRules(have, lines);
     const chains = driftedChains(have, listed);
-    const changed = chains.length > 0 || (state.listed !== undefined && state.listed !== listed.text);
+    const changed = missingJumps(have, lines) || chains.length > 0 || (state.listed !== undefined && state.listed !== listed.text);
     if (changed) this.#options.log?.warn("somebody has changed the proxy's rules", { family, chains: chains.slice(0, 5) });
     state.listed = listed.text;
-    return changed;
+    return !changed;
+  }
+
+  async #leadsToOurs(family: IpFamily, { jumps }: IptablesRules): Promise<boolean> {
+    const { iptables } = this.#options;
+    for (const table of ["filter", "nat"]) if (!(await iptables.rule(family, ["-t", table, "-S", kube.canary]))) return false;
+    for (const jump of jumps) if (!(await iptables.rule(family, jumpWords(jump, "-C")))) return false;
+    return true;
   }
 
   #remember(changes: readonly ServiceChange[]): void {
@@ -219,29 +217,8 @@ export class IptablesBackend implements Backend {
     }
   }
 
-  async dial({ ip, port, protocol }: DialTarget): Promise<DialResult> {
-    const { connect } = this.#options;
-    const servicePort = this.#servicePortAt(ip, port, protocol);
-    if (servicePort === undefined) return { kind: "unknown" };
-    const where = joinHostPort(ip, port);
-    try {
-      if (connect === undefined) throw new Error("there is no way into the node's network from here");
-      return { kind: "connected", socket: await connect({ host: ip, port }), servicePort, endpoint: where };
-    } catch (error) {
-      const reason = errnoCode(error) === "ECONNREFUSED" ? "NoEndpoints" : "AllEndpointsFailed";
-      return { kind: "refused", reason, message: `Service ${servicePort} at ${where}: ${errorMessage(error)}` };
-    }
-  }
-
-  #servicePortAt(ip: string, number: number, protocol: DialTarget["protocol"]): string | undefined {
-    for (const plan of this.#plans.values()) {
-      if (plan.kind !== "service") continue;
-      const port = plan.ports.find(
-        (each) => each.protocol === protocol && each.addresses.some((one) => one.address === ip && one.port === number),
-      );
-      if (port !== undefined) return servicePortText(port.servicePort);
-    }
-    return undefined;
+  dial(target: DialTarget): Promise<DialResult> {
+    return dialThroughKernel(servicePortAt(this.#plans.values(), target), target, this.#options.connect);
   }
 
   /** Every sync asks anew whose an address is. */

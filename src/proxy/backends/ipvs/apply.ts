@@ -15,7 +15,7 @@ import type { IpFamily } from "../../../lib/ip.ts";
 import type { Logger } from "../../../lib/log.ts";
 import { StaleFlows } from "../../stale-flows.ts";
 import type { AddressProblem, Applied, Backend, DialResult, DialTarget, ServiceChange } from "../backend.ts";
-import { countAddresses, dialThroughKernel, type KernelConnect } from "../kernel-dial.ts";
+import { countAddresses, dialThroughKernel, servicePortAt, type KernelConnect } from "../kernel-dial.ts";
 import { Drains } from "./drains.ts";
 import { prepareKernel, type IpvsKernel } from "./kernel.ts";
 import { KernelReader } from "./reader.ts";
@@ -242,7 +242,7 @@ export class IpvsBackend implements Backend {
   }
 
   dial(target: DialTarget): Promise<DialResult> {
-    return dialThroughKernel(this.#plans.values(), target, this.#options.connect);
+    return dialThroughKernel(servicePortAt(this.#plans.values(), target), target, this.#options.connect);
   }
 
   /** The model itself knows who is next for an address. */

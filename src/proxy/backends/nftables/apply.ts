@@ -3,7 +3,6 @@
  * Holds in memory what the kernel holds: a change costs that change. The kernel is asked what it holds at the start, to take over an
  * earlier proxy's tables, and when somebody else has been at them.
  */
-import type { Socket } from "node:net";
 import type { PlanNode, ServicePlan, VirtualAddress } from "../../../decide/proxy/index.ts";
 import {
   NftablesRenderer,
@@ -21,6 +20,7 @@ import { joinHostPort, type IpFamily } from "../../../lib/ip.ts";
 import type { Logger } from "../../../lib/log.ts";
 import { StaleFlows } from "../../stale-flows.ts";
 import type { AddressProblem, Applied, Backend, DialResult, DialTarget, ServiceChange } from "../backend.ts";
+import { dialThroughKernel, type KernelConnect } from "../kernel-dial.ts";
 import { KernelTables, nextTurn } from "./tables.ts";
 
 /** The kernel of one network namespace. */
@@ -33,7 +33,7 @@ export interface KernelOptions {
   /** Those that the kernel has. Default: both. */
   readonly families?: readonly IpFamily[];
   /** Connects from inside the namespace, where the rules are. Absent: `dial` is refused. */
-  readonly connect?: (target: { readonly host: string; readonly port: number }) => Promise<Socket>;
+  readonly connect?: KernelConnect;
   /** False for addresses that are not of this network. Default: all but 127.0.0.0/8 and ::1. */
   readonly serves?: (address: VirtualAddress) => boolean;
   readonly log?: Logger;
@@ -236,18 +236,9 @@ export class NftablesBackend implements Backend {
     }
   }
 
-  async dial({ ip, port, protocol }: DialTarget): Promise<DialResult> {
-    const { connect } = this.#options;
-    const servicePort = this.#renderer.servicePortAt({ protocol, address: ip, port });
-    if (servicePort === undefined) return { kind: "unknown" };
-    const where = joinHostPort(ip, port);
-    try {
-      if (connect === undefined) throw new Error("there is no way into the node's network from here");
-      return { kind: "connected", socket: await connect({ host: ip, port }), servicePort, endpoint: where };
-    } catch (error) {
-      const reason = errnoCode(error) === "ECONNREFUSED" ? "NoEndpoints" : "AllEndpointsFailed";
-      return { kind: "refused", reason, message: `Service ${servicePort} at ${where}: ${errorMessage(error)}` };
-    }
+  dial(target: DialTarget): Promise<DialResult> {
+    const { ip, port, protocol } = target;
+    return dialThroughKernel(this.#renderer.servicePortAt({ protocol, address: ip, port }), target, this.#options.connect);
   }
 
   takeReleased(): readonly string[] {

@@ -42,6 +42,24 @@ export function driftedChains(rules: IptablesRules, { counts }: ListedRules): re
   );
 }
 
+/** Whether a rule of the kernel's chains that leads to one of ours is missing, or the chain that shows whether the table was flushed. */
+export function missingJumps({ jumps }: IptablesRules, lines: readonly string[]): boolean {
+  const seen = new Set<string>();
+  let table = "";
+  for (const line of lines) {
+    if (line.startsWith("*")) table = line.slice(1).trim();
+    else if (line.startsWith(`:${kube.canary} `)) seen.add(`${table} ${kube.canary}`);
+    else if (line.startsWith("-A ")) {
+      const [, from = "", to = ""] = /^-A (\S+) .*-j (\S+)$/.exec(line) ?? [];
+      seen.add(`${table} ${from} ${to}`);
+    }
+  }
+  const wanted = jumps.flatMap(({ table: of, from, rule: { target } }) =>
+    target?.kind === "jump" ? [`${of} ${from} ${target.chain}`] : [],
+  );
+  return [...tables.map((of) => `${of} ${kube.canary}`), ...wanted].some((key) => !seen.has(key));
+}
+
 /** Whether two renderings would be written alike. Chains and rules that came out of a cache are the same objects. */
 export function isSame(a: IptablesRules, b: IptablesRules): boolean {
   return tables.every((table) => {
