@@ -18,6 +18,7 @@ import { openKernelCarrier } from "./kernel-carrier.ts";
 import { createNamespacedRuntime } from "../../kubelet/runtime/process/namespaced-runtime.ts";
 import { FairleadError } from "../../lib/errors.ts";
 import { cidrContains, joinHostPort, parseCidr, parseIp, type Cidr } from "../../lib/ip.ts";
+import { errorMessage } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { connectTcp } from "../../net/connect.ts";
 import { createEgress } from "../../net/egress/egress.ts";
@@ -217,6 +218,7 @@ async function proxyOf({ name, network, podCIDRs: cidrs, libc, families }: NodeP
   const { informers, recorder, labels, plan, clock, log, metrics } = context;
   const place = { network, libc, families, serviceCIDRs: plan.serviceCIDRs, log: log.child("proxy") };
   const { options, notes } = await openKernelCarrier(context.proxyMode ?? "nftables", place);
+  await setFlowTimes(network, log);
   const health = new ProxyHealth({ clock, timeoutMs: proxyLateMs, families });
   const serviceHealth = new ServiceHealthServers({
     places: (port) => Promise.all(families.map((family) => network.listen(family === 4 ? "0.0.0.0" : "::", port))),
@@ -238,6 +240,20 @@ async function proxyOf({ name, network, podCIDRs: cidrs, libc, families }: NodeP
   });
   for (const note of notes) log.warn(note, { node: name });
   return { proxy, notes };
+}
+
+/** How long the kernel remembers idle connections: kube-proxy's defaults (pkg/proxy/apis/config/v1alpha1/defaults.go), in seconds. */
+const flowTimes = { tcp_timeout_established: "86400", tcp_timeout_close_wait: "3600" };
+
+async function setFlowTimes(network: NodeNetwork, log: Logger): Promise<void> {
+  for (const [name, value] of Object.entries(flowTimes)) {
+    try {
+      await network.sysctl(`net/netfilter/nf_conntrack_${name}`, value);
+    } catch (error) {
+      // A kernel that tracks nothing yet, or lets nobody but the machine's root decide: its own times hold.
+      log.debug("the kernel keeps its own times for idle connections", { name, error: errorMessage(error) });
+    }
+  }
 }
 
 /** A change that waits longer makes the node's health checks fail; kube-proxy's sync period twice. */
