@@ -6,6 +6,7 @@
 import { deployments } from "../../src/api/resources.ts";
 import { startPretendCluster, until } from "../../src/controllers/pretend-cluster.cases.ts";
 import { testDeployment } from "../../src/controllers/testing.ts";
+import { worstTimerDelay } from "./worst-delay.ts";
 
 interface Result {
   readonly replicas: number;
@@ -17,18 +18,12 @@ interface Result {
 async function measure(nodes: number, replicas: number): Promise<Result> {
   const cluster = await startPretendCluster(Array.from({ length: nodes }, (_, index) => `node-${index}`));
   const [start, cpu] = [performance.now(), process.cpuUsage()];
-  let [worst, last] = [0, performance.now()];
-  const ticking = setInterval(() => {
-    const now = performance.now();
-    worst = Math.max(worst, now - last - 1);
-    last = now;
-  }, 1);
+  const worst = worstTimerDelay();
   await cluster.client.create(deployments, testDeployment({ replicas }, { uid: undefined, generation: undefined }));
   await until(async () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     return (await cluster.get(deployments, "web")).status?.readyReplicas === replicas;
   });
-  clearInterval(ticking);
   const seconds = (performance.now() - start) / 1000;
   const used = process.cpuUsage(cpu);
   await cluster.stop();
@@ -36,7 +31,7 @@ async function measure(nodes: number, replicas: number): Promise<Result> {
     replicas,
     podsPerSecond: Math.round(replicas / seconds),
     cpuMsPerPod: Number(((used.user + used.system) / 1000 / replicas).toFixed(2)),
-    worstTimerDelayMs: Math.round(worst),
+    worstTimerDelayMs: Math.round(worst()),
   };
 }
 

@@ -14,6 +14,7 @@ import { createCluster, type Cluster } from "../../src/cmd/cluster.ts";
 import { realClock } from "../../src/lib/clock.ts";
 import { createLogger } from "../../src/lib/log.ts";
 import { watchedBytes } from "./watched-bytes.ts";
+import { worstTimerDelay } from "./worst-delay.ts";
 
 const { values } = parseArgs({
   options: {
@@ -56,16 +57,6 @@ async function start(root: string): Promise<Cluster> {
   });
 }
 
-function worstDelay(): () => number {
-  let [worst, last] = [0, performance.now()];
-  const ticking = setInterval(() => {
-    const now = performance.now();
-    worst = Math.max(worst, now - last - 1);
-    last = now;
-  }, 1);
-  return () => (clearInterval(ticking), worst);
-}
-
 const root = mkdtempSync(join(tmpdir(), "fairlead-simulate-"));
 const began = performance.now();
 const cluster = await start(root);
@@ -73,10 +64,9 @@ console.log(`${nodeCount} nodes in ${((performance.now() - began) / 1000).toFixe
 try {
   const listed = <T extends KubeObject>(resource: Resource<T>) => cluster.informers.informer(resource).lister.list(namespace);
   const ready = () =>
-    listed(endpointSlices).reduce(
-      (sum, { endpoints }) => sum + (endpoints ?? []).filter(({ conditions }) => conditions?.ready === true).length,
-      0,
-    );
+    listed(endpointSlices)
+      .filter(({ metadata }) => metadata.labels?.["kubernetes.io/service-name"] === "web")
+      .reduce((sum, { endpoints }) => sum + (endpoints ?? []).filter(({ conditions }) => conditions?.ready === true).length, 0);
   const rolled = (generation: number) => {
     const { status } = listed(deployments)[0] ?? {};
     return (
@@ -85,7 +75,7 @@ try {
     );
   };
   const before = heapMegabytes();
-  const [cpu, at, delay] = [process.cpuUsage(), performance.now(), worstDelay()];
+  const [cpu, at, delay] = [process.cpuUsage(), performance.now(), worstTimerDelay()];
   await cluster.client.create(services, {
     metadata: { name: "web", namespace },
     spec: { selector: { app: "web" }, ports: [{ name: "http", port: 80, targetPort: "http" }] },

@@ -25,7 +25,9 @@ const until = async (what: string, holds: () => boolean) => {
 };
 const listed = <T extends KubeObject>(resource: Resource<T>) => cluster.informers.informer(resource).lister.list(namespace);
 const ready = () =>
-  listed(endpointSlices).flatMap(({ endpoints: all }) => (all ?? []).filter(({ conditions }) => conditions?.ready === true));
+  listed(endpointSlices)
+    .filter(({ metadata }) => metadata.labels?.["kubernetes.io/service-name"] === "web")
+    .flatMap(({ endpoints: all }) => (all ?? []).filter(({ conditions }) => conditions?.ready === true));
 const inEndpoints = () => {
   const { subsets } = listed(endpoints).find(({ metadata }) => metadata.name === "web") ?? {};
   return (subsets ?? []).flatMap(({ addresses }) => addresses ?? []).length;
