@@ -13,6 +13,7 @@ import { inProcessTransport } from "../../src/client/in-process.ts";
 import { createInformerFactory } from "../../src/client/informer-factory.ts";
 import { createClient } from "../../src/client/rest.ts";
 import { match, type Listener, type RouteRequest } from "../../src/decide/routes/index.ts";
+import { request } from "../../src/decide/routes/testing.ts";
 import type { GatewayClass, GatewayObject, HttpRoute } from "../../src/decide/routes/gateway-api/index.ts";
 import { GatewayTracker, type GatewayChange } from "../../src/gateway/control/gateway-tracker.ts";
 import { createGateway } from "../../src/gateway/gateway.ts";
@@ -120,13 +121,6 @@ function measureSizes(): void {
       ],
     },
   });
-  const request = (host: string, path: string): RouteRequest => ({
-    host,
-    path,
-    method: "GET",
-    header: () => undefined,
-    query: () => undefined,
-  });
   const measure = (size: number) => {
     const tracker = new GatewayTracker(world);
     tracker.setGateway({
@@ -144,10 +138,14 @@ function measureSizes(): void {
       began = performance.now();
       tracker.setRoute(route(1, round + 1));
       listener = work().gateways.get("bench/edge")?.listeners[0] as Listener;
-      match(listener, request("h1.example.com", "/api/p1/x"));
+      match(listener, request("http://h1.example.com/api/p1/x"));
       return performance.now() - began;
     }).toSorted((a, b) => a - b);
-    const asked = [request("h1.example.com", "/api/p1/x"), request("shared.example.com", "/api/p0/x/y"), request("none.example.com", "/")];
+    const asked = [
+      request("http://h1.example.com/api/p1/x"),
+      request("http://shared.example.com/api/p0/x/y"),
+      request("http://none.example.com/"),
+    ];
     const rounds = Array.from({ length: 21 }, () => {
       began = performance.now();
       for (let count = 0; count < 50_000; count++) match(listener, asked[count % 3] as RouteRequest);

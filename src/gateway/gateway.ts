@@ -167,7 +167,7 @@ class IngressGateway implements Gateway {
 
   #begin(): void {
     this.#synced = true;
-    this.#writer.start();
+    this.#writer.keys.start();
     this.#secretsDirty = true;
     this.#flush();
     this.#lookAtCertificates();
@@ -242,7 +242,7 @@ class IngressGateway implements Gateway {
 
   #tell(key: string): void {
     this.#reporter.report(key, this.#tracker.ingress(key), this.#statusOf(key)?.problems ?? []);
-    this.#writer.add(key);
+    this.#writer.keys.add(key);
   }
 
   #statusOf(key: string): ObjectStatus | undefined {
@@ -293,7 +293,7 @@ class IngressGateway implements Gateway {
     this.#telling?.cancel();
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
     for (const done of this.#waiters.splice(0)) done();
-    await this.#writer.stop();
+    await this.#writer.keys.stop();
     await this.#engine.stop(stopGraceMs);
     this.#addresses = [];
   }

@@ -4,9 +4,9 @@ import { splitKey } from "../api/object.ts";
 import { ingresses } from "../api/resources.ts";
 import { isNotFound } from "../api/status.ts";
 import type { Client } from "../client/client.ts";
-import { createWorkQueue, type WorkQueue } from "../client/workqueue.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import { KeyQueue } from "./key-queue.ts";
 
 export interface StatusWriterOptions {
   readonly client: Client;
@@ -20,27 +20,13 @@ export interface StatusWriterOptions {
 
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
-  readonly #queue: WorkQueue;
+  readonly keys: KeyQueue;
   /** Ingress → for which state of it was written what. */
   readonly #written = new Map<string, string>();
-  #work: Promise<void> = Promise.resolve();
 
   constructor(options: StatusWriterOptions) {
     this.#options = options;
-    this.#queue = createWorkQueue({ name: "gateway-status", clock: options.clock, log: options.log });
-  }
-
-  start(): void {
-    this.#work = this.#queue.run(2, (key) => this.#write(key));
-  }
-
-  add(key: string): void {
-    this.#queue.add(key);
-  }
-
-  async stop(): Promise<void> {
-    this.#queue.shutDown();
-    await this.#work;
+    this.keys = new KeyQueue({ ...options, name: "gateway-status", workers: 2, write: (key) => this.#write(key) });
   }
 
   async #write(key: string): Promise<void> {

@@ -160,7 +160,7 @@ class Controller implements GatewayController {
     void Promise.all(all.map((informer) => informer.waitForSync())).then(
       () => {
         this.#ready = true;
-        this.#writer.start();
+        this.#writer.keys.start();
         this.#request();
       },
       () => {},
@@ -200,14 +200,14 @@ class Controller implements GatewayController {
     );
     const anything = () => this.#tracker.everythingChanged();
     const classChanged = ({ metadata }: KubeObject) => {
-      this.#writer.add(`GatewayClass ${metadata.name}`);
+      this.#writer.keys.add(`GatewayClass ${metadata.name}`);
       anything();
     };
     return {
       GatewayClass: {
         added: then(classChanged),
         updated: (object, old) => {
-          this.#writer.add(`GatewayClass ${object.metadata.name}`);
+          this.#writer.keys.add(`GatewayClass ${object.metadata.name}`);
           if (object.metadata.generation !== old.metadata.generation) then(classChanged)(object);
         },
         deleted: then(classChanged),
@@ -240,7 +240,7 @@ class Controller implements GatewayController {
           if (old) this.#tracker.policiesChanged(namespace);
           this.#request();
         },
-        (key) => this.#writer.add(`BackendTLSPolicy ${key}`),
+        (key) => this.#writer.keys.add(`BackendTLSPolicy ${key}`),
       ),
     } as ConstructorParameters<typeof KindFollower>[0]["handlers"];
   }
@@ -294,8 +294,8 @@ class Controller implements GatewayController {
     for (const key of gateways.keys()) this.#ports.keep(key, this.#addresses.get(key)?.addresses ?? [], this.#tables.get(key)?.ports ?? []);
     for (const done of this.#waiters.splice(0)) done();
     for (const key of touched.gateways) this.#tell(key);
-    for (const key of touched.routes) this.#writer.add(key);
-    for (const key of touched.policies) this.#writer.add(`BackendTLSPolicy ${key}`);
+    for (const key of touched.routes) this.#writer.keys.add(key);
+    for (const key of touched.policies) this.#writer.keys.add(`BackendTLSPolicy ${key}`);
   }
 
   #take(key: string, table: GatewayTable | undefined): void {
@@ -337,8 +337,8 @@ class Controller implements GatewayController {
 
   /** A Gateway's status, and those of its ListenerSets. */
   #tell(key: string): void {
-    this.#writer.add(`Gateway ${key}`);
-    for (const set of this.#tracker.setsOf(key)) this.#writer.add(`ListenerSet ${keyOf(set)}`);
+    this.#writer.keys.add(`Gateway ${key}`);
+    for (const set of this.#tracker.setsOf(key)) this.#writer.keys.add(`ListenerSet ${keyOf(set)}`);
   }
 
   #wantedStatus(key: string): WantedStatus | undefined {
@@ -434,7 +434,7 @@ class Controller implements GatewayController {
     this.#kinds.stop();
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
     for (const done of this.#waiters.splice(0)) done();
-    await this.#writer.stop();
+    await this.#writer.keys.stop();
     await this.#engine.stop(stopGraceMs);
   }
 }

@@ -7,9 +7,9 @@ import type { KubeObject } from "../../api/object.ts";
 import type { Resource } from "../../api/resources.ts";
 import { isConflict, isNotFound } from "../../api/status.ts";
 import type { Client } from "../../client/client.ts";
-import { createWorkQueue, type WorkQueue } from "../../client/workqueue.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
+import { KeyQueue } from "../key-queue.ts";
 
 /** What is to be in the status; undefined: nothing is written. */
 export interface WantedStatus {
@@ -28,27 +28,13 @@ export interface GatewayStatusWriterOptions {
 
 export class GatewayStatusWriter {
   readonly #options: GatewayStatusWriterOptions;
-  readonly #queue: WorkQueue;
+  readonly keys: KeyQueue;
   /** Key → what was written and has not come back by the watch yet: what the watch shows is older. */
   readonly #written = new Map<string, { readonly uid: string | undefined; readonly status: Readonly<Record<string, unknown>> }>();
-  #work: Promise<void> = Promise.resolve();
 
   constructor(options: GatewayStatusWriterOptions) {
     this.#options = options;
-    this.#queue = createWorkQueue({ name: "gateway-api-status", clock: options.clock, log: options.log });
-  }
-
-  start(): void {
-    this.#work = this.#queue.run(4, (key) => this.#write(key));
-  }
-
-  add(key: string): void {
-    this.#queue.add(key);
-  }
-
-  async stop(): Promise<void> {
-    this.#queue.shutDown();
-    await this.#work;
+    this.keys = new KeyQueue({ ...options, name: "gateway-api-status", workers: 4, write: (key) => this.#write(key) });
   }
 
   async #write(key: string): Promise<void> {
@@ -70,7 +56,7 @@ export class GatewayStatusWriter {
       this.#written.set(key, { uid, status });
     } catch (error) {
       // The watch brings the newer one, and with it another turn; a conflict may also be seen before that.
-      if (isConflict(error)) return this.#queue.addRateLimited(key);
+      if (isConflict(error)) return this.keys.again(key);
       if (!isNotFound(error)) throw error;
     }
   }

@@ -82,7 +82,7 @@ export class HttpExchange implements Exchange, UpstreamUser, TriesUser {
     if (this.#over) return;
     const { pool } = this.#options;
     const choice = this.#tries.choose();
-    if (choice.kind === "none") return this.#refuse(choice.reason === "EndpointsFailed" ? 502 : 503, choice.reason, choice.message);
+    if (choice.kind === "none") return this.#fail(choice.reason === "EndpointsFailed" ? 502 : 503, choice.reason, choice.message);
     const { endpoint } = choice;
     const idle = this.#tries.fresh ? undefined : pool.takeIdle(endpoint);
     if (idle !== undefined) return this.#begin(idle);
@@ -96,7 +96,7 @@ export class HttpExchange implements Exchange, UpstreamUser, TriesUser {
     if (this.#over || this.#tries.afterNoConnection(endpoint)) return;
     const code = errnoCode(error) ?? "error";
     const { ip, port } = endpoint.address;
-    this.#refuse(code === "ETIMEDOUT" ? 504 : 502, "EndpointsFailed", `${ip}:${port} cannot be reached (${code})`);
+    this.#fail(code === "ETIMEDOUT" ? 504 : 502, "EndpointsFailed", `${ip}:${port} cannot be reached (${code})`);
   }
 
   #begin(connection: UpstreamConnection): void {
@@ -140,7 +140,7 @@ export class HttpExchange implements Exchange, UpstreamUser, TriesUser {
     this.#sendEnd();
     if (!this.#answerDone) return;
     this.#leave(true);
-    this.#finish(this.#status);
+    this.#tries.finish(this.#status);
   }
 
   #sendEnd(): void {
@@ -205,7 +205,7 @@ export class HttpExchange implements Exchange, UpstreamUser, TriesUser {
     socket.pause();
     this.#over = true;
     this.#options.client.tunnel(head, socket, early);
-    this.#finish(101);
+    this.#tries.finish(101);
   }
 
   #respond(head: ResponseHead, rest: Buffer): void {
@@ -271,7 +271,7 @@ export class HttpExchange implements Exchange, UpstreamUser, TriesUser {
     this.#leave(intact);
     client.end(trailers);
     if (unread) client.abort();
-    this.#finish(this.#status);
+    this.#tries.finish(this.#status);
   }
 
   #leave(intact: boolean): void {
@@ -316,28 +316,14 @@ export class HttpExchange implements Exchange, UpstreamUser, TriesUser {
     this.#over = true;
     this.#connection?.destroy();
     this.#connection = undefined;
-    this.#finish(this.#answerDone ? this.#status : 499);
-  }
-
-  #refuse(status: number, reason: string, message: string): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#options.refuse(status, reason, message);
-    this.#finish(status);
+    this.#tries.finish(this.#answerDone ? this.#status : 499);
   }
 
   #fail(status: number, reason: string, message: string): void {
-    this.#connection?.destroy();
-    this.#connection = undefined;
-    if (this.#head === undefined) return this.#refuse(status, reason, message);
+    this.abandon();
     if (this.#over) return;
     this.#over = true;
-    this.#options.client.abort();
-    this.#finish(this.#status);
-  }
-
-  #finish(status: number): void {
-    this.#options.finished(status, this.#tries.over());
+    this.#tries.fail(this.#head?.status, { status, reason, message });
   }
 }
 

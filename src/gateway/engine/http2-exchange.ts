@@ -48,10 +48,10 @@ export class Http2Exchange implements Exchange, TriesUser {
   start(): void {
     if (this.#over) return;
     const choice = this.#tries.choose();
-    if (choice.kind === "none") return this.#refuse(choice.reason === "EndpointsFailed" ? 502 : 503, choice.reason, choice.message);
+    if (choice.kind === "none") return this.#fail(choice.reason === "EndpointsFailed" ? 502 : 503, choice.reason, choice.message);
     const { endpoint } = choice;
     const { pool, request } = this.#options;
-    if (request.upgrade !== undefined) return this.#refuse(502, "Upgrade", "the endpoint speaks HTTP/2, which changes no protocols");
+    if (request.upgrade !== undefined) return this.#fail(502, "Upgrade", "the endpoint speaks HTTP/2, which changes no protocols");
     pool.session(endpoint).then(
       (session) => this.#over || this.#begin(session, endpoint),
       (error: unknown) => this.#unreachable(endpoint, error),
@@ -63,7 +63,7 @@ export class Http2Exchange implements Exchange, TriesUser {
     if (this.#tries.afterNoConnection(endpoint)) return;
     const { ip, port } = endpoint.address;
     const code = errnoCode(error) ?? "error";
-    this.#refuse(code === "ETIMEDOUT" ? 504 : 502, "EndpointsFailed", `${ip}:${port} cannot be reached (${code})`);
+    this.#fail(code === "ETIMEDOUT" ? 504 : 502, "EndpointsFailed", `${ip}:${port} cannot be reached (${code})`);
   }
 
   #begin(session: ClientHttp2Session, endpoint: Endpoint): void {
@@ -196,7 +196,7 @@ export class Http2Exchange implements Exchange, TriesUser {
       client.abort();
       stream.close(constants.NGHTTP2_CANCEL);
     }
-    this.#finish(this.#status);
+    this.#tries.finish(this.#status);
   }
 
   #onClose(stream: ClientHttp2Stream): void {
@@ -218,29 +218,14 @@ export class Http2Exchange implements Exchange, TriesUser {
     if (this.#over) return;
     this.#over = true;
     this.#stream?.close(constants.NGHTTP2_CANCEL);
-    this.#finish(499);
-  }
-
-  #refuse(status: number, reason: string, message: string): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#options.refuse(status, reason, message);
-    this.#finish(status);
+    this.#tries.finish(499);
   }
 
   #fail(status: number, reason: string, message: string): void {
-    const stream = this.#stream;
-    this.#stream = undefined;
-    stream?.close(constants.NGHTTP2_CANCEL);
-    if (!this.#answering) return this.#refuse(status, reason, message);
+    this.abandon();
     if (this.#over) return;
     this.#over = true;
-    this.#options.client.abort();
-    this.#finish(this.#status);
-  }
-
-  #finish(status: number): void {
-    this.#options.finished(status, this.#tries.over());
+    this.#tries.fail(this.#answering ? this.#status : undefined, { status, reason, message });
   }
 }
 

@@ -20,6 +20,13 @@ export interface TriesUser {
   abandon(): void;
 }
 
+export interface Fault {
+  /** Of the refusal. */
+  readonly status: number;
+  readonly reason: string;
+  readonly message: string;
+}
+
 const maxTries = 3;
 /** How long an endpoint that refused a connection is avoided. */
 const avoidMs = 2000;
@@ -171,13 +178,21 @@ export class Tries {
     return true;
   }
 
-  /** The request is over; gives where it went last. */
-  over(): Endpoint | undefined {
+  /** The request is over, answered with `status`. */
+  finish(status: number): void {
     const endpoint = this.#endpoint;
     this.#requestTimer?.cancel();
     this.#tryTimer?.cancel();
     this.#occupy(undefined);
-    return endpoint;
+    this.#options.finished(status, endpoint);
+  }
+
+  /** No whole answer will come: a refusal, or a break where an answer (`answered`: its status) has begun. */
+  fail(answered: number | undefined, { status, reason, message }: Fault): void {
+    const { refuse, client } = this.#options;
+    if (answered === undefined) refuse(status, reason, message);
+    else client.abort();
+    this.finish(answered ?? status);
   }
 }
 
