@@ -299,7 +299,7 @@ test("a Service's address has an object of its own", { timeout: 60_000 }, async 
   const made = await cluster.client.create(services, { metadata, spec: { ports: [{ port: 80 }] } });
   const address = made.spec?.clusterIP ?? "";
   const found = await until(() => cluster.get(ipAddresses, address).catch(() => undefined));
-  expect(found.spec.parentRef).toEqual({ group: "", resource: "services", namespace: "default", name: "web" });
+  expect(found.spec.parentRef).toEqual({ resource: "services", namespace: "default", name: "web" });
   await cluster.client.delete(services, metadata);
   await until(() => cluster.isGone(ipAddresses, address));
 });

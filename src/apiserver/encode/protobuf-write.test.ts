@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { kinds } from "../../api/kinds/index.ts";
-import { apiVersionOf } from "../../api/resources.ts";
+import { apiVersionOf, resourcePath } from "../../api/resources.ts";
 import { arbitraryObject } from "../../api/schema/arbitrary.cases.ts";
 import { bytesOf, TestServer } from "../testing.ts";
 import { readProtobuf } from "./protobuf.ts";
@@ -48,6 +48,14 @@ describe("the server", () => {
     const names = readList(await bytesOf((await api.raw("GET", "/api/v1/services", partial)).body), "Service");
     expect(names.kind).toBe("PartialObjectMetadataList");
     expect(names.items.map(({ metadata: { name } }) => name)).toEqual(["kubernetes"]);
+  });
+
+  test("answers lists of every kind, the roles among them", async () => {
+    for (const { resource, definition } of written) {
+      const answer = await api.raw("GET", resourcePath(resource), ask);
+      const { items } = readList(await bytesOf(answer.body), definition);
+      expect(items.length, resource.plural).toBe((await api.get(resourcePath(resource))).body.items.length);
+    }
   });
 
   test("answers an error, and says what has no such form", async () => {

@@ -26,7 +26,9 @@ export class ReverseWriter {
   }
 
   raw(bytes: Uint8Array): void {
-    this.#buffer.set(bytes, this.#make(bytes.length));
+    // Room first: it may be made in another buffer.
+    const at = this.#make(bytes.length);
+    this.#buffer.set(bytes, at);
   }
 
   /** A whole number that JavaScript holds exactly; negative ones as upstream writes them, in ten bytes. */
@@ -58,13 +60,13 @@ export class ReverseWriter {
   }
 
   double(number: number, value: number): void {
-    this.#buffer.writeDoubleLE(value, this.#make(8));
+    const at = this.#make(8);
+    this.#buffer.writeDoubleLE(value, at);
     this.tag(number, 1);
   }
 
   text(number: number, value: string): void {
     const size = Buffer.byteLength(value);
-    // Room first: it may be made in another buffer.
     const at = this.#make(size);
     this.#buffer.write(value, at, size, "utf8");
     this.varint(size);
