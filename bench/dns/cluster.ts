@@ -44,8 +44,8 @@ async function main(): Promise<void> {
   const seconds = Number(values.seconds ?? 5);
   const folder = mkdtempSync(join(tmpdir(), "fairlead-bench-dns-"));
   const apiPort = await freePort();
-  const api = spawn("sh", [join(root, "bin/node"), join(import.meta.dirname, "api-server.ts"), folder, String(apiPort), token], {
-    stdio: "inherit",
+  const api = spawn("sh", [join(root, "bin/node"), join(root, "test/support/api-server-program.ts"), folder, String(apiPort), token], {
+    stdio: ["ignore", "ignore", "inherit"],
   });
   try {
     const kubeconfig = await Promise.race([kubeconfigOf(folder, apiPort), endOf(api, "the API server")]);

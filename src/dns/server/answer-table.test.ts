@@ -87,6 +87,10 @@ describe("a table of answers", () => {
   test("an answer is kept when its question comes again; made-up names push nobody out", () => {
     const asked = new AskedBefore();
     expect([asked.again(packet("a.")), asked.again(packet("a.", 9)), asked.again(packet("b."))]).toEqual([false, true, false]);
+    const names = Array.from({ length: 10_000 }, (_, i) => packet(`name-${i}.`));
+    for (const name of names) asked.again(name);
+    const missed = names.filter((name) => !asked.again(name));
+    expect(missed.length).toBeLessThan(100);
     let again = 0;
     for (let i = 0; i < 10_000; i++) if (asked.again(packet(`made-up-${i}.`))) again++;
     // Two of 32 bits may be the same by chance, not many.

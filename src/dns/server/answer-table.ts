@@ -251,15 +251,22 @@ function sameQuestion({ chunk, at, keyLength }: TableEntry, packet: Uint8Array, 
  */
 export class AskedBefore {
   readonly #marks = new Uint32Array(rememberedQuestions);
+  #turn = 0;
 
   /** Whether it came before; now it did. */
   again(packet: Uint8Array): boolean {
     const mark = hash(packet, packet.length) || 1;
-    const slot = mark & (rememberedQuestions - 1);
-    if (this.#marks[slot] === mark) return true;
-    this.#marks[slot] = mark;
+    // Several places for each: of two questions with one place that take turns, neither would ever come again.
+    const first = (mark & (rememberedQuestions / ways - 1)) * ways;
+    let free = first + (this.#turn++ & (ways - 1));
+    for (let i = first; i < first + ways; i++) {
+      if (this.#marks[i] === mark) return true;
+      if (this.#marks[i] === 0) free = i;
+    }
+    this.#marks[free] = mark;
     return false;
   }
 }
 
 const rememberedQuestions = 65_536;
+const ways = 4;
