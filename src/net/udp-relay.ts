@@ -10,6 +10,8 @@ import type { Clock, Timer } from "../lib/clock.ts";
 export interface Sender {
   readonly address: string;
   readonly port: number;
+  /** Of both, for who knows it already: `10.0.0.1 53`. */
+  readonly key?: string;
 }
 
 /** The part of `node:dgram`'s Socket that a session needs. A message may be overwritten after a listener returns. */
@@ -52,6 +54,8 @@ interface Session {
   /** Datagrams that wait for the socket to be connected; undefined afterwards. */
   waiting: Buffer[] | undefined;
   used: number;
+  /** When it was last put at the end of the sessions. */
+  ordered: number;
 }
 
 /** Datagrams kept while a session's socket is being opened and connected. */
@@ -73,7 +77,7 @@ export class UdpRelay {
 
   /** A datagram from a client. */
   receive(message: Buffer, from: Sender): void {
-    const key = `${from.address} ${from.port}`;
+    const key = from.key ?? `${from.address} ${from.port}`;
     const session = this.#sessions.get(key) ?? this.#open(key, from);
     if (session === undefined) return;
     this.#touch(key, session);
@@ -96,7 +100,7 @@ export class UdpRelay {
   #open(key: string, from: Sender): Session | undefined {
     const target = this.#options.choose(from.address, from.port);
     if (target === undefined) return undefined;
-    const session: Session = { socket: undefined, target, client: from.address, waiting: [], used: 0 };
+    const session: Session = { socket: undefined, target, client: from.address, waiting: [], used: 0, ordered: 0 };
     this.#sessions.set(key, session);
     this.#makeRoom();
     if (target.open === undefined) this.#connect(key, from, session, hostSocket(target));
@@ -123,7 +127,11 @@ export class UdpRelay {
 
   #touch(key: string, session: Session): void {
     if (this.#sessions.get(key) !== session) return;
-    session.used = this.#options.clock.monotonic();
+    const now = this.#options.clock.monotonic();
+    session.used = now;
+    // To keep their order for each datagram would cost more than to send it: a session may so end late by a tenth of its time, never early.
+    if (now - session.ordered < this.#options.idleMs / 10 && this.#sweep !== undefined) return;
+    session.ordered = now;
     this.#sessions.delete(key);
     this.#sessions.set(key, session);
     this.#sweep ??= this.#options.clock.after(this.#options.idleMs, () => this.#expire());

@@ -21,6 +21,8 @@ const idleConnections = 5000;
 interface Proxy {
   readonly name: string;
   readonly port: number;
+  /** Absent: it carries none. */
+  readonly udp?: number;
   readonly child: ChildProcess;
 }
 
@@ -38,11 +40,11 @@ async function startBackend(): Promise<number> {
   return port;
 }
 
-async function startFairlead(way: "epoll" | "node", backend: number): Promise<Proxy> {
-  const [listenTcp, udp, listenUdp] = [await freePort(), await freePort(), await freePort()];
-  const args = [way, backend, udp, listenTcp, listenUdp].map(String);
+async function startFairlead(way: "epoll" | "node", backend: number, echo: number): Promise<Proxy> {
+  const [listenTcp, listenUdp] = [await freePort(), await freePort()];
+  const args = [way, backend, echo, listenTcp, listenUdp].map(String);
   const { child } = await startServed(proxyCore, join(import.meta.dirname, "served.ts"), ...args);
-  return { name: way === "epoll" ? "fairlead" : "fairlead on node:net", port: listenTcp, child };
+  return { name: way === "epoll" ? "fairlead" : "fairlead on node:net", port: listenTcp, udp: listenUdp, child };
 }
 
 async function startHaproxy(backend: number): Promise<Proxy> {
@@ -58,12 +60,12 @@ async function startHaproxy(backend: number): Promise<Proxy> {
   return { name: "haproxy", port, child };
 }
 
-async function startStream(backend: number): Promise<Proxy> {
-  const port = await freePort();
-  const stream = `server { listen 127.0.0.1:${port} backlog=4096; proxy_pass 127.0.0.1:${backend}; }`;
+async function startStream(backend: number, echo: number): Promise<Proxy> {
+  const [port, udp] = [await freePort(), await freePort()];
+  const stream = `server { listen 127.0.0.1:${port} backlog=4096; proxy_pass 127.0.0.1:${backend}; } server { listen 127.0.0.1:${udp} udp; proxy_pass 127.0.0.1:${echo}; proxy_timeout 60s; }`;
   const child = startNginx({ core: proxyCore, directory, name: "stream", stream });
   await accepts(port);
-  return { name: "nginx", port, child };
+  return { name: "nginx", port, udp, child };
 }
 
 const wrk = (connections: number, path: string, ...more: readonly string[]) => ["-t1", `-c${connections}`, `-d${seconds}s`, ...more, path];
@@ -82,6 +84,14 @@ function measure(args: readonly string[], { name, port, child }: Proxy): number 
   const errors = /Socket errors:.*|Non-2xx.*/.exec(text)?.[0];
   if (errors !== undefined) process.stderr.write(`${name}: ${errors}\n`);
   return Number(/(\d+) requests in/.exec(text)?.[1] ?? 0) / (cpuSeconds(pid) - before);
+}
+
+/** Datagrams carried there and back per second of the proxy's CPU time. */
+function datagrams({ child, udp = 0 }: Proxy): number {
+  const before = cpuSeconds(child.pid as number);
+  const file = join(import.meta.dirname, "datagrams.ts");
+  const answered = execFileSync("taskset", ["-c", loadCore, process.execPath, file, "load", String(udp), seconds], { encoding: "utf8" });
+  return Number(answered) / (cpuSeconds(child.pid as number) - before);
 }
 
 async function idle({ port, child }: Proxy): Promise<string> {
@@ -106,11 +116,13 @@ async function main(): Promise<void> {
   needs("wrk", "nginx", "haproxy", "taskset");
   if (!existsSync(streamModule)) throw new Error("needs libnginx-mod-stream");
   const backend = await startBackend();
+  const { ports } = await startServed(loadCore, join(import.meta.dirname, "datagrams.ts"), "echo", "0");
+  const [echo = 0] = ports;
   const proxies = [
-    await startFairlead("epoll", backend),
-    await startFairlead("node", backend),
+    await startFairlead("epoll", backend, echo),
+    await startFairlead("node", backend, echo),
     await startHaproxy(backend),
-    await startStream(backend),
+    await startStream(backend, echo),
   ];
   for (const proxy of proxies) measure(loads[1]?.args ?? [], proxy);
   for (const { name, args } of loads) {
@@ -124,6 +136,17 @@ async function main(): Promise<void> {
         `  ${proxy.name.padEnd(20)} ${rate.toFixed(0).padStart(7)} per CPU second (${(rate / haproxy).toFixed(2)} × haproxy)\n`,
       );
     }
+  }
+  const carriers = proxies.filter(({ udp }) => udp !== undefined);
+  const carried = new Map<Proxy, number[]>(carriers.map((proxy) => [proxy, []]));
+  for (let round = 0; round < Number(rounds); round++) for (const proxy of carriers) carried.get(proxy)?.push(datagrams(proxy));
+  const nginx = median(carried.get(proxies[3] as Proxy) ?? []);
+  process.stdout.write("\ndatagrams of 64 bytes, 64 clients\n");
+  for (const [proxy, rates] of carried) {
+    const rate = median(rates);
+    process.stdout.write(
+      `  ${proxy.name.padEnd(20)} ${rate.toFixed(0).padStart(7)} per CPU second (${(rate / nginx).toFixed(2)} × nginx; HAProxy has no UDP)\n`,
+    );
   }
   process.stdout.write(`\n${idleConnections} idle connections\n`);
   for (const proxy of proxies) process.stdout.write(`  ${proxy.name.padEnd(20)} ${await idle(proxy)}\n`);

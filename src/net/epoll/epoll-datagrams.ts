@@ -19,20 +19,49 @@ const messageBytes = 65_536;
 const batchesAtOnce = 4;
 const maxSenders = 4096;
 
-/** One set of batches serves all sockets of a loop: each is used for the length of a call, or until the end of a turn. */
-interface Batches {
+/**
+ * One set of batches serves all sockets of a loop. What one of them sends waits in `out` until the end of the turn, the batch is full,
+ * or another one sends.
+ */
+class Batches {
+  readonly #loop: EventLoop;
   readonly in: MessageVector;
-  readonly out: MessageVector;
+  readonly #out: MessageVector;
+  #fd = -1;
+  #count = 0;
+  readonly #flush = () => this.flush();
+
+  constructor(loop: EventLoop) {
+    this.#loop = loop;
+    this.in = new MessageVector(loop.libc, batch, messageBytes);
+    this.#out = new MessageVector(loop.libc, batch, messageBytes);
+  }
+
+  send(fd: number, message: Buffer, to: Uint8Array): void {
+    if (this.#count === batch || (this.#count > 0 && this.#fd !== fd)) this.flush();
+    if (this.#count === 0) this.#loop.defer(this.#flush);
+    this.#fd = fd;
+    (this.#out.messages[this.#count] as Uint8Array).set(message);
+    this.#out.addressTo(this.#count, message.length, to);
+    this.#count += 1;
+  }
+
+  /** What the kernel has no room for is lost, as datagrams are. One that cannot be sent does not hold up the others. */
+  flush(): void {
+    for (let sent = 0; sent < this.#count;) {
+      const headers = sent === 0 ? this.#out.headers : this.#out.headers.subarray(sent * 64);
+      const done = this.#loop.libc.sendmmsg(this.#fd, headers, this.#count - sent, c.MSG_DONTWAIT);
+      sent += done <= 0 ? 1 : done;
+    }
+    this.#count = 0;
+  }
 }
 
 const batchesOf = new WeakMap<EventLoop, Batches>();
 
 function batchesFor(loop: EventLoop): Batches {
   let batches = batchesOf.get(loop);
-  if (batches === undefined) {
-    batches = { in: new MessageVector(loop.libc, batch, messageBytes), out: new MessageVector(loop.libc, batch, messageBytes) };
-    batchesOf.set(loop, batches);
-  }
+  if (batches === undefined) batchesOf.set(loop, (batches = new Batches(loop)));
   return batches;
 }
 
@@ -67,77 +96,81 @@ export function bindEpollUdp(loop: EventLoop, { host, port, onMessage }: EpollBi
   }
 }
 
+/** A sender with its address as the kernel gave it. */
+interface KnownSender extends Sender {
+  readonly raw: Uint8Array;
+}
+
 class BoundSocket implements Watcher {
   readonly #loop: EventLoop;
   readonly #fd: number;
+  readonly #batches: Batches;
   readonly #onMessage: EpollBindOptions["onMessage"];
   /** By the bytes of their address: a client sends more than once. */
-  readonly #senders = new Map<string, Sender>();
-  readonly #waiting: { readonly bytes: Buffer; readonly to: Uint8Array }[] = [];
+  readonly #senders = new Map<number | string, KnownSender>();
+  readonly #byPort = new Map<number, KnownSender>();
   #closed = false;
 
   constructor(loop: EventLoop, fd: number, onMessage: EpollBindOptions["onMessage"]) {
     this.#loop = loop;
     this.#fd = fd;
+    this.#batches = batchesFor(loop);
     this.#onMessage = onMessage;
     loop.watch(fd, this, c.EPOLLIN);
   }
 
   onEvents(): void {
-    const { in: vector } = batchesFor(this.#loop);
+    const vector = this.#batches.in;
     for (let times = 0; times < batchesAtOnce && !this.#closed; times++) {
       vector.clear();
       const received = this.#loop.libc.recvmmsg(this.#fd, vector.headers, batch, 0);
       for (let i = 0; i < received && !this.#closed; i++) {
         const message = vector.messages[i] as Uint8Array;
-        const from = this.#sender((vector.addresses[i] as Uint8Array).subarray(0, vector.addressLength(i)));
+        const from = this.#sender(vector.addresses[i] as Uint8Array, vector.addressLength(i));
         if (from !== undefined) this.#onMessage(Buffer.from(message.buffer, message.byteOffset, vector.received(i)), from);
       }
       if (received < batch) return;
     }
   }
 
-  #sender(address: Uint8Array): Sender | undefined {
-    const key = Buffer.from(address.buffer, address.byteOffset, address.length).toString("latin1");
+  #sender(bytes: Uint8Array, length: number): KnownSender | undefined {
+    const key = senderKey(bytes, length);
     const known = this.#senders.get(key);
     if (known !== undefined) return known;
-    const sender = decodeSocketAddress(address);
-    if (sender === undefined) return undefined;
-    if (this.#senders.size >= maxSenders) this.#senders.clear();
+    const raw = bytes.slice(0, length);
+    const decoded = decodeSocketAddress(raw);
+    if (decoded === undefined) return undefined;
+    const { address, port } = decoded;
+    const sender = { address, port, key: `${address} ${port}`, raw };
+    if (this.#senders.size >= maxSenders) {
+      this.#senders.clear();
+      this.#byPort.clear();
+    }
     this.#senders.set(key, sender);
+    this.#byPort.set(port, sender);
     return sender;
   }
 
   send(message: Buffer, port: number, address: string): void {
     if (this.#closed) return;
-    if (this.#waiting.length === 0) this.#loop.defer(() => this.#flush());
-    this.#waiting.push({ bytes: Buffer.from(message), to: addressOf(address, port) });
-  }
-
-  /** What the kernel has no room for is lost, as datagrams are. */
-  #flush(): void {
-    const { out } = batchesFor(this.#loop);
-    const waiting = this.#waiting.splice(0);
-    for (let at = 0; at < waiting.length && !this.#closed; at += batch) {
-      const some = waiting.slice(at, at + batch);
-      some.forEach(({ bytes, to }, i) => {
-        (out.messages[i] as Uint8Array).set(bytes);
-        out.addressTo(i, bytes.length, to);
-      });
-      for (let sent = 0; sent < some.length;) {
-        const done = this.#loop.libc.sendmmsg(this.#fd, out.headers.subarray(sent * 64), some.length - sent, c.MSG_DONTWAIT);
-        // One that cannot be sent (its client has gone) does not hold up the others.
-        sent += done <= 0 ? 1 : done;
-      }
-    }
+    const known = this.#byPort.get(port);
+    this.#batches.send(this.#fd, message, known?.address === address ? known.raw : addressOf(address, port));
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#batches.flush();
     this.#loop.forget(this.#fd);
     this.#loop.libc.close(this.#fd);
   }
+}
+
+/** A number for IPv4 (port and address: 48 bits), text for IPv6. */
+function senderKey(bytes: Uint8Array, length: number): number | string {
+  if (length > 16) return Buffer.from(bytes.buffer, bytes.byteOffset, length).toString("latin1");
+  const [a = 0, b = 0, d = 0, e = 0, f = 0, g = 0] = [bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]];
+  return (((d * 256 + e) * 256 + f) * 256 + g) * 65_536 + a * 256 + b;
 }
 
 /** A UDP socket towards one peer: what a session of a relay needs. */
@@ -162,13 +195,12 @@ export class EpollPeerSocket extends EventEmitter implements DatagramSocket, Wat
 
   onEvents(): void {
     const { libc, readBuffer } = this.#loop;
-    for (let times = 0; times < batch && !this.#closed; times++) {
-      const got = libc.recv(this.#fd, readBuffer, 0);
-      if (got === -c.EAGAIN) return;
-      // ECONNREFUSED: nobody listens there (any more).
-      if (got < 0) return void this.emit("error", new SystemError("recv", -got));
-      this.emit("message", this.#loop.read(got));
-    }
+    // One at a time: level-triggered, so that what is left is told again, together with what came elsewhere.
+    const got = libc.recv(this.#fd, readBuffer, 0);
+    if (got === -c.EAGAIN) return;
+    // ECONNREFUSED: nobody listens there (any more).
+    if (got < 0) this.emit("error", new SystemError("recv", -got));
+    else this.emit("message", this.#loop.read(got));
   }
 
   send(message: Buffer): void {
