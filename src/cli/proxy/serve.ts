@@ -33,7 +33,7 @@ export async function serve(words: readonly string[], terminal: Terminal): Promi
   const settings = settingsOf(values);
   if (program.writeConfigTo !== undefined) {
     const { stringify } = await import("yaml");
-    writeFileSync(program.writeConfigTo, stringify(configurationObject(values)));
+    writeFileSync(program.writeConfigTo, stringify(configurationObject(values)), { mode: 0o600 });
     log.info("wrote the configuration", { file: program.writeConfigTo });
     return 0;
   }

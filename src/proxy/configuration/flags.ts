@@ -100,11 +100,13 @@ function* readWords(words: readonly string[]): Generator<{ readonly name: string
     const word = words[i] as string;
     const [, dashes = "", name = "", inline] = /^(--|-(?=[vh]))([^-=][^=]*)(?:=(.*))?$/s.exec(word) ?? [];
     if (name === "")
-      throw new FairleadError("FL_USAGE", `fairlead proxy takes no argument: ${word}`, { hint: "fairlead proxy --help shows the flags." });
+      throw new FairleadError("FL_USAGE", `fairlead proxy takes no argument: ${word}`, {
+        hint: "fairlead proxy serve --help shows the flags.",
+      });
     const [full, glued] = dashes === "-" ? shorthand(name) : [name, undefined];
     const type = fieldsByFlag.get(full)?.type ?? programFlags[full]?.type;
     if (type === undefined)
-      throw new FairleadError("FL_USAGE", `unknown flag: --${full}`, { hint: "fairlead proxy --help shows the flags." });
+      throw new FairleadError("FL_USAGE", `unknown flag: --${full}`, { hint: "fairlead proxy serve --help shows the flags." });
     const text = inline ?? glued ?? (type === "bool" || switches.has(full) ? "true" : words[++i]);
     if (text === undefined) throw new FairleadError("FL_USAGE", `flag needs an argument: --${full}`);
     yield { name: full, text };

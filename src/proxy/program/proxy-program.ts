@@ -3,6 +3,7 @@
  * upstream's cmd/kube-proxy/app/server.go.
  */
 import { availableParallelism } from "node:os";
+import type { KubeObject } from "../../api/object.ts";
 import { nodes, serviceCidrs } from "../../api/resources.ts";
 import type { Node, ServiceCIDR } from "../../api/types.ts";
 import { createEventRecorder } from "../../client/event-recorder-impl.ts";
@@ -100,10 +101,10 @@ class Program implements ProxyProgram {
     applySettings(kernelSettings(settings, availableParallelism()), log);
 
     // 2. What is watched: of Services and slices those that concern a proxy, of nodes this one.
-    const informers = createInformerFactory(client, { clock, log, selectors: selectorsOf(nodeName) });
+    const informers = createInformerFactory(client, { clock, log, selectors: selectorsOf(nodeName), transform: withoutManagedFields });
     this.#closing.push(() => informers.stop());
     const allNodes = () => {
-      const every = createInformerFactory(client, { clock, log });
+      const every = createInformerFactory(client, { clock, log, transform: withoutManagedFields });
       every.start();
       this.#closing.push(() => every.stop());
       return every;
@@ -285,6 +286,12 @@ class Program implements ProxyProgram {
     look();
     this.#closing.push(() => timer.cancel());
   }
+}
+
+/** A third of a Service's size, of which no plan needs anything. */
+function withoutManagedFields<T extends KubeObject>(object: T): T {
+  const { managedFields: _, ...metadata } = object.metadata;
+  return Object.freeze({ ...object, metadata: Object.freeze(metadata) });
 }
 
 /** As kube-proxy's: the API server need not send what a proxy leaves alone. */
