@@ -47,7 +47,10 @@ const peers: Readonly<Record<string, Peer>> = {
 };
 
 /** Built from their folder here: an operator, as people write them. */
-const own: Readonly<Record<string, string>> = { "controller-runtime": join(import.meta.dirname, "controller-runtime") };
+const own: Readonly<Record<string, string>> = {
+  "controller-runtime": join(import.meta.dirname, "controller-runtime"),
+  "protobuf-client": join(import.meta.dirname, "apiserver/protobuf-client"),
+};
 
 const { values, positionals } = parseArgs({ options: { out: { type: "string" } }, allowPositionals: true });
 
