@@ -25,11 +25,13 @@ export interface TrackedConnection {
   readonly real: string;
 }
 
-type Job = { readonly kind: "flood"; readonly path: string; readonly flood: Flood } | { readonly kind: "table"; readonly path: string };
+type Job =
+  | { readonly kind: "flood"; readonly path: string; readonly floods: readonly Flood[] }
+  | { readonly kind: "table"; readonly path: string };
 
-/** How many datagrams were sent. */
-export async function flood(path: string, what: Flood): Promise<number> {
-  return (await run({ kind: "flood", path, flood: what })) as number;
+/** How many datagrams were sent, all in all. */
+export async function flood(path: string, ...floods: readonly Flood[]): Promise<number> {
+  return (await run({ kind: "flood", path, floods })) as number;
 }
 
 /** Of a node: `/proc/net/ip_vs_conn` as it is seen there. */
@@ -61,7 +63,9 @@ function work(job: Job): number | string {
   const namespace = openSync(job.path, "r");
   libc.setns(namespace, CLONE_NEWNET);
   closeSync(namespace);
-  return job.kind === "table" ? readFileSync("/proc/thread-self/net/ip_vs_conn", "utf8") : send(libc, job.flood);
+  return job.kind === "table"
+    ? readFileSync("/proc/thread-self/net/ip_vs_conn", "utf8")
+    : job.floods.reduce((sum, one) => sum + send(libc, one), 0);
 }
 
 const IPPROTO_RAW = 255;

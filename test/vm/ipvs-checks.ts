@@ -264,18 +264,23 @@ async function schedulers(rig: Rig): Promise<Check> {
   execFileSync("nsenter", [`--net=${node.path}`, "ipvsadm", "--restore"], { input: `${lines.join("\n")}\n` });
   const links = ["link add test0 type dummy", ...names.map((_, i) => `addr add 10.97.0.${i + 1}/32 dev test0`)];
   execFileSync("nsenter", [`--net=${node.path}`, "ip", "-batch", "-"], { input: `${links.join("\n")}\n` });
+  const floods = names.map((scheduler, i) => ({
+    to: `10.97.0.${i + 1}`,
+    port: 9,
+    clients,
+    ports: ["rr", "sh", "dh", "mh"].includes(scheduler) ? 100 : 20,
+  }));
+  const sent = await flood(rig.pods.a.network.path, ...floods);
+  const table = await ipvsConnections(node.path);
   for (const [i, scheduler] of names.entries()) {
-    const to = `10.97.0.${i + 1}`;
-    const ports = ["rr", "sh", "dh", "mh"].includes(scheduler) ? 100 : 20;
-    const sent = await flood(rig.pods.a.network.path, { to, port: 9, clients, ports });
-    const connections = (await ipvsConnections(node.path)).filter(({ virtual }) => virtual === `${to}:9`);
     const [byReal, realsOfClient] = [new Map<string, number>(), new Map<string, Set<string>>()];
-    for (const { real, client } of connections) {
+    for (const { real, client, virtual } of table) {
+      if (virtual !== `10.97.0.${i + 1}:9`) continue;
       byReal.set(real, (byReal.get(real) ?? 0) + 1);
       realsOfClient.set(client, (realsOfClient.get(client) ?? new Set()).add(real));
     }
-    if (connections.length !== sent || sent !== ports * clients.length)
-      problems.push(`${scheduler}: ${sent} sent, ${connections.length} in the table`);
+    const [count, wanted] = [[...byReal.values()].reduce((sum, one) => sum + one, 0), (floods[i]?.ports ?? 0) * clients.length];
+    if (count !== wanted) problems.push(`${scheduler}: ${count} flows in the table, ${wanted} were meant (${sent} sent in all)`);
     const wrong = expectations[scheduler]?.({ byReal, realsOfClient });
     if (wrong !== undefined) problems.push(`${scheduler}: ${wrong}`);
     notes.push(`${scheduler} ${[...byReal.values()].join("/")}`);
