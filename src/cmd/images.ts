@@ -56,9 +56,15 @@ function agnhost(
     // `nc` is the image's own: the node's may differ, or be missing.
     path: [join(examples, "bin"), ...node],
     needs: [dirname(program), join(examples, "bin"), ...(fromSource ? [join(here, "../lib")] : [])],
-    files: real === undefined || real === "" ? { "/agnhost": join(examples, "agnhost") } : realAgnhost(real),
+    files: real === undefined || real === "" ? ownAgnhost(examples) : realAgnhost(real),
   };
 }
+
+/** The image has a certificate at its root; upstream's tests ask for it as a file to serve. Nobody has its key: `porter` makes its own. */
+const ownAgnhost = (examples: string): Readonly<Record<string, string>> => ({
+  "/agnhost": join(examples, "agnhost"),
+  "/localhost.crt": join(examples, "localhost.crt"),
+});
 
 /** Upstream's program, and the certificate that its image carries, where it lies beside it. */
 function realAgnhost(path: string): Readonly<Record<string, string>> {

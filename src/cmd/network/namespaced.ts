@@ -15,6 +15,7 @@ import { createKubelet, type Kubelet } from "../../kubelet/kubelet.ts";
 import { ignoredFields } from "../../kubelet/runtime/process/namespaced/ignored-fields.ts";
 import { isMachineRoot } from "../../kubelet/runtime/process/namespaced/process-user.ts";
 import { openKernelCarrier } from "./kernel-carrier.ts";
+import { createProxyPages } from "./proxy-pages.ts";
 import { createNamespacedRuntime } from "../../kubelet/runtime/process/namespaced-runtime.ts";
 import { FairleadError } from "../../lib/errors.ts";
 import { cidrContains, joinHostPort, parseCidr, parseIp, type Cidr } from "../../lib/ip.ts";
@@ -23,7 +24,7 @@ import type { Logger } from "../../lib/log.ts";
 import { connectTcp } from "../../net/connect.ts";
 import { createEgress } from "../../net/egress/egress.ts";
 import { createKernelNat } from "../../net/egress/kernel-nat.ts";
-import { isReady } from "../../component/component.ts";
+import { isReady, type Component } from "../../component/component.ts";
 import { Manager } from "../../component/manager.ts";
 import { ProxyHealth } from "../../proxy/health/proxy-health.ts";
 import { ServiceHealthServers } from "../../proxy/health/service-health.ts";
@@ -175,8 +176,9 @@ async function startParts(
   const { name, network, hostAddress } = place;
   const { wants, plan, dns, log } = context;
   const parts = new Manager({ log });
-  const { proxy, notes } = wants("proxy") ? await proxyOf(place, context) : { proxy: undefined, notes: [] };
+  const { proxy, pages, notes } = wants("proxy") ? await proxyOf(place, context) : { proxy: undefined, pages: undefined, notes: [] };
   if (proxy !== undefined) await parts.start(renamed(proxy, `proxy ${name}`));
+  if (pages !== undefined) await parts.start(pages);
   const wayIn = wants("proxy")
     ? createNodeWayIn({ name, labels: context.labels, network, hostAddress }, wayInContext(context, namespaces))
     : undefined;
@@ -211,6 +213,7 @@ async function startParts(
 
 interface NodeProxy {
   readonly proxy: Proxy;
+  readonly pages: Component;
   readonly notes: readonly string[];
 }
 
@@ -238,8 +241,9 @@ async function proxyOf({ name, network, podCIDRs: cidrs, libc, families }: NodeP
     log,
     metrics,
   });
+  const pages = createProxyPages({ network, families, health, mode: options.mode ?? "nftables", metrics, log });
   for (const note of notes) log.warn(note, { node: name });
-  return { proxy, notes };
+  return { proxy, pages, notes };
 }
 
 /** How long the kernel remembers idle connections: kube-proxy's defaults (pkg/proxy/apis/config/v1alpha1/defaults.go), in seconds. */
