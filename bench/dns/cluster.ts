@@ -64,7 +64,7 @@ async function main(): Promise<void> {
   } finally {
     api.kill("SIGTERM");
     await new Promise((resolve) => api.once("exit", resolve));
-    rmSync(folder, { recursive: true, force: true });
+    for (const path of [folder, built]) rmSync(path, { recursive: true, force: true });
   }
 }
 

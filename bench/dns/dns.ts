@@ -54,7 +54,7 @@ async function main(): Promise<void> {
       upstream.kill("SIGKILL");
     }
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    for (const path of [folder, built]) rmSync(path, { recursive: true, force: true });
   }
 }
 
