@@ -315,7 +315,8 @@ function ownProblems({ verdict, namespace, name }: ObjectStatus): readonly Route
   return [{ severity: "error", reason: verdict.reason, source, message: verdict.message }];
 }
 
-const plainConnect: Connect = ({ ip, port }, timeoutMs) =>
+/** From this process' own network. */
+export const plainConnect: Connect = ({ ip, port }, timeoutMs) =>
   new Promise((resolve, reject) => {
     connectTcp({ host: ip, port, timeoutMs }, (result) => {
       if ("failed" in result) reject(Object.assign(new Error(`${ip}:${port}: ${result.failed}`), { code: result.failed }));

@@ -3,6 +3,7 @@ import type { Ingress, IngressClass, Service } from "../../api/types.ts";
 import type { KubeObject } from "../../api/object.ts";
 import type { Manifest } from "../../api/manifest.ts";
 import { ingressController, processors, type RouteProblem, type RouteReason } from "../../decide/routes/index.ts";
+import { readAnnotations, type AnnotationVerdict } from "../../decide/routes/annotations.ts";
 import { FairleadError } from "../../lib/errors.ts";
 import { problemText, readAll } from "../apply.ts";
 import type { Output } from "../options.ts";
@@ -31,9 +32,23 @@ export async function lint(files: readonly string[], output: Output, terminal: T
   const count = (severity: LintFinding["severity"]) => findings.filter((finding) => finding.severity === severity).length;
   if (output === "text") {
     const total = manifests.filter(({ object }) => object.kind === "Ingress").length;
-    terminal.note(`${total} Ingress${total === 1 ? "" : "es"}: ${count("error")} errors, ${count("warning")} warnings`);
+    terminal.note(
+      `${total} Ingress${total === 1 ? "" : "es"}: ${count("error")} errors, ${count("warning")} warnings${verdictsText(manifests)}`,
+    );
   }
   return count("error") > 0 ? 1 : 0;
+}
+
+/** `; annotations: 3 exact, 1 differs`, of ingress-nginx's. */
+function verdictsText(manifests: readonly Manifest[]): string {
+  const verdicts = manifests.flatMap(({ object }) =>
+    object.kind === "Ingress" ? readAnnotations(object.metadata.annotations).verdicts : [],
+  );
+  const named = (["exact", "differs", "refused", "unknown"] as const satisfies readonly AnnotationVerdict[]).flatMap((verdict) => {
+    const number = verdicts.filter((each) => each.verdict === verdict).length;
+    return number === 0 ? [] : [`${number} ${verdict}`];
+  });
+  return named.length === 0 ? "" : `; annotations: ${named.join(", ")}`;
 }
 
 /** What only a running cluster can know, and what files without Services cannot say. */

@@ -4,7 +4,8 @@ import { createEventRecorder } from "../../client/event-recorder-impl.ts";
 import { httpsTransport } from "../../client/https-transport.ts";
 import { createInformerFactory } from "../../client/informer-factory.ts";
 import { loadKubeconfig } from "../../client/kubeconfig.ts";
-import { createGateway } from "../../gateway/gateway.ts";
+import { createGatewayController } from "../../gateway/control/controller.ts";
+import { createGateway, plainConnect } from "../../gateway/gateway.ts";
 import { realClock } from "../../lib/clock.ts";
 import { createLogger } from "../../lib/log.ts";
 import { MetricsRegistry } from "../../lib/metrics.ts";
@@ -34,12 +35,24 @@ export async function serve(flags: ServeFlags, terminal: Terminal): Promise<numb
     ...(flags.authority === undefined ? {} : { authorityDirectory: flags.authority }),
     ...(flags.onlyOwnClass ? { classes: { standInFor: [], serveClassless: false } } : {}),
   });
+  // Gateways share the one address: two cannot have the same port, nor one the ports above.
+  const gateways = createGatewayController({
+    client,
+    informers,
+    clock,
+    log,
+    metrics,
+    connect: plainConnect,
+    addresses: { shared: flags.address },
+  });
   try {
     await gateway.start();
+    await gateways.start();
     for (const { protocol, host, port } of gateway.addresses) terminal.note(`${protocol} on ${host}:${port}`);
     informers.start();
     await untilSignal();
   } finally {
+    await gateways.stop();
     await gateway.stop();
     await informers.stop();
     await transport.close();

@@ -59,7 +59,7 @@ export interface EngineListener {
   readonly kind: "ok";
   readonly host: string;
   readonly port: number;
-  /** Takes no more connections; those that there are go on. */
+  /** Takes no more connections; what is under way on those that there are is answered, tunnels go on. */
   close(): Promise<void>;
 }
 

@@ -92,7 +92,8 @@ class NodeEngine implements Engine {
   readonly #streams: Streams;
   #plainHttp2: Http2Server | undefined;
   #streamListeners: ReadonlyMap<string, StreamListener> = new Map();
-  readonly #clients = new Set<Http1Client>();
+  /** With the listener that each came by. */
+  readonly #clients = new Map<Http1Client, string>();
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #tunnels = new Set<readonly [StreamSocket, StreamSocket]>();
   readonly #raw = new Set<StreamSocket>();
@@ -149,6 +150,7 @@ class NodeEngine implements Engine {
     const close = async () => {
       this.#listeners.delete(opened);
       await opened.close();
+      for (const [client, listener] of this.#clients) if (listener === name) client.drain();
     };
     return { kind: "ok", host: opened.host, port: opened.port, close };
   }
@@ -307,7 +309,7 @@ class NodeEngine implements Engine {
         ? { http2: (seen: Buffer) => this.#plainSession(socket as Socket, seen, info) }
         : {}),
     });
-    this.#clients.add(client);
+    this.#clients.set(client, info.listener);
   }
 
   #http2(arrived: ArrivedStream, info: Omit<ClientInfo, "httpVersion">): void {
@@ -415,7 +417,7 @@ class NodeEngine implements Engine {
     this.#stopping = true;
     await Promise.all([...this.#listeners].map((listener) => listener.close()));
     this.#listeners.clear();
-    for (const client of this.#clients) client.drain();
+    for (const client of this.#clients.keys()) client.drain();
     for (const session of this.#sessions) session.close();
     if (graceMs > 0 && this.#clients.size + this.#sessions.size > 0) await this.#drained(graceMs);
     for (const socket of this.#raw) socket.destroy();
