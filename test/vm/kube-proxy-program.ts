@@ -19,10 +19,9 @@ import { NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE, openNetlink } from "
 import { loadLibc } from "../../src/host/syscalls/libc.ts";
 import { parseIp } from "../../src/lib/ip.ts";
 import { KernelReader } from "../../src/proxy/backends/ipvs/reader.ts";
-import { startBareApi } from "../support/bare-api.ts";
 import { parseIptablesSave } from "../peers/kube-proxy/iptables-save.ts";
-import { apply, makeNetwork, marker, planNode, textOf } from "../peers/kube-proxy/rounds.ts";
-import { nodeAddresses, nodeName, packetsFor, podCIDRs, serviceRange, state, zone, type State } from "../peers/kube-proxy/states.ts";
+import { apply, makeNetwork, marker, planNode, startApi, textOf } from "../peers/kube-proxy/rounds.ts";
+import { nodeName, packetsFor, podCIDRs, state, type State } from "../peers/kube-proxy/states.ts";
 
 const file = process.argv[2] as string;
 const env = (name: string, usual: string) => process.env[name] ?? usual;
@@ -227,15 +226,7 @@ function compareTables(round: number, have: IpvsState, want: IpvsState): void {
 
 async function main(): Promise<void> {
   makeNetwork();
-  const cluster = await startBareApi({
-    serviceRange,
-    node: {
-      name: nodeName,
-      addresses: Object.values(nodeAddresses),
-      podCIDRs: ["10.244.1.0/24", "fd00:10:244:1::/64"],
-      labels: { "topology.kubernetes.io/zone": zone, "kubernetes.io/hostname": nodeName },
-    },
-  });
+  const cluster = await startApi();
   const kubeProxy = startKubeProxy(cluster.kubeconfig);
   let ended: string | undefined;
   kubeProxy.once("exit", (code, signal) => (ended = `kube-proxy ended (${code ?? signal})`));

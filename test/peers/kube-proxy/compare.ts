@@ -13,11 +13,10 @@ import { renderIptables } from "../../../src/decide/proxy/render/iptables/render
 import { traceIptables } from "../../../src/decide/proxy/render/iptables/trace.ts";
 import { renderNftables, traceNftables, type RulesTrace } from "../../../src/decide/proxy/render/nftables-trace.ts";
 import { inOwnNetwork } from "../../support/own-network.ts";
-import { startBareApi } from "../../support/bare-api.ts";
 import { parseIptablesSave } from "./iptables-save.ts";
-import { apply, makeNetwork, marker, planNode, textOf } from "./rounds.ts";
+import { apply, makeNetwork, marker, planNode, startApi, textOf } from "./rounds.ts";
 import { readTable, traceNftJson } from "./nft-json.ts";
-import { localhostPackets, nodeAddresses, nodeName, packetsFor, podCIDRs, serviceRange, state, zone, type State } from "./states.ts";
+import { localhostPackets, nodeAddresses, nodeName, packetsFor, podCIDRs, serviceRange, state, type State } from "./states.ts";
 
 type Mode = "iptables" | "nftables";
 
@@ -120,15 +119,7 @@ interface Difference {
 
 async function main(): Promise<number> {
   makeNetwork();
-  const cluster = await startBareApi({
-    serviceRange,
-    node: {
-      name: nodeName,
-      addresses: Object.values(nodeAddresses),
-      podCIDRs: ["10.244.1.0/24", "fd00:10:244:1::/64"],
-      labels: { "topology.kubernetes.io/zone": zone, "kubernetes.io/hostname": nodeName },
-    },
-  });
+  const cluster = await startApi();
   const kubeProxy = startKubeProxy(cluster.kubeconfig);
   let ended: string | undefined;
   kubeProxy.once("exit", (code, signal) => (ended = `kube-proxy ended (${code ?? signal})`));

@@ -5,7 +5,8 @@ import type { EndpointSlice } from "../../../src/api/types.ts";
 import type { Client } from "../../../src/client/client.ts";
 import type { PlanNode } from "../../../src/decide/proxy/index.ts";
 import type { RulesTrace } from "../../../src/decide/proxy/render/nftables-trace.ts";
-import { nodeAddresses, nodeName, podCIDRs, zone, type State } from "./states.ts";
+import { startBareApi, type BareApi } from "../../support/bare-api.ts";
+import { nodeAddresses, nodeName, podCIDRs, serviceRange, zone, type State } from "./states.ts";
 
 /** kube-proxy has every change so far when its rules show the marker's newest ports. */
 export const marker = {
@@ -86,4 +87,17 @@ export function textOf(trace: RulesTrace): string {
   if (trace.kind !== "dnat") return trace.kind;
   const each = trace.endpoints.map(({ ip, port, masquerade }) => `${ip} ${port}${masquerade ? " masqueraded" : ""}`);
   return [...new Set(each)].sort().join(", ");
+}
+
+/** An API server of ours with the node. */
+export function startApi(): Promise<BareApi> {
+  return startBareApi({
+    serviceRange,
+    node: {
+      name: nodeName,
+      addresses: Object.values(nodeAddresses),
+      podCIDRs: ["10.244.1.0/24", "fd00:10:244:1::/64"],
+      labels: { "topology.kubernetes.io/zone": zone, "kubernetes.io/hostname": nodeName },
+    },
+  });
 }

@@ -1,15 +1,13 @@
-import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseAllDocuments } from "yaml";
 import type { EndpointSlice, Service } from "../../../../api/types.ts";
 import { canonicalIp } from "../../../../lib/ip.ts";
 import type { ServicePlan } from "../../plan.ts";
 import { planService } from "../../service.ts";
-import { planServices } from "../../services.ts";
 import { trace, type Packet } from "../../trace.ts";
 import { clients, node, serviceState, type ServiceState } from "../arbitrary.cases.ts";
+import { golden, goldenInputs, goldenServices } from "../goldens.cases.ts";
 import { evaluateIptables } from "./evaluate.ts";
 import { largeClusterEndpoints, renderIptables, type IptablesCache } from "./render.ts";
 import { chainsOf, type IptablesRules } from "./rules.ts";
@@ -22,21 +20,11 @@ const render = (services: readonly ServicePlan[], family: 4 | 6 = 4, cache?: Ipt
   renderIptables(services, { node, family }, cache);
 
 describe("goldens", () => {
-  const directory = join(import.meta.dirname, "../goldens");
-  const inputs = globSync("*.yaml", { cwd: directory }).sort();
-
-  // UPDATE_GOLDENS=1 writes them anew; test/root/proxy-iptables.test.ts has iptables confirm them.
-  test.each(inputs)("%s", (input) => {
-    const objects = parseAllDocuments(readFileSync(join(directory, input), "utf8")).map((document) => document.toJS() as { kind: string });
-    const { services } = planServices(
-      objects.filter(({ kind }) => kind === "Service") as unknown as Service[],
-      objects.filter(({ kind }) => kind === "EndpointSlice") as unknown as EndpointSlice[],
-      node,
-    );
+  // test/root/proxy-iptables.test.ts has iptables confirm them.
+  test.each(goldenInputs)("%s", (input) => {
+    const services = goldenServices(input);
     const text = families.map((family) => `# IPv${family}\n${restoreText(render(services, family), { jumps: true })}`).join("\n");
-    const golden = join(import.meta.dirname, "goldens", input.replace(/\.yaml$/, ".rules"));
-    if (process.env["UPDATE_GOLDENS"] === "1") writeFileSync(golden, text);
-    expect(text).toBe(readFileSync(golden, "utf8"));
+    expect(text).toBe(golden(join(import.meta.dirname, `goldens/${input}.rules`), text));
   });
 });
 

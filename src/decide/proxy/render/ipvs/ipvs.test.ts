@@ -1,17 +1,15 @@
-import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseAllDocuments } from "yaml";
 import type { EndpointSlice, Service } from "../../../../api/types.ts";
 import { parseIp } from "../../../../lib/ip.ts";
 import { ipvsDeviations } from "../../diff/ipvs-answers.ts";
 import { sourceClassifier } from "../../node.ts";
 import type { PlannedService, ServicePlan } from "../../plan.ts";
 import { planService } from "../../service.ts";
-import { planServices } from "../../services.ts";
 import { trace, type Packet, type Trace } from "../../trace.ts";
 import { clients, node, serviceState, type ServiceState } from "../arbitrary.cases.ts";
+import { golden, goldenInputs, goldenServices } from "../goldens.cases.ts";
 import type { RulesTrace } from "../nftables-trace.ts";
 import { IpvsModel, type KernelState } from "./model.ts";
 import type { IpvsOperation } from "./operations.ts";
@@ -27,21 +25,11 @@ const render = (services: readonly ServicePlan[], family: 4 | 6 = 4, scheduler: 
   renderIpvs(services, { node, family, scheduler });
 
 describe("goldens", () => {
-  const directory = join(import.meta.dirname, "../goldens");
-  const inputs = globSync("*.yaml", { cwd: directory }).sort();
-
-  // UPDATE_GOLDENS=1 writes them anew; test/vm has the kernel and its programs confirm them.
-  test.each(inputs)("%s", (input) => {
-    const objects = parseAllDocuments(readFileSync(join(directory, input), "utf8")).map((document) => document.toJS() as { kind: string });
-    const { services } = planServices(
-      objects.filter(({ kind }) => kind === "Service") as unknown as Service[],
-      objects.filter(({ kind }) => kind === "EndpointSlice") as unknown as EndpointSlice[],
-      node,
-    );
+  // test/vm has the kernel and its programs confirm them.
+  test.each(goldenInputs)("%s", (input) => {
+    const services = goldenServices(input);
     const text = families.map((family) => ipvsText(render(services, family))).join("\n");
-    const golden = join(import.meta.dirname, "goldens", input.replace(/\.yaml$/, ".ipvs"));
-    if (process.env["UPDATE_GOLDENS"] === "1") writeFileSync(golden, text);
-    expect(text).toBe(readFileSync(golden, "utf8"));
+    expect(text).toBe(golden(join(import.meta.dirname, `goldens/${input}.ipvs`), text));
   });
 });
 

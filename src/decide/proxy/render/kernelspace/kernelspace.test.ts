@@ -1,30 +1,18 @@
-import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseAllDocuments } from "yaml";
 import type { EndpointSlice, Service } from "../../../../api/types.ts";
 import { planService } from "../../service.ts";
-import { planServices } from "../../services.ts";
 import { node, serviceState } from "../arbitrary.cases.ts";
+import { golden, goldenInputs, goldenServices } from "../goldens.cases.ts";
 import { kernelspaceNotes, renderKernelspace } from "./render.ts";
 
 describe("goldens", () => {
-  const directory = join(import.meta.dirname, "../goldens");
-  const inputs = globSync("*.yaml", { cwd: directory }).sort();
-
-  // UPDATE_GOLDENS=1 writes them anew. No Windows has confirmed them: they follow upstream's code.
-  test.each(inputs)("%s", (input) => {
-    const objects = parseAllDocuments(readFileSync(join(directory, input), "utf8")).map((document) => document.toJS() as { kind: string });
-    const { services } = planServices(
-      objects.filter(({ kind }) => kind === "Service") as unknown as Service[],
-      objects.filter(({ kind }) => kind === "EndpointSlice") as unknown as EndpointSlice[],
-      node,
-    );
-    const state = renderKernelspace(services, { sourceVip: "10.244.1.254" });
-    const golden = join(import.meta.dirname, "goldens", input.replace(/\.yaml$/, ".json"));
-    if (process.env["UPDATE_GOLDENS"] === "1") writeFileSync(golden, `${JSON.stringify(state, null, 2)}\n`);
-    expect(state).toEqual(JSON.parse(readFileSync(golden, "utf8")));
+  // No Windows has confirmed them: they follow upstream's code.
+  test.each(goldenInputs)("%s", (input) => {
+    const state = renderKernelspace(goldenServices(input), { sourceVip: "10.244.1.254" });
+    const text = `${JSON.stringify(state, null, 2)}\n`;
+    expect(state).toEqual(JSON.parse(golden(join(import.meta.dirname, `goldens/${input}.json`), text)));
   });
 });
 
