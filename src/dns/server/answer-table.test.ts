@@ -5,7 +5,8 @@ import { encode } from "../wire/encode.ts";
 import { createQuery, createReply } from "../wire/message.ts";
 import { parseRecord } from "../wire/parse-record.ts";
 import { recordText } from "../wire/text.ts";
-import { AnswerTable, AskedBefore, copyAnswer } from "./answer-table.ts";
+import { AskedBefore } from "./asked-before.ts";
+import { AnswerTable, copyAnswer } from "./answer-table.ts";
 import { Cookies } from "./cookies.ts";
 import { rotationOf } from "./rotation.ts";
 

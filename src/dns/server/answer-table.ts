@@ -3,6 +3,7 @@
  * it holds. A hit allocates nothing. An answer leaves when what it shows changes (`tag`), or when its time is over.
  */
 import type { ChangeSource, CountAgain, Holds } from "../plugin.ts";
+import { hashOf, idBytes } from "./question-hash.ts";
 import { age, rotate, rotationOf, ttlOffsets, type Rotation } from "./rotation.ts";
 
 export interface TableEntry {
@@ -59,8 +60,6 @@ export interface AnswerTableOptions {
   readonly leaves?: (entry: TableEntry) => void;
 }
 
-/** The first bytes of a packet that are not part of the question. */
-const idBytes = 2;
 const maxKeyBytes = 320;
 /** Questions and answers stand in few large buffers: one of its own costs each several times its size. */
 const chunkBytes = 64 * 1024;
@@ -94,7 +93,7 @@ export class AnswerTable implements AnswerKeeper {
 
   /** `length`: of the packet. `now`: monotonic ms. The entry's answer has another id: `copyAnswer` it to where it is sent from. */
   find(packet: Uint8Array, length: number, now: number): TableEntry | undefined {
-    for (let slot = hash(packet, length) & this.#mask; ; slot = (slot + 1) & this.#mask) {
+    for (let slot = hashOf(packet, length) & this.#mask; ; slot = (slot + 1) & this.#mask) {
       const index = this.#slots[slot] as number;
       if (index === 0) return undefined;
       const entry = this.#entries[index - 1] as TableEntry;
@@ -159,7 +158,7 @@ export class AnswerTable implements AnswerKeeper {
   }
 
   #place(packet: Uint8Array, entry: TableEntry): void {
-    for (let slot = hash(packet, packet.length) & this.#mask; ; slot = (slot + 1) & this.#mask) {
+    for (let slot = hashOf(packet, packet.length) & this.#mask; ; slot = (slot + 1) & this.#mask) {
       const index = this.#slots[slot] as number;
       if (index === 0) {
         this.#slots[slot] = this.#entries.push(entry);
@@ -229,44 +228,8 @@ export function copyAnswer(entry: TableEntry, packet: Uint8Array, target: Uint8A
   return length;
 }
 
-/** FNV-1a, from behind the id on. Keys are what strangers send: long runs of one slot are bounded by the table's being half empty. */
-function hash(bytes: Uint8Array, length: number): number {
-  let value = 0x811c9dc5 ^ seed;
-  for (let i = idBytes; i < length; i++) value = Math.imul(value ^ (bytes[i] as number), 0x01000193);
-  return (value ^ (value >>> 15)) >>> 0;
-}
-
-/** Of this process: nobody outside can choose names that share a slot. */
-const seed = Math.floor(Math.random() * 2 ** 32);
-
 function sameQuestion({ chunk, at, keyLength }: TableEntry, packet: Uint8Array, length: number): boolean {
   if (keyLength !== length - idBytes) return false;
   for (let i = 0; i < keyLength; i++) if (chunk[at + i] !== packet[i + idBytes]) return false;
   return true;
 }
-
-/**
- * Which questions came before: an answer is kept when it is asked for again. Names that somebody makes up come once, and would only
- * push out those that are asked for. Forgets, for it has no more room than this.
- */
-export class AskedBefore {
-  readonly #marks = new Uint32Array(rememberedQuestions);
-  #turn = 0;
-
-  /** Whether it came before; now it did. */
-  again(packet: Uint8Array): boolean {
-    const mark = hash(packet, packet.length) || 1;
-    // Several places for each: of two questions with one place that take turns, neither would ever come again.
-    const first = (mark & (rememberedQuestions / ways - 1)) * ways;
-    let free = first + (this.#turn++ & (ways - 1));
-    for (let i = first; i < first + ways; i++) {
-      if (this.#marks[i] === mark) return true;
-      if (this.#marks[i] === 0) free = i;
-    }
-    this.#marks[free] = mark;
-    return false;
-  }
-}
-
-const rememberedQuestions = 65_536;
-const ways = 4;
