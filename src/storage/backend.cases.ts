@@ -148,7 +148,7 @@ export function backendCases(name: string, make: () => BackendUnderTest): void {
       expect(await other.write({ key: "/late", value: json(9), expect: 0 })).toEqual({ kind: "ok", revision: opened.revision + 2 });
     });
 
-    test("any sequence of writes behaves like a map with a counter, over restarts too", async () => {
+    test("any sequence of writes behaves like a map with a counter, over restarts too", { timeout: 120_000 }, async () => {
       const step = fc.oneof(
         { weight: 9, arbitrary: fc.record({ key: fc.constantFrom("/a", "/b", "/c"), value: fc.option(fc.string()), right: fc.boolean() }) },
         { weight: 1, arbitrary: fc.constant("restart" as const) },

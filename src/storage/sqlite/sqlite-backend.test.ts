@@ -220,7 +220,7 @@ function lost(acknowledged: ReadonlyMap<string, number>, snapshot: Snapshot): st
   });
 }
 
-test("kill -9 at 25 moments: every acknowledged write is there, whole", { timeout: 60_000 }, async () => {
+test("kill -9 at 25 moments: every acknowledged write is there, whole", { timeout: 300_000 }, async () => {
   const path = directory();
   const acknowledged = new Map<string, number>();
   let revision = 0;
