@@ -139,11 +139,10 @@ async function openKernel() {
       const port = marker.firstPort + round;
       return has(port).every(Boolean) && (round === 0 || !has(port - 1).some(Boolean));
     },
-    text: () =>
-      JSON.stringify(
-        ([4, 6] as const).map((family) => reader.state(family)),
-        (_, one: unknown) => (one instanceof Map ? [...one] : one),
-      ),
+    text: async () => {
+      const states = [await reader.state(4), await reader.state(6)];
+      return JSON.stringify(states, (_, one: unknown) => (one instanceof Map ? [...one] : one));
+    },
   };
 }
 
@@ -159,10 +158,10 @@ async function settledKernel(
     if (why !== undefined) throw new Error(why);
     await pause(200);
   }
-  let last = kernel.text();
+  let last = await kernel.text();
   for (;;) {
     await pause(round === 0 ? 3000 : 500);
-    const next = kernel.text();
+    const next = await kernel.text();
     if (next === last && kernel.isDone(round)) return readKernel();
     last = next;
   }

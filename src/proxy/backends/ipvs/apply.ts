@@ -216,7 +216,7 @@ export class IpvsBackend implements Backend {
     let changed = false;
     for (const state of this.#families) {
       this.#reader.createSets(state.family);
-      const have = this.#reader.state(state.family);
+      const have = await this.#reader.state(state.family);
       for (const server of have.virtualServers) this.#keepDraining(server, state.model.server(serverKey(server)));
       const operations = state.model.adopt(have);
       changed ||= operations.length > 0;

@@ -7,6 +7,9 @@ import type { ServerIdentity } from "../../../decide/proxy/render/ipvs/operation
 import type { IpsetDefinition } from "../../../host/ipset/ipset.ts";
 import { cidrContains, parseCidr, parseIp, type Cidr, type IpFamily } from "../../../lib/ip.ts";
 
+/** This thread serves others too: it works no longer than this at a stretch. */
+const sliceMs = 4;
+
 type Tables = Pick<IpvsKernel, "ipvs" | "ipset" | "link">;
 
 export class KernelReader {
@@ -33,11 +36,19 @@ export class KernelReader {
     return this.#kernel.ipvs.destinations(server).map(({ ip, port, weight }) => ({ ip, port, weight }));
   }
 
-  state(family: IpFamily): KernelState {
+  /** One question for each virtual server: other work comes between. */
+  async state(family: IpFamily): Promise<KernelState> {
     const mine = (text: string) => text.includes(":") === (family === 6);
-    const servers = this.servers().filter(({ address }) => mine(address));
+    const virtualServers: VirtualServer[] = [];
+    let since = performance.now();
+    for (const server of this.servers().filter(({ address }) => mine(address))) {
+      virtualServers.push({ ...server, realServers: this.realServers(server) });
+      if (performance.now() - since < sliceMs) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      since = performance.now();
+    }
     return {
-      virtualServers: servers.map((server) => ({ ...server, realServers: this.realServers(server) })),
+      virtualServers,
       addresses: (this.#kernel.link.addresses() ?? []).filter(mine),
       sets: new Map(
         setNames.map((name): [SetName, readonly string[]] => [name, this.#kernel.ipset.list(setDefinition(name, family)) ?? []]),
