@@ -132,12 +132,27 @@ describe("Ingress: the Gateway API's own processors decide the same for the resu
       annotated({ "whitelist-source-range": "10.0.0.0/8", "limit-rps": "5", "made-up": "x" }),
     );
     const { objects, notes } = convertObjects([asObject(guarded)], flags);
-    expect(objects.find(({ kind }) => kind === "HTTPRoute")).toMatchObject({ spec: { rules: [] } });
+    expect(objects.map(({ kind }) => kind)).toEqual(["Gateway"]);
     expect(notes.map(({ verdict, message }) => `${verdict} ${message.split(":")[0]}`)).toEqual([
       "refused no annotation that is known here",
       "refused ranges of addresses have no word in the Gateway API",
       "refused limits of rates have no word in the Gateway API",
     ]);
+  });
+});
+
+test("a port's name becomes its number where the Service is among the files", () => {
+  const backend = { service: { name: "web", port: { name: "http" } } };
+  const named = asObject(ingress("n", { rules: [{ host: "n.test", http: { paths: [{ path: "/", pathType: "Prefix", backend }] } }] }));
+  const service = {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "web" },
+    spec: { ports: [{ name: "http", port: 8080 }] },
+  } as unknown as KubeObject;
+  expect(convertObjects([named], flags).notes).toMatchObject([{ verdict: "refused", field: "spec.rules[0].http.paths[0]" }]);
+  expect(convertObjects([named, service], flags).objects[1]).toMatchObject({
+    spec: { rules: [{ backendRefs: [{ name: "web", port: 8080 }] }] },
   });
 });
 

@@ -1,7 +1,7 @@
 /** `fairlead ingress convert FILE…`: Ingresses, Traefik's IngressRoutes and Istio's VirtualServices as the Gateway API, on standard output. */
 import { stringify } from "yaml";
 import type { KubeObject } from "../../api/object.ts";
-import type { Ingress } from "../../api/types.ts";
+import type { Ingress, Service } from "../../api/types.ts";
 import { gatewayApiVersion, type ConversionNote } from "../../decide/routes/convert/converted.ts";
 import { convertIngresses } from "../../decide/routes/convert/ingress.ts";
 import { convertVirtualServices } from "../../decide/routes/convert/istio.ts";
@@ -38,14 +38,19 @@ export function convertObjects(all: readonly KubeObject[], { gateway, gatewayCla
   const objects = all.map((each) => ({ ...each, metadata: { ...each.metadata, namespace: each.metadata.namespace ?? "default" } }));
   const of = (kind: string, group: string) =>
     objects.filter((each) => each.kind === kind && (each.apiVersion ?? "").startsWith(`${group}/`));
+  const services = objects.filter(({ kind }) => kind === "Service") as unknown as readonly Service[];
   const ingresses = convertIngresses(of("Ingress", "networking.k8s.io") as unknown as readonly Ingress[], {
     gatewayName: gateway,
     gatewayClassName: gatewayClass,
+    portNumber: (namespace, name, port) =>
+      services
+        .find(({ metadata }) => metadata.namespace === namespace && metadata.name === name)
+        ?.spec?.ports?.find((each) => each.name === port)?.port,
   });
   const parent = { name: gateway };
   const routes = convertIngressRoutes(of("IngressRoute", "traefik.io"), of("Middleware", "traefik.io") as readonly Middleware[], parent);
-  const services = convertVirtualServices(of("VirtualService", "networking.istio.io"), parent);
-  const others = [...routes.objects, ...services.objects];
+  const virtual = convertVirtualServices(of("VirtualService", "networking.istio.io"), parent);
+  const others = [...routes.objects, ...virtual.objects];
   const missing = new Set(others.map(({ metadata }) => metadata.namespace ?? "default"));
   for (const { kind, metadata } of ingresses.objects) if (kind === "Gateway") missing.delete(metadata.namespace ?? "default");
   const gateways = [...missing].map((namespace) => ({
@@ -54,7 +59,7 @@ export function convertObjects(all: readonly KubeObject[], { gateway, gatewayCla
     metadata: { name: gateway, namespace },
     spec: { gatewayClassName: gatewayClass, listeners: [{ name: "http", port: 80, protocol: "HTTP" }] },
   }));
-  return { objects: [...ingresses.objects, ...gateways, ...others], notes: [...ingresses.notes, ...routes.notes, ...services.notes] };
+  return { objects: [...ingresses.objects, ...gateways, ...others], notes: [...ingresses.notes, ...routes.notes, ...virtual.notes] };
 }
 
 function noteText({ verdict, object, field, message }: ConversionNote, { paint }: Terminal): string {

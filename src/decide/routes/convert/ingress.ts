@@ -14,6 +14,8 @@ export interface ConvertOptions {
   /** Of the Gateways that are written. */
   readonly gatewayName: string;
   readonly gatewayClassName: string;
+  /** The number of a Service's port that is named; undefined: it is not known. */
+  readonly portNumber: (namespace: string, service: string, port: string) => number | undefined;
 }
 
 export function convertIngresses(ingresses: readonly Ingress[], options: ConvertOptions): Conversion {
@@ -97,8 +99,9 @@ function httpRoutes(
   return [...byObject].flatMap(([name, own]) => {
     const plainOnly = own.filter(({ route }) => route.filters.some(isToHttps));
     const rest = own.map(({ route }) => ({ ...route, filters: route.filters.filter((filter) => !isToHttps(filter)) }));
-    const object = (suffix: readonly string[], all: readonly Route[], sections: readonly object[]): readonly ConvertedObject[] =>
-      all.length === 0
+    const object = (suffix: readonly string[], all: readonly Route[], sections: readonly object[]): readonly ConvertedObject[] => {
+      const rules = all.flatMap((route) => rule(route, namespace, options, notes) ?? []);
+      return rules.length === 0
         ? []
         : [
             {
@@ -108,10 +111,11 @@ function httpRoutes(
               spec: {
                 parentRefs: sections,
                 ...(host === "*" ? {} : { hostnames: [host] }),
-                rules: all.flatMap((route) => rule(route, namespace, notes) ?? []),
+                rules,
               },
             },
           ];
+    };
     const parent = { name: options.gatewayName };
     if (plainOnly.length === 0) return object([], rest, [parent]);
     const redirects = own.map(({ route }) =>
@@ -126,7 +130,7 @@ function isToHttps(filter: Filter): boolean {
   return filter.kind === "redirect" && filter.onlyFrom === "http";
 }
 
-function rule(route: Route, namespace: string, notes: ConversionNote[]): object | undefined {
+function rule(route: Route, namespace: string, { portNumber }: ConvertOptions, notes: ConversionNote[]): object | undefined {
   const refuse = (message: string) => {
     notes.push({ verdict: "refused", object: `Ingress ${namespace}/${route.source.name}`, field: route.source.field, message });
     return undefined;
@@ -134,11 +138,12 @@ function rule(route: Route, namespace: string, notes: ConversionNote[]): object 
   const filters = route.filters.map(filterOf);
   for (const each of filters) if (typeof each === "string") refuse(each);
   if (filters.includes(keepsOut)) return undefined;
-  const named = route.backends.find(({ port }) => port.kind === "name");
-  if (named !== undefined)
-    return refuse(
-      `port ${named.port.kind === "name" ? JSON.stringify(named.port.name) : ""} of Service ${named.name} is named; an HTTPRoute wants its number`,
-    );
+  const backends = route.backends.map((ref) => backendOf(ref, portNumber));
+  const named = route.backends[backends.indexOf(undefined)];
+  if (named !== undefined) {
+    const text = named.port.kind === "name" ? JSON.stringify(named.port.name) : "";
+    return refuse(`port ${text} of Service ${named.name} is named; an HTTPRoute wants its number, and the Service is not among the files`);
+  }
   if (route.retry !== undefined || route.persistence !== undefined) {
     notes.push({
       verdict: "differs",
@@ -151,7 +156,7 @@ function rule(route: Route, namespace: string, notes: ConversionNote[]): object 
   return {
     matches: [matchOf(route.match)],
     ...(filters.some((each) => typeof each !== "string") ? { filters: filters.filter((each) => typeof each !== "string") } : {}),
-    ...(route.backends.length === 0 ? {} : { backendRefs: route.backends.map(backendOf) }),
+    ...(route.backends.length === 0 ? {} : { backendRefs: backends }),
     ...(responseMs === undefined ? {} : { timeouts: { backendRequest: `${responseMs / 1000}s` } }),
     ...(route.retry === undefined ? {} : { retry: { attempts: route.retry.attempts, codes: route.retry.codes } }),
     ...(route.persistence === undefined ? {} : { sessionPersistence: { type: "Cookie", sessionName: route.persistence.name } }),
@@ -170,8 +175,9 @@ function matchOf({ path, headers = [] }: RouteMatch): object {
   return { path: where[path.kind](), ...(wanted.length === 0 ? {} : { headers: wanted }) };
 }
 
-function backendOf({ name, port, weight }: BackendRef): object {
-  return { name, port: port.kind === "number" ? port.number : 0, ...(weight === 1 ? {} : { weight }) };
+function backendOf({ namespace, name, port, weight }: BackendRef, portNumber: ConvertOptions["portNumber"]): object | undefined {
+  const number = port.kind === "number" ? port.number : portNumber(namespace, name, port.name);
+  return number === undefined ? undefined : { name, port: number, ...(weight === 1 ? {} : { weight }) };
 }
 
 /** Without it requests would come through that were to be kept out: the rule is not written at all. */
@@ -207,7 +213,7 @@ function filterOf(filter: Filter): object | string {
       };
     }
     case "mirror":
-      return { type: "RequestMirror", requestMirror: { backendRef: backendOf(filter.backend) } };
+      return "an annotation that mirrors is not converted";
     case "source":
       return keepsOut;
     case "limit-body":
