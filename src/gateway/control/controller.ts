@@ -2,7 +2,6 @@
  * The Gateway API in a cluster: follows its objects once their definitions are installed, opens what Gateways want, serves it and
  * writes every status. Has an engine of its own: what happens here never touches Ingresses.
  */
-import { X509Certificate } from "node:crypto";
 import type { KubeObject } from "../../api/object.ts";
 import { configMaps, endpointSlices, namespaces, secrets, services } from "../../api/resources.ts";
 import type { EndpointSlice, Namespace, Service } from "../../api/types.ts";
@@ -10,38 +9,24 @@ import type { Client } from "../../client/client.ts";
 import type { InformerFactory } from "../../client/informer.ts";
 import { isReady, type Component, type Readiness } from "../../component/component.ts";
 import type { RouteTable } from "../../decide/routes/index.ts";
-import {
-  condition,
-  gatewayStatus,
-  keyOf,
-  listenerSetStatus,
-  policyAncestors,
-  routeParents,
-  stamped,
-  type AnyRoute,
-  type GatewayClass,
-  type GatewayFacts,
-  type GatewayObject,
-  type GatewayPlan,
-  type ListenerSet,
-} from "../../decide/routes/gateway-api/index.ts";
+import { keyOf, type AnyRoute, type GatewayObject, type GatewayPlan, type ListenerSet } from "../../decide/routes/gateway-api/index.ts";
 import type { Clock, Timer } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { MetricsRegistry } from "../../lib/metrics.ts";
-import { readSecret } from "../certificates.ts";
 import type { Engine, EngineLimits, ListenerTls } from "../engine/engine.ts";
 import { createNodeEngine, type NodeEngineOptions } from "../engine/node-engine.ts";
 import type { Connect } from "../engine/upstream.ts";
 import { requestMetrics } from "../metrics.ts";
 import { assignAddresses, type AddressPool, type AssignedAddresses } from "./addresses.ts";
-import { featuresOf } from "./features.ts";
 import { KindFollower } from "./follow.ts";
-import { GatewayTracker, type GatewayTable, type TrackerWorld } from "./gateway-tracker.ts";
+import { byService, informerWorld, serviceOfSlice } from "./informer-world.ts";
+import { GatewayTracker, type GatewayTable } from "./gateway-tracker.ts";
 import { listenerTls } from "./listener-tls.ts";
 import { NamedByGateways } from "./named-objects.ts";
 import { PortKeeper } from "./port-keeper.ts";
-import { neededKinds, type GatewayKind } from "./resources.ts";
-import { GatewayStatusWriter, type WantedStatus } from "./status-writer.ts";
+import { neededKinds } from "./resources.ts";
+import { GatewayStatusWriter } from "./status-writer.ts";
+import { Statuses } from "./statuses.ts";
 
 export const gatewayController = "fairlead.dev/gateway-controller";
 
@@ -73,7 +58,6 @@ export function createGatewayController(options: GatewayControllerOptions): Gate
   return new Controller(options);
 }
 
-const byService = "gateway/service";
 const sliceMs = 4;
 const stopGraceMs = 1000;
 
@@ -109,14 +93,22 @@ class Controller implements GatewayController {
       ...(limits === undefined ? {} : { limits }),
       onRequest: requestMetrics(metrics),
     });
-    this.#tracker = new GatewayTracker(this.#world());
+    this.#tracker = new GatewayTracker(informerWorld(options.informers, () => this.#kinds, this.#controllerName));
     this.#ports = new PortKeeper({
       engine: this.#engine,
       changed: (gateway) => this.#tell(gateway),
       log: (message, fields) => this.#log.info(message, fields),
     });
     this.#kinds = new KindFollower({ informers: options.informers, handlers: this.#handlers(), changed: () => this.#request() });
-    this.#writer = new GatewayStatusWriter({ client, clock, log: this.#log, wanted: (key) => this.#wantedStatus(key) });
+    const statuses = new Statuses({
+      clock,
+      controllerName: this.#controllerName,
+      kinds: this.#kinds,
+      tracker: this.#tracker,
+      addresses: (key) => this.#addresses.get(key),
+      bound: (key, name) => this.#ports.state(key, name),
+    });
+    this.#writer = new GatewayStatusWriter({ client, clock, log: this.#log, wanted: (key) => statuses.wanted(key) });
   }
 
   async start(): Promise<void> {
@@ -250,29 +242,6 @@ class Controller implements GatewayController {
     this.#named.set(key, this.#tracker.objects().get(key), this.#tracker.setsOf(key));
   }
 
-  #world(): TrackerWorld {
-    const { informers } = this.#options;
-    return {
-      controllerName: this.#controllerName,
-      gatewayClass: (name) => this.#kinds.get("GatewayClass", name) as unknown as GatewayClass | undefined,
-      namespaceLabels: (name) => {
-        const found = informers.informer(namespaces).lister.get(undefined, name);
-        return found === undefined ? undefined : (found.metadata.labels ?? {});
-      },
-      service: (namespace, name) => informers.informer(services).lister.get(namespace, name),
-      secret: (namespace, name) => informers.informer(secrets).lister.get(namespace, name),
-      configMap: (namespace, name) => informers.informer(configMaps).lister.get(namespace, name),
-      slices: (namespace, name) => informers.informer(endpointSlices).lister.byIndex(byService, `${namespace}/${name}`),
-      grants: (namespace) => this.#kinds.list("ReferenceGrant", namespace),
-      backendTlsPolicies: (namespace) => this.#kinds.list("BackendTLSPolicy", namespace),
-      certificateFault: (secret) => {
-        const read = readSecret(secret);
-        return typeof read === "string" ? read : undefined;
-      },
-      bundleFault,
-    };
-  }
-
   /** Changes of one turn are taken in together. */
   #request(): void {
     if (this.#stopped || !neededKinds.every((kind) => this.#kinds.resource(kind) !== undefined)) return;
@@ -341,83 +310,6 @@ class Controller implements GatewayController {
     for (const set of this.#tracker.setsOf(key)) this.#writer.keys.add(`ListenerSet ${keyOf(set)}`);
   }
 
-  #wantedStatus(key: string): WantedStatus | undefined {
-    const [kind, name] = key.split(" ") as [GatewayKind, string];
-    const resource = this.#kinds.resource(kind);
-    const object = this.#kinds.get(kind, name);
-    if (resource === undefined || object === undefined) return undefined;
-    const status = this.#statusOf(kind, name, object);
-    return status === undefined ? undefined : { resource, object, status: status as Readonly<Record<string, unknown>> };
-  }
-
-  #statusOf(kind: GatewayKind, key: string, object: KubeObject): object | undefined {
-    const now = new Date(this.#options.clock.now()).toISOString().replace(/\.\d+Z$/, "Z");
-    switch (kind) {
-      case "GatewayClass":
-        return this.#classStatus(object as unknown as GatewayClass, now);
-      case "Gateway": {
-        const plan = this.#tracker.gateway(key);
-        return plan === undefined ? undefined : gatewayStatus(plan, this.#facts(key), now);
-      }
-      case "ListenerSet": {
-        const plan = this.#planOfSet(object as unknown as ListenerSet);
-        const set = plan?.sets.find((each) => each.key === key);
-        return plan === undefined || set === undefined ? undefined : listenerSetStatus(plan, set, this.#facts(plan.key), now);
-      }
-      case "BackendTLSPolicy": {
-        const plan = this.#tracker.policy(key);
-        if (plan === undefined) return undefined;
-        const ancestors = policyAncestors(plan, this.#tracker.gatewaysOf(plan.services), this.#controllerName, now);
-        return ancestors.length === 0 && (plan.policy.status?.ancestors ?? []).length === 0 ? undefined : { ancestors };
-      }
-      case "ReferenceGrant":
-        return undefined;
-      default: {
-        const plan = this.#tracker.route(`${kind} ${key}`);
-        if (plan === undefined) return undefined;
-        const parents = routeParents(plan, this.#controllerName, now);
-        return parents.length === 0 && (plan.route.status?.parents ?? []).length === 0 ? undefined : { parents };
-      }
-    }
-  }
-
-  #planOfSet({ spec, metadata }: ListenerSet): GatewayPlan | undefined {
-    return this.#tracker.gateway(`${spec.parentRef.namespace ?? metadata.namespace}/${spec.parentRef.name}`);
-  }
-
-  #facts(key: string): GatewayFacts {
-    return {
-      addresses: this.#addresses.get(key)?.addresses ?? [],
-      unusable: this.#addresses.get(key)?.unusable ?? [],
-      bound: (name) => this.#ports.state(key, name),
-      attachedRoutes: (id) => this.#tracker.attachedRoutes(id),
-    };
-  }
-
-  #classStatus({ spec, metadata, status }: GatewayClass, now: string): object | undefined {
-    if (spec.controllerName !== this.#controllerName) return undefined;
-    const { parametersRef } = spec;
-    const accepted =
-      parametersRef === undefined
-        ? condition("Accepted", true, "Accepted")
-        : condition(
-            "Accepted",
-            false,
-            "InvalidParameters",
-            `parametersRef ${parametersRef.kind} ${JSON.stringify(parametersRef.name)}: this controller has no parameters`,
-          );
-    const { version, channel } = this.#kinds.bundle;
-    const known = /^v1\.\d+\./.test(version);
-    const supported = condition(
-      "SupportedVersion",
-      known,
-      known ? "SupportedVersion" : "UnsupportedVersion",
-      known ? "" : `the definitions are of release ${JSON.stringify(version)}; this controller knows 1.x`,
-    );
-    const conditions = stamped([accepted, supported], status?.conditions, metadata.generation ?? 0, now);
-    return { conditions, supportedFeatures: featuresOf(channel) };
-  }
-
   async settled(): Promise<void> {
     if (this.#timer !== undefined) await new Promise<void>((done) => this.#waiters.push(done));
     await this.#ports.settled();
@@ -454,23 +346,4 @@ function policyHandlers(changed: (namespace: string, spec: boolean) => void, tel
       changed(object.metadata.namespace ?? "", object.metadata.generation !== old.metadata.generation);
     },
   };
-}
-
-function serviceOfSlice({ metadata }: EndpointSlice): readonly string[] {
-  const name = metadata.labels?.["kubernetes.io/service-name"];
-  return name === undefined ? [] : [`${metadata.namespace}/${name}`];
-}
-
-const certificatePattern = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
-
-/** Why a text is no bundle of CA certificates. */
-function bundleFault(pem: string): string | undefined {
-  const found = pem.match(certificatePattern) ?? [];
-  if (found.length === 0) return "has no certificate in PEM";
-  try {
-    for (const each of found) void new X509Certificate(each);
-    return undefined;
-  } catch {
-    return "has a certificate that cannot be read";
-  }
 }
