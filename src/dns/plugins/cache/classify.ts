@@ -1,13 +1,16 @@
 /** What an answer is to a cache, and for how long it may be kept (RFC 2308; CoreDNS `plugin/pkg/response`, `plugin/cache`). */
 import { foldName } from "../../../decide/dns/name.ts";
 import { rcodes, recordTypes, type ResourceRecord } from "../../../decide/dns/records.ts";
+import { mapRecords } from "../../plugin.ts";
 import type { Message, Question } from "../../wire/message.ts";
 
 /** `never`: errors, answers cut short, answers that neither answer nor deny. */
 export type CacheClass = "success" | "denial" | "servfail" | "never";
 
-export function classify(message: Message): CacheClass {
+/** `now`: ms since 1970; an answer whose signatures do not hold then is not kept. */
+export function classify(message: Message, now: number): CacheClass {
   const [question] = message.questions;
+  if (sections.some((section) => message[section].some((record) => !isInForce(record, now / 1000)))) return "never";
   if (question === undefined || message.truncated || question.type === recordTypes.AXFR || question.type === recordTypes.IXFR)
     return "never";
   const denies = message.authorities.some(({ type }) => type === recordTypes.SOA);
@@ -25,6 +28,32 @@ export function classify(message: Message): CacheClass {
     default:
       return "never";
   }
+}
+
+const sections = ["answers", "authorities", "additionals"] as const;
+
+/** A signature within its time, in serial arithmetic (RFC 4034 3.1.5); any other record is. */
+function isInForce({ type, data }: ResourceRecord, seconds: number): boolean {
+  if (type !== recordTypes.RRSIG || data.kind !== "opaque" || data.bytes.length < 16) return true;
+  const times = new DataView(data.bytes.buffer, data.bytes.byteOffset);
+  const until = (times.getUint32(8) - Math.floor(seconds)) | 0;
+  const since = (Math.floor(seconds) - times.getUint32(12)) | 0;
+  return until >= 0 && since >= 0;
+}
+
+const signatureTypes: readonly number[] = [recordTypes.RRSIG, recordTypes.NSEC, recordTypes.NSEC3];
+
+/** Without the records that only a client that sets DO gets, unless it asked for them by their type (RFC 4035 3.2.1). */
+export function withoutSignatures(message: Message): Message {
+  const type = message.questions[0]?.type ?? 0;
+  const isExtra = (record: ResourceRecord) => signatureTypes.includes(record.type) && record.type !== type;
+  if (type === recordTypes.ANY || !sections.some((section) => message[section].some(isExtra))) return message;
+  return mapRecords(message, (records) => records.filter((record) => !isExtra(record)));
+}
+
+/** Whether it echoes the question: an answer to another one is a fault or a forgery (RFC 5452 9.1). */
+export function isTo({ questions: [echoed] }: Message, question: Question): boolean {
+  return echoed?.type === question.type && echoed.class === question.class && foldName(echoed.name) === foldName(question.name);
 }
 
 /** Whether a record of the type stands where the aliases from the question's name lead. */

@@ -1,5 +1,5 @@
 /** Keeps answers for as long as they say, those of other servers and zones; an answer that shows live state is never kept. */
-import { foldName, matchZone } from "../../../decide/dns/name.ts";
+import { matchZone } from "../../../decide/dns/name.ts";
 import { classes, rcodes } from "../../../decide/dns/records.ts";
 import {
   after,
@@ -17,7 +17,7 @@ import {
 } from "../../plugin.ts";
 import { extendedErrors, withReason } from "../../wire/extended-error.ts";
 import { createReply, type Message } from "../../wire/message.ts";
-import { answersQuestion, classify, leastTtl, type CacheClass } from "./classify.ts";
+import { answersQuestion, classify, isTo, leastTtl, withoutSignatures, type CacheClass } from "./classify.ts";
 import { EntryPool, type Entry, type PoolSettings } from "./entries.ts";
 import { cacheMetrics, type CacheMetrics, type Pool } from "./metrics.ts";
 import { count, isDue, judge, type CachePolicy, type Verdict } from "./policy.ts";
@@ -150,7 +150,8 @@ export class CacheHandler implements Handler {
       outcome = undefined;
     }
     const { policy } = this.#settings;
-    const good = outcome?.kind === "reply" && isGood(outcome.message, request, policy.preferPositive && entry.message.answers.length > 0);
+    const positive = policy.preferPositive && entry.message.answers.length > 0;
+    const good = outcome?.kind === "reply" && isGood(outcome.message, request, positive, this.#clock.now());
     entry.busyUntil = good ? 0 : this.#clock.monotonic() + policy.recheckMs;
     return good && outcome !== undefined ? this.#take(key, request, outcome, true) : undefined;
   }
@@ -181,11 +182,11 @@ export class CacheHandler implements Handler {
   #take(key: string, request: DnsRequest, outcome: Outcome, refresh = false): Outcome {
     if (outcome.kind === "none") return this.#takeFailure(key, request, outcome);
     if (outcome.kind !== "reply" || outcome.live === true) return outcome;
-    const { message } = outcome;
-    const what = classify(message);
+    const what = classify(outcome.message, this.#clock.now());
     if (what === "never") return outcome;
+    const message = request.message.edns?.dnssecOk === true ? outcome.message : withoutSignatures(outcome.message);
     const ttl = this.#ttl(what, message);
-    if (ttl > 0) this.#keep(what === "success" ? "success" : "denial", key, request, outcome, ttl);
+    if (ttl > 0) this.#keep(what === "success" ? "success" : "denial", key, request, { ...outcome, message }, ttl);
     if (refresh && what === "success") this.#pools.denial.delete(key);
     const shown = withTtl(message, ttl);
     const { holds: _, ...plain } = outcome;
@@ -211,12 +212,7 @@ export class CacheHandler implements Handler {
 
   #keep(pool: Pool, key: string, request: DnsRequest, { message, plugin }: Reply, ttl: number): void {
     const entries = this.#pools[pool];
-    const [echoed] = message.questions;
-    const { question } = request;
-    // An answer to another question is a fault or a forgery (RFC 5452 9.1).
-    if (echoed?.type !== question.type || echoed.class !== question.class || foldName(echoed.name) !== request.name) {
-      return this.#metrics.drop(request);
-    }
+    if (!isTo(message, request.question)) return this.#metrics.drop(request);
     if (entries.settings.capacity === 0 || matchZone(entries.settings.except, request.name) !== undefined) return;
     const now = this.#clock.monotonic();
     const before = entries.get(key);
@@ -236,9 +232,10 @@ export class CacheHandler implements Handler {
 }
 
 /** Better than a stale answer: it denies or answers; where positive answers are preferred only one that answers. */
-function isGood(message: Message, { question }: DnsRequest, positive: boolean): boolean {
+function isGood(message: Message, { question }: DnsRequest, positive: boolean, now: number): boolean {
+  if (!isTo(message, question)) return false;
   if (positive) return message.rcode === rcodes.NOERROR && answersQuestion(message.answers, question);
-  return (message.rcode === rcodes.NOERROR || message.rcode === rcodes.NXDOMAIN) && classify(message) !== "never";
+  return (message.rcode === rcodes.NOERROR || message.rcode === rcodes.NXDOMAIN) && classify(message, now) !== "never";
 }
 
 const pools = ["success", "denial"] as const;
