@@ -165,7 +165,9 @@ spec: { type: NodePort, ports: [{ port: 80, nodePort: 30111 }] }
     .then(String, (error: Error) => error.message);
   expect(failure).toContain("manifests:5:25: Service a: spec.ports[0].port: Invalid value: 70000: must be between 1 and 65535, inclusive");
   expect(failure).toMatch(/manifests:7:4: .*mapping/i);
-  expect(failure).toContain('Service b: unknown field "spec.selektor"');
+  expect(failure).toContain(
+    "Service b: failed to create typed patch object (default/b; v1, Kind=Service): .spec.selektor: field not declared in schema",
+  );
   expect(failure).toContain('Gadget c: no matches for kind "Gadget" in version "v1"');
   expect(failure).toContain("Service two: spec.ports[0].nodePort: Invalid value: 30111: provided port is already allocated");
   expect((await cluster.client.get(services, { namespace: "default", name: "one" })).spec?.ports?.[0]?.nodePort).toBe(30111);
