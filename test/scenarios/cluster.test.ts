@@ -94,6 +94,7 @@ spec: { type: ExternalName, externalName: outside.example.com }
 test("affinity: one client stays with one pod", async () => {
   await using cluster = await startCluster({ functions: { "test/echo": echo }, manifests: web(3, ", sessionAffinity: ClientIP") });
   await cluster.untilReady("deployment/web");
+  await cluster.untilReady("service/web");
   const names = new Set<string>();
   for (let i = 0; i < 12; i++) names.add((await (await cluster.fetch("http://web/")).text()).split(" ")[0] ?? "");
   expect(names.size).toBe(1);
