@@ -23,6 +23,8 @@ export interface EtcdHandlerOptions {
 }
 
 const defaultTtl = 300;
+/** Of denials, and so of the SOA record that comes with them (RFC 2308 3). */
+const denialTtl = 30;
 const maxAliases = 10;
 
 /** There is nothing at the name. */
@@ -54,8 +56,16 @@ async function serve(options: EtcdHandlerOptions, request: DnsRequest, next: Nex
 
 function soa(zone: string, { now }: EtcdHandlerOptions): ResourceRecord {
   const names = { mname: under("ns.dns", zone), rname: under("hostmaster", zone) };
-  const data = { kind: "soa", ...names, serial: Math.floor(now()), refresh: 7200, retry: 1800, expire: 86_400, minimum: 30 } as const;
-  return { name: zone, type: T.SOA, class: classes.IN, ttl: defaultTtl, data };
+  const data = {
+    kind: "soa",
+    ...names,
+    serial: Math.floor(now()),
+    refresh: 7200,
+    retry: 1800,
+    expire: 86_400,
+    minimum: denialTtl,
+  } as const;
+  return { name: zone, type: T.SOA, class: classes.IN, ttl: denialTtl, data };
 }
 
 class Answer {

@@ -1,6 +1,6 @@
 /** Names and addresses in the form of /etc/hosts (hosts(5)). */
 import { absolute, foldName, labelsOf } from "../../../decide/dns/name.ts";
-import { formatIp, parseIp } from "../../../lib/ip.ts";
+import { formatIp, parseIp, type Ip } from "../../../lib/ip.ts";
 
 export class HostsTable {
   readonly #addresses = new Map<string, string[]>();
@@ -18,10 +18,10 @@ export class HostsTable {
     const [address = "", ...names] = line.replace(/#.*$/, "").trim().split(/\s+/);
     const ip = parseIp(address.split("%")[0] as string);
     if (ip === undefined) return;
-    const text = formatIp(ip);
+    const text = formatIp(unmapped(ip));
     for (const name of names.map((one) => foldName(absolute(one)))) {
       push(this.#addresses, name, text);
-      if (reverse) push(this.#names, text, name);
+      if (reverse && !name.startsWith("*.")) push(this.#names, text, name);
     }
   }
 
@@ -29,18 +29,22 @@ export class HostsTable {
     return this.#addresses.size;
   }
 
-  /** Under the name itself, else under `*` in place of its first label. */
+  /** Of each family: under the name itself, else under `*` in place of its first label. */
   addresses(name: string): readonly string[] {
-    const own = this.#addresses.get(name);
-    if (own !== undefined) return own;
+    const own = this.#addresses.get(name) ?? [];
     const [first = ""] = labelsOf(name);
-    return first === "" ? [] : (this.#addresses.get(`*${name.slice(first.length)}`) ?? []);
+    const wild = first === "" ? [] : (this.#addresses.get(`*${name.slice(first.length)}`) ?? []);
+    const isV6 = (address: string) => address.includes(":");
+    return wild.length === 0 ? own : [...own, ...wild.filter((one) => !own.some((other) => isV6(other) === isV6(one)))];
   }
 
   names(address: string): readonly string[] {
     return this.#names.get(address) ?? [];
   }
 }
+
+/** `::ffff:10.0.0.2` is an address of version 4. */
+const unmapped = (ip: Ip): Ip => (ip.family === 6 && ip.value >> 32n === 0xffffn ? { family: 4, value: ip.value & 0xffff_ffffn } : ip);
 
 function push(map: Map<string, string[]>, key: string, value: string): void {
   const list = map.get(key);

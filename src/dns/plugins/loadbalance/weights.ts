@@ -16,7 +16,7 @@ export function parseWeights(text: string): ParsedWeights {
     if (words.length === 0) continue;
     const [first = "", second = ""] = words;
     if (words.length === 1) {
-      if (!isDomainName(first)) return wrong(`wrong domain name: "${first}"`);
+      if (!isDomainName(first) || parseIp(first) !== undefined) return wrong(`wrong domain name: "${first}"`);
       const name = foldName(absolute(first));
       current = weights.get(name) ?? new Map();
       weights.set(name, current);

@@ -106,7 +106,8 @@ function change(request: DnsRequest, action: Action, code: number, dataOf: DataO
   const edns: Edns = request.message.edns ?? { version: 0, udpSize: defaultUdpSize, dnssecOk: false, options: [] };
   const options = changed(edns.options, action, code, () => dataOf(request));
   if (options === undefined) return undefined;
-  const respond = (message: Message): Message => (revert ? without(message, code) : message);
+  const before = edns.options.filter((option) => option.code === code);
+  const respond = (message: Message): Message => (revert ? restored(message, code, before) : message);
   return { request: { ...request, message: { ...request.message, edns: { ...edns, options } } }, respond };
 }
 
@@ -125,7 +126,9 @@ function changed(
   return there ? options.map((option) => (option.code === code ? { code, data } : option)) : [...options, { code, data }];
 }
 
-function without(message: Message, code: number): Message {
+/** An option that the answer says back is as the client sent it, or not there as it was not. */
+function restored(message: Message, code: number, before: readonly EdnsOption[]): Message {
   const { edns } = message;
-  return edns === undefined ? message : { ...message, edns: { ...edns, options: edns.options.filter((option) => option.code !== code) } };
+  if (edns === undefined || !edns.options.some((option) => option.code === code)) return message;
+  return { ...message, edns: { ...edns, options: [...edns.options.filter((option) => option.code !== code), ...before] } };
 }

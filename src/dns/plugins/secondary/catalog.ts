@@ -1,6 +1,6 @@
 /** Catalog zones (RFC 9432): a zone whose records name the zones that are to be fetched too. */
 import { foldName, isWithin } from "../../../decide/dns/name.ts";
-import { recordTypes, type ResourceRecord } from "../../../decide/dns/records.ts";
+import { classes, recordTypes, type ResourceRecord } from "../../../decide/dns/records.ts";
 import type { ServerAddress } from "../../corefile/servers.ts";
 import type { ZoneStore } from "../file/zone-store.ts";
 
@@ -11,6 +11,9 @@ export type CatalogResult =
 const schemaVersion = "2";
 
 export function parseCatalog(origin: string, records: readonly ResourceRecord[]): CatalogResult {
+  if (!records.some(({ name, type }) => type === recordTypes.SOA && foldName(name) === origin))
+    return { kind: "error", reason: "it has no SOA record" };
+  if (records.some((record) => record.class !== classes.IN)) return { kind: "error", reason: "a record is of another class than IN" };
   const at = (name: string) => records.filter((record) => foldName(record.name) === `${name}.${origin}`);
   const versions = at("version").filter(({ type }) => type === recordTypes.TXT);
   const version = versions.length === 1 && versions[0]?.data.kind === "txt" ? versions[0].data.strings.join("") : undefined;
