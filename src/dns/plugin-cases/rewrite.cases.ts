@@ -242,7 +242,22 @@ const withoutOpt: Suite<{ args: string[] }> = async ({ args }) => {
   expect(message?.edns?.options ?? []).toEqual([]);
 };
 
+/** The rule of upstream's set that the shared part of it has not. */
+const rangeRule = ["stop", "ttl", "range.example.com.", "30-300"];
+
+const times: Suite<{ from: string; fromType: string; answer: string[]; ttl: number }> = async (row, all) => {
+  const ruleset = rowsOf<{ readonly args: readonly string[] }>(all, "rewrite TestTtlRewrite ruleset").map(({ args }) => args);
+  // Each of upstream's rules is for one name: the first that matches ends it.
+  const { message } = await asked(
+    [...ruleset, rangeRule].map((args) => args.join(" ")),
+    { name: row.from, type: row.fromType },
+    { answers: row.answer.map(record) },
+  );
+  expect(message?.answers.map(({ ttl }) => ttl)).toEqual(row.answer.map(() => row.ttl));
+};
+
 export const rewriteSuites = {
+  "rewrite doTTLTests tests": times,
   "rewrite TestRewrite tests": turned,
   "rewrite TestRewriteDefaultRevertPolicy tests": turnedBack,
   "rewrite - tests": names,

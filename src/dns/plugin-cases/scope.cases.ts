@@ -12,7 +12,7 @@ export const elsewhere: Readonly<Record<string, string>> = {
     ...["rewrite TestRewriteNamePrefixSuffix tests", "rewrite TestRewriteNameNoRewrite tests"],
     ...["rewrite TestRewriteNamePrefixSuffixNoAutoAnswer tests", "rewrite TestRewriteNamePrefixSuffixAutoAnswer tests"],
     ...["rewrite TestRewriteNameExactAnswer tests", "rewrite TestRewriteNameRegexAnswer tests", "rewrite TestNewNameRule tests"],
-    ...["rewrite TestNewRCodeRule tests", "rewrite TestNewRule tests", "rewrite TestNewTTLRule tests", "rewrite doTTLTests tests"],
+    ...["rewrite TestNewRCodeRule tests", "rewrite TestNewRule tests", "rewrite TestNewTTLRule tests"],
     ...["template TestExpr tests", "template TestVar tests", "dns64 TestDNS64 cases", "acl TestACLServeDNS tests", "local - testcases"],
   ]),
   ...named("src/dns/corefile/cases.test.ts", [
