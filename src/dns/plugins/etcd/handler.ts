@@ -6,7 +6,7 @@ import { errorMessage } from "../../../lib/errors.ts";
 import { parseIp } from "../../../lib/ip.ts";
 import { failure, reply, type DnsRequest, type Handler, type Next, type Outcome } from "../../plugin.ts";
 import { createReply } from "../../wire/message.ts";
-import type { EtcdClient } from "./client.ts";
+import type { EtcdClient, KeyValue } from "./client.ts";
 import { groupOf, matchesWildcard, parseService, pathOf, type SkydnsService } from "./services.ts";
 
 export interface EtcdHandlerOptions {
@@ -94,10 +94,7 @@ class Answer {
       case T.TXT:
         return await this.#followed(name, type, []);
       case T.CNAME:
-        return (await this.#services(name))
-          .filter(isName)
-          .slice(0, 1)
-          .map((service) => alias(name, service));
+        return await this.#alias(name);
       case T.PTR:
         if (!isReverseName(foldName(name))) return [];
         return unique(
@@ -122,6 +119,15 @@ class Answer {
     return [];
   }
 
+  /** What the key itself says, not those below it. */
+  async #alias(name: string): Promise<readonly ResourceRecord[]> {
+    const { client, path: prefix } = this.#options;
+    const { path, wild } = pathOf(foldName(name), prefix);
+    const own = wild ? await this.#services(name) : await this.#servicesOf(await client.get(path), T.CNAME);
+    const [service] = own.length === 0 ? await this.#services(name) : own;
+    return own.length > 0 && service !== undefined && isName(service) ? [alias(name, service)] : [];
+  }
+
   /** At the zone itself what `apex.dns` holds, or all there is. */
   async #services(name: string, type: number = T.A): Promise<readonly SkydnsService[]> {
     if (foldName(name) !== this.#zone) return await this.#at(name, type);
@@ -140,7 +146,13 @@ class Answer {
     let pairs = await client.withPrefix(`${path}/`);
     if (pairs.length === 0) pairs = await client.get(path);
     if (pairs.length === 0) throw new KeyNotFound(name);
-    const found = pairs.filter(({ key }) => !wild || matchesWildcard(key, folded, prefix)).map((pair) => parseService(pair, prefix));
+    const found = pairs.filter(({ key }) => !wild || matchesWildcard(key, folded, prefix));
+    return await this.#servicesOf(found, type);
+  }
+
+  async #servicesOf(pairs: readonly KeyValue[], type: number): Promise<readonly SkydnsService[]> {
+    const { path: prefix } = this.#options;
+    const found = pairs.map((pair) => parseService(pair, prefix));
     const services = new Map(found.map((service) => [JSON.stringify({ ...service, lease: "" }), service]));
     const included = [...services.values()].filter(({ host, text }) => (type === T.TXT && text !== "") || host !== "");
     return groupOf(await Promise.all(included.map(async (service) => ({ ...service, ttl: await this.#ttl(service) }))));
@@ -212,8 +224,8 @@ class Answer {
 
   async #nameServers(name: string, additionals: ResourceRecord[]): Promise<readonly ResourceRecord[]> {
     const services = (await this.#at(under("ns.dns", this.#zone), T.A)).filter((service) => !isName(service));
-    for (const service of services) additionals.push(addressRecord(service.name, service.ttl, service.host));
-    return unique(services.map((service) => nameRecord(name, T.NS, service.ttl, service.name)));
+    for (const service of services) additionals.push(addressRecord(targetOf(service), service.ttl, service.host));
+    return unique(services.map((service) => nameRecord(name, T.NS, service.ttl, targetOf(service))));
   }
 
   async #addTarget(service: SkydnsService, target: string, additionals: ResourceRecord[]): Promise<void> {
