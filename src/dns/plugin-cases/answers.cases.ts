@@ -368,6 +368,24 @@ const autopath: Suite<Case> = async (row) => {
   expect(got).toEqual(wanted);
 };
 
+/** What a search path leads to is asked of `acl` too; ours goes on after a denial alone, so what has not the first name denies it. */
+const guarded: Suite<{ qname: string }> = async ({ qname }) => {
+  const search = written("resolv-acl.conf", "search public.example protected.example\n");
+  const names = written("hosts-acl", "192.0.2.123 secret.protected.example\n");
+  const block = `acl protected.example. {\nblock\n}\nautopath . ${search}\nhosts ${names} {\nfallthrough\n}`;
+  const { ask, stop } = await rig(block, saying({ rcode: rcodes.NXDOMAIN }));
+  const message = await ask(qname);
+  await stop();
+  expect([rcodeName(message?.rcode ?? -1), message?.answers]).toEqual(["REFUSED", []]);
+};
+
+const withinCidr: Suite<{ ip: string; cidr: string; expected?: boolean; shouldErr: boolean }> = async ({ ip, cidr, expected }) => {
+  const { ask, asked } = await rig(`view one {\nexpr incidr('${ip}', '${cidr}')\n}`, saying({}));
+  await ask("example.com.");
+  // An expression that cannot be worked out takes no query.
+  expect(asked() === 1).toBe(expected === true);
+};
+
 const quiet: Suite<{ expectedCode: string; expectedErr: unknown }> = async (row) => {
   if (row.expectedErr !== null) return { unasked: "an error value of Go" };
   const { ask, lines } = await rig("errors", saying({ rcode: rcodes[row.expectedCode as keyof typeof rcodes] }));
@@ -408,6 +426,8 @@ const refusesTransfer: Suite<{ qname: string; qtype: string; zones: string[]; ex
 };
 
 export const answerSuites = {
+  "integration test/ TestACLAuthorizesAutopathExpandedName tests": guarded,
+  "pkg/expression TestInCidr cases": withinCidr,
   "hosts - hostsTestCases": fromHosts,
   "hosts TestFallthroughUnsupportedType tests": throughHosts,
   "hosts - lookupStaticHostTests": staticHosts,

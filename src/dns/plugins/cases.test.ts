@@ -97,7 +97,8 @@ describe.skipIf(file === undefined)("CoreDNS's tables", () => {
       (one) => one.table === name && one.rows.some((row) => typeof row === "object" && "qname" in row),
     );
     if (text === undefined || table === undefined) return;
-    const origin = use.origin.endsWith(".") ? use.origin : originOf(text);
+    // The file's origin is not always that of the zone: one is read there for names that all say theirs.
+    const origin = use.origin.endsWith(".") && text.includes(use.origin) ? use.origin : originOf(text);
     writeFileSync(join(folder, "zone"), text);
     const { ask, stop } = await rig(`file ${join(folder, "zone")} ${origin}`, () => failure(rcodes.SERVFAIL));
     for (const row of table.rows as readonly Row[]) {
