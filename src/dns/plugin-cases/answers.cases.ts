@@ -117,15 +117,9 @@ const balanced: Suite<Balanced> = async (row) => {
   const parts = { answers: (row.answer ?? []).map(record), additionals: (row.extra ?? []).map(record) };
   const message = await (await rig("loadbalance", saying(parts))).ask("region2.skydns.test.", "SRV");
   const { cnameAnswer: cname = 0, addressAnswer: address = 0, mxAnswer: mx = 0 } = row;
-  const answers = counted(message?.answers);
-  expect({ ...answers, isSorted: true }).toEqual({ cname, address, mx, isSorted: true });
+  expect(counted(message?.answers)).toEqual({ cname, address, mx, isSorted: true });
   const extra = { cname: row.cnameExtra ?? 0, address: row.addressExtra ?? 0, mx: row.mxExtra ?? 0 };
-  expect({ ...counted(message?.additionals), isSorted: true }).toEqual({ ...extra, isSorted: true });
-  // Aliases come first; addresses and mail exchangers may stand among each other, as either order serves who asks.
-  for (const records of [message?.answers ?? [], message?.additionals ?? []]) {
-    const lastAlias = records.findLastIndex(({ type }) => type === recordTypes.CNAME);
-    expect(lastAlias).toBeLessThan(counted(records).cname);
-  }
+  expect(counted(message?.additionals)).toEqual({ ...extra, isSorted: true });
 };
 
 const preferred: Suite<string> = (value, all) => {

@@ -4,7 +4,9 @@ import { cidrContains, parseIp, type Cidr } from "../../../lib/ip.ts";
 import { after, mapRecords, type Handler } from "../../plugin.ts";
 import type { Weights } from "./weights.ts";
 
-const balanced: ReadonlySet<number> = new Set([recordTypes.A, recordTypes.AAAA, recordTypes.MX]);
+const isAddress = ({ type }: ResourceRecord): boolean => type === recordTypes.A || type === recordTypes.AAAA;
+const isExchange = ({ type }: ResourceRecord): boolean => type === recordTypes.MX;
+const isAlias = ({ type }: ResourceRecord): boolean => type === recordTypes.CNAME;
 
 /** The records that may change places, in another order. */
 export type Ordering = (records: readonly ResourceRecord[]) => readonly ResourceRecord[];
@@ -13,9 +15,8 @@ export type Ordering = (records: readonly ResourceRecord[]) => readonly Resource
 export function loadbalanceHandler(order: Ordering, repeatable: boolean): Handler {
   const arrange = (records: readonly ResourceRecord[]): readonly ResourceRecord[] => {
     if (records.length < 2) return records;
-    const aliases = records.filter(({ type }) => type === recordTypes.CNAME);
-    const rest = records.filter(({ type }) => type !== recordTypes.CNAME && !balanced.has(type));
-    return [...aliases, ...rest, ...order(records.filter(({ type }) => balanced.has(type)))];
+    const rest = records.filter((record) => !isAlias(record) && !isAddress(record) && !isExchange(record));
+    return [...records.filter(isAlias), ...rest, ...order(records.filter(isAddress)), ...order(records.filter(isExchange))];
   };
   return {
     name: "loadbalance",
