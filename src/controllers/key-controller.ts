@@ -11,6 +11,7 @@ import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { Breather } from "./breather.ts";
 import type { ControllerContext } from "./controller.ts";
+import { isNamespaceTerminating } from "./failures.ts";
 import { Pacing } from "./pacing.ts";
 
 /** What watchers and reconcilers may do with the queue. */
@@ -110,11 +111,11 @@ class KeyController implements Component {
     }
   }
 
-  /** Somebody else wrote or deleted the object first: that is how things go, and no reason to alarm anyone. */
+  /** Somebody else was quicker, or the namespace is going and takes no more: that is how things go, and no reason to alarm anyone. */
   #failed(key: string, error: unknown): void {
     if (this.#stopping.signal.aborted) return;
     const fields = { key, retries: this.#queue.retries(key), error: errorMessage(error) };
-    if (isConflict(error) || isNotFound(error)) this.#log.debug("will try again", fields);
+    if (isConflict(error) || isNotFound(error) || isNamespaceTerminating(error)) this.#log.debug("will try again", fields);
     else this.#log.warn("will try again", fields);
     this.#queue.addRateLimited(key);
   }
