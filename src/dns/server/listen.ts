@@ -1,4 +1,5 @@
 /** The listeners of one server group, by its transport. */
+import { errnoCode, FairleadError } from "../../lib/errors.ts";
 import type { Transport } from "../corefile/zones.ts";
 import { listenBatch } from "./batch/batch-listener.ts";
 import { listenGrpc } from "./grpc-listener.ts";
@@ -24,8 +25,11 @@ export async function listen(transport: Transport, options: ListenerOptions): Pr
   }
 }
 
+/** The kernel gives a free TCP port; that the same number is free for UDP is likely, no more. */
+const triesForAny = 10;
+
 /** UDP and TCP on one port; `port` 0 takes the same free one for both. */
-async function listenDns(options: ListenerOptions): Promise<Listener> {
+async function listenDns(options: ListenerOptions, tries = options.port === 0 ? triesForAny : 1): Promise<Listener> {
   const tcp = await listenTcp(options);
   try {
     const datagrams = { ...options, port: tcp.port };
@@ -34,6 +38,8 @@ async function listenDns(options: ListenerOptions): Promise<Listener> {
     return { host: options.host, port: tcp.port, ...forget, close: async () => void (await Promise.all([tcp.close(), udp.close()])) };
   } catch (error) {
     await tcp.close();
+    const taken = error instanceof FairleadError && errnoCode(error.cause) === "EADDRINUSE";
+    if (taken && tries > 1) return await listenDns(options, tries - 1);
     throw error;
   }
 }
