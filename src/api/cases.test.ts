@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { percentOf, scaledValue } from "./int-or-string.ts";
+import { nameTables } from "./name-tables.cases.ts";
 import * as names from "./names.ts";
 import { compareQuantities, formatQuantity, parseQuantity, type Quantity } from "./quantity.ts";
 import {
@@ -54,27 +55,11 @@ type Check = (row: unknown, table: string) => boolean;
 // oxlint-disable-next-line typescript/no-explicit-any -- rows of every shape
 const rowOf = (row: unknown): any => plain(row);
 
-const textRules: Readonly<Record<string, (text: string) => readonly string[]>> = {
-  TestIsDNS1123Label: names.dns1123Label,
-  TestIsDNS1123Subdomain: names.dns1123Subdomain,
-  TestIsDNS1035Label: names.dns1035Label,
-  TestIsValidPortName: names.portName,
-  TestIsQualifiedName: names.qualifiedName,
-  TestIsValidLabelValue: names.labelValue,
-  TestIsHTTPHeaderName: names.httpHeaderName,
-  TestIsValidPercent: names.percent,
-  TestIsConfigMapKey: names.configMapKey,
-  TestIsWildcardDNS1123Subdomain: names.wildcardDns1123Subdomain,
-  TestIsFullyQualifiedDomainName: names.fullyQualifiedDomainName,
-  TestIsFullyQualifiedName: names.fullyQualifiedName,
-  TestIsDomainPrefixedPath: names.domainPrefixedPath,
-  TestIsRelaxedEnvVarName: names.relaxedEnvVarName,
-};
 const isGood = (table: string): boolean => /^(good|success|testGood)/.test(table);
 
 const nameChecks: Readonly<Record<string, Check>> = {
   ...Object.fromEntries(
-    Object.entries(textRules).map(([func, rule]): [string, Check] => [
+    Object.entries(nameTables).map(([func, rule]): [string, Check] => [
       func,
       (row, table) =>
         table === "messageTests"

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { nameTables } from "./name-tables.cases.ts";
 import * as names from "./names.ts";
-import type { TextRule } from "./names.ts";
 
 const labelFault =
   "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character " +
@@ -62,23 +62,6 @@ interface NameTable {
   readonly rows: readonly unknown[];
 }
 
-const rules: Readonly<Record<string, TextRule>> = {
-  TestIsDNS1123Label: names.dns1123Label,
-  TestIsDNS1123Subdomain: names.dns1123Subdomain,
-  TestIsDNS1035Label: names.dns1035Label,
-  TestIsValidPortName: names.portName,
-  TestIsQualifiedName: names.qualifiedName,
-  TestIsValidLabelValue: names.labelValue,
-  TestIsHTTPHeaderName: names.httpHeaderName,
-  TestIsValidPercent: names.percent,
-  TestIsConfigMapKey: names.configMapKey,
-  TestIsWildcardDNS1123Subdomain: names.wildcardDns1123Subdomain,
-  TestIsFullyQualifiedDomainName: names.fullyQualifiedDomainName,
-  TestIsFullyQualifiedName: names.fullyQualifiedName,
-  TestIsDomainPrefixedPath: names.domainPrefixedPath,
-  TestIsRelaxedEnvVarName: names.relaxedEnvVarName,
-};
-
 /** Rows may hold an expression of the original language: repetitions, characters by number, and sums of such. */
 function textOf(row: unknown): string | undefined {
   if (typeof row === "string") return row;
@@ -99,7 +82,7 @@ test.skipIf(!existsSync(casesFile))("the shared name tables (skipped where ../sh
   const wrong: string[] = [];
   let seen = 0;
   for (const { func, table, rows } of nameValidation) {
-    const rule = rules[func];
+    const rule = nameTables[func];
     if (rule === undefined || table === "messageTests") continue;
     const good = /^(good|success)/.test(table);
     for (const row of rows) {

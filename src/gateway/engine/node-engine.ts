@@ -54,15 +54,8 @@ export interface RequestRecord {
   readonly milliseconds: number;
 }
 
-/** Opens a port; what comes there is paused. */
-export type Listen = (
-  options: Pick<EngineListen, "host" | "port"> & { readonly onConnection: (socket: StreamSocket) => void },
-) => Promise<EngineListener | ListenFailure>;
-
 export interface NodeEngineOptions {
   readonly connect: Connect;
-  /** Default: by `node:net`. */
-  readonly listen?: Listen;
   readonly clock: Clock;
   readonly random: () => number;
   readonly limits?: Partial<EngineLimits>;
@@ -157,7 +150,7 @@ class NodeEngine implements Engine {
 
   async #listenTcp({ name, protocol, host, port }: EngineListen): Promise<EngineListener | ListenFailure> {
     let accept: (socket: StreamSocket) => void = (socket) => void socket.destroy();
-    const listener = await (this.#options.listen ?? listenTcp)({ host, port, onConnection: (socket) => this.#admit(socket, accept) });
+    const listener = await listenTcp({ host, port, onConnection: (socket) => this.#admit(socket, accept) });
     if (listener.kind === "failed") return listener;
     if (protocol === "HTTPS" && !this.#ownTls.has(name)) this.#context.securePort = listener.port;
     accept = this.#acceptor(name, protocol, listener.port);
@@ -305,9 +298,7 @@ class NodeEngine implements Engine {
         this.#clientGone();
       },
       tunnelOpened: (...pair) => this.#tunnelOpened(pair),
-      ...(info.scheme === "http" && this.#options.listen === undefined
-        ? { http2: (seen: Buffer) => this.#plainSession(socket as Socket, seen, info) }
-        : {}),
+      ...(info.scheme === "http" ? { http2: (seen: Buffer) => this.#plainSession(socket as Socket, seen, info) } : {}),
     });
     this.#clients.set(client, info.listener);
   }

@@ -106,8 +106,6 @@ function bindLibc(koffi: Koffi) {
     recv: lazily<[number, Uint8Array, number, number]>("int64_t recv(int, void*, size_t, int)"),
     send: lazily<[number, Uint8Array, number, number]>("int64_t send(int, void*, size_t, int)"),
     shutdown: lazily<[number, number]>("int shutdown(int, int)"),
-    read: lazily<[number, Uint8Array, number]>("int64_t read(int, void*, size_t)"),
-    write: lazily<[number, Uint8Array, number]>("int64_t write(int, void*, size_t)"),
     sendmsg: lazily<[number, Uint8Array, number]>("int64_t sendmsg(int, void*, int)"),
     recvmsg: lazily<[number, Uint8Array, number]>("int64_t recvmsg(int, void*, int)"),
     recvmmsg: lazily<[number, Uint8Array, number, number, null]>("int recvmmsg(int, void*, unsigned int, int, void*)"),
@@ -277,10 +275,6 @@ function bindLibc(koffi: Koffi) {
       return pair(fds);
     },
     eventfd: (initial: number, flags: number): number => must(native.eventfd(initial, flags | c.O_CLOEXEC), "eventfd"),
-    /** Takes what was added to an eventfd since the last time; -EAGAIN where that is nothing and it does not block. */
-    takeEvent: (fd: number): number => outcome(() => native.read(fd, new Uint8Array(8), 8)),
-    /** Adds one to an eventfd. */
-    sendEvent: (fd: number): number => outcome(() => native.write(fd, Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0), 8)),
     /** For requests whose argument is a structure no larger than `argument`; the caller knows its request. */
     ioctl: (fd: number, request: number, argument: Uint8Array): void => void must(native.ioctl(fd, request, argument), "ioctl"),
 

@@ -4,7 +4,7 @@
  *
  * It runs in turns of Node's own loop (`setImmediate`): promises settle and messages arrive between them. While there is nothing
  * to do the thread waits in `epoll_wait`; Node's own timers and sockets of this thread then wait with it, which is why timers come from
- * `clock` and other threads that post a message call `wake` behind it.
+ * `clock`.
  */
 import type { Clock, Timer } from "../../lib/clock.ts";
 import * as c from "../../host/syscalls/constants.ts";
@@ -35,7 +35,6 @@ export class EventLoop {
   readonly #readViews: Buffer[] = [];
   readonly #textViews: Buffer[] = [];
   readonly #epoll: number;
-  readonly #wake: number;
   readonly #events: Uint8Array;
   readonly #words: Int32Array;
   readonly #event: Uint8Array;
@@ -52,18 +51,11 @@ export class EventLoop {
     this.libc = libc;
     this.#longestWaitMs = longestWaitMs;
     this.#epoll = libc.epollCreate();
-    this.#wake = libc.eventfd(0, c.O_NONBLOCK);
     this.#events = new Uint8Array(new ArrayBuffer(libc.epollEvent.bytes * eventsAtOnce));
     this.#words = new Int32Array(this.#events.buffer);
     this.#event = new Uint8Array(new ArrayBuffer(libc.epollEvent.bytes));
     this.#eventWords = new Int32Array(this.#event.buffer);
     this.clock = { now, monotonic, after: (ms, run): Timer => this.#timers.add(monotonic() + ms, run) };
-    this.watch(this.#wake, { onEvents: () => void libc.takeEvent(this.#wake) }, c.EPOLLIN);
-  }
-
-  /** Number for `wake`, which any thread may use as long as this loop is not stopped. */
-  get wakeDescriptor(): number {
-    return this.#wake;
   }
 
   /** The first bytes of `readBuffer`. The same view each time for short ones: making one costs more than most of what is done with it. */
@@ -110,7 +102,6 @@ export class EventLoop {
     if (this.#state === "stopped") return;
     this.#state = "stopped";
     this.libc.close(this.#epoll);
-    this.libc.close(this.#wake);
   }
 
   readonly #turn = () => {
@@ -145,9 +136,4 @@ export class EventLoop {
     this.#deferred = [];
     for (const run of now) run();
   }
-}
-
-/** From another thread: what waits in the loop with this descriptor takes a turn now. */
-export function wake(libc: Libc, descriptor: number): void {
-  libc.sendEvent(descriptor);
 }
