@@ -61,6 +61,7 @@ describe("a StatefulSet", { timeout: 60_000 }, () => {
     await start();
     await until(async () => (await names()) === "web-0 web-1");
     await until(async () => (await cluster.get(statefulSets, "web")).status?.replicas === 2);
+    await until(async () => cluster.node.started.length === 2);
     expect(cluster.node.started).toEqual(["web-0", "web-1"]);
     await cluster.node.let("web-1", "serve");
     await settled(3);
