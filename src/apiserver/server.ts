@@ -6,22 +6,20 @@ import { randomUUID } from "node:crypto";
 import { kinds as builtInKinds } from "../api/kinds/index.ts";
 import { reviewKinds } from "../api/kinds/reviews.ts";
 import type { KindSpec } from "../api/kind.ts";
-import type { ApiHandler, ApiRequest, ApiResponse } from "../api/request.ts";
+import type { ApiRequest, ApiResponse } from "../api/request.ts";
 import { clusterRoleBindings, groupResource, services, type Resource } from "../api/resources.ts";
 import type { Service } from "../api/types.ts";
-import { isReady, type Component, type Readiness } from "../component/component.ts";
+import { isReady, type Readiness } from "../component/component.ts";
 import { realClock, type Clock } from "../lib/clock.ts";
 import { errorMessage, FairleadError } from "../lib/errors.ts";
 import { joinHostPort } from "../lib/ip.ts";
 import { silentLogger, type Logger } from "../lib/log.ts";
 import { MetricsRegistry } from "../lib/metrics.ts";
-import type { Backend } from "../storage/backend.ts";
 import type { AdmissionPlugin } from "./admission/admission.ts";
 import { admissionPlugins } from "./admission/index.ts";
-import { createAuditor, type Auditor, type AuditOptions } from "./audit/auditor.ts";
+import { createAuditor, type Auditor } from "./audit/auditor.ts";
 import { validatingPolicies } from "./admission/policies.ts";
 import { mutatingWebhooks, validatingWebhooks } from "./admission/webhooks.ts";
-import type { TokenAuthenticator } from "./auth/authenticate.ts";
 import type { Authorizer } from "./auth/authorizer.ts";
 import { fixedAuthorizer } from "./auth/fixed-authorizer.ts";
 import { nodeAuthorizer } from "./auth/node-authorizer.ts";
@@ -29,12 +27,11 @@ import { rbacAuthorizer } from "./auth/rbac/authorizer.ts";
 import { escalationCheck } from "./auth/rbac/escalation.ts";
 import { mastersAuthorizer, unionAuthorizer } from "./auth/union-authorizer.ts";
 import { Tokens } from "./auth/token-authenticator.ts";
-import type { Certificates } from "./auth/certificates.ts";
 import { createDefaultRoles, createSystemObjects, publishEndpoint, type Address } from "./bootstrap.ts";
 import { Documents } from "./documents.ts";
-import { type DebugPage, Handler } from "./handler.ts";
+import { Handler } from "./handler.ts";
 import type { HealthChecks } from "./health.ts";
-import type { Listener, RequestLimits } from "./http/listener.ts";
+import type { Listener } from "./http/listener.ts";
 import { longWork } from "./long-work.ts";
 import { Registry } from "./registry/registry.ts";
 import { ResourceRouter } from "./resource-router.ts";
@@ -42,78 +39,12 @@ import { startCleanup } from "./custom-resource-cleanup.ts";
 import { ServicePools } from "./service-pools.ts";
 import { snapshotOf } from "./snapshot.ts";
 import { ServedKinds } from "./served-kinds.ts";
+import { ServerCertificates } from "./server-certificates.ts";
+import type { ApiServer, ApiServerOptions } from "./server-options.ts";
 import type { Store } from "./store.ts";
-import type { NodeAgentLookup } from "./subresources/pod-target.ts";
 import type { ProxyOptions } from "./subresources/proxy.ts";
-import { defaultVersion, type ServerVersion } from "./version.ts";
+import { defaultVersion } from "./version.ts";
 import { createStore } from "./watch-cache.ts";
-
-export interface ApiServerOptions {
-  readonly backend: Backend;
-  /** Default: every built-in kind. */
-  readonly kinds?: readonly KindSpec[];
-  /** One range, or one of each family: `["127.96.0.0/16"]`. The first decides the default family. */
-  readonly serviceClusterIPRanges: readonly string[];
-  /** Default `30000-32767`. */
-  readonly serviceNodePortRange?: string;
-  /** Where `listen` listens. Default 127.0.0.1. */
-  readonly host?: string;
-  /** 0 (default): any free port. */
-  readonly port?: number;
-  /** Where certificates are kept between runs, with mode 0700. Absent: they live in memory. */
-  readonly pkiDirectory?: string;
-  /** Makes the certificates while the store opens. Default false: when they are first needed. */
-  readonly certificatesAtStart?: boolean;
-  /** For the names in the server's certificate. Default `cluster.local`. */
-  readonly clusterDomain?: string;
-  /** Addresses beside `host` at which clients reach this server: they go into its certificate. */
-  readonly serverAddresses?: readonly string[];
-  /** Where `default/kubernetes` points. Default: where `listenOn` listens, or else `listen`. */
-  readonly publishedAddress?: Address;
-  /** What `/version` tells. */
-  readonly version?: ServerVersion;
-  /** The agent that runs a node's pods; it may come and go. Default: none. */
-  readonly nodeAgent?: NodeAgentLookup;
-  /** Loopback mode: Endpoints may name addresses in 127.0.0.0/8. Default false. */
-  readonly allowLoopbackEndpoints?: boolean;
-  /** Gives pods the volume with their account's token: where pods have a file system of their own. Default false. */
-  readonly mountServiceAccountTokens?: boolean;
-  /** `iss` of the tokens of ServiceAccounts, and their audience where none is asked for. Default `https://kubernetes.default.svc.CLUSTERDOMAIN`. */
-  readonly serviceAccountIssuer?: string;
-  /** Bearer tokens beside those of ServiceAccounts; default: none is known. */
-  readonly tokens?: TokenAuthenticator;
-  /** What `/readyz` and `/livez` tell beside the server's own checks. */
-  readonly checks?: () => ReadonlyMap<string, Readiness>;
-  /** What it shows beside the API, to administrators: path → an object for JSON. Default: nothing. */
-  readonly pages?: ReadonlyMap<string, DebugPage>;
-  /** What is written down about requests, and where. Default: nothing. */
-  readonly audit?: AuditOptions;
-  readonly requestLimits?: Partial<RequestLimits>;
-  readonly clock?: Clock;
-  /** [0, 1); default `Math.random`. */
-  readonly random?: () => number;
-  readonly uid?: () => string;
-  readonly log?: Logger;
-  readonly metrics?: MetricsRegistry;
-}
-
-export interface ApiServer extends ApiHandler, Component {
-  /** Opens the HTTPS listener and points the Service `default/kubernetes` at it. After `start`, once. Throws FL_LISTEN. */
-  listen(): Promise<Address>;
-  /**
-   * Serves the same on a listening socket made elsewhere, in a pod network's namespace for one, and points `default/kubernetes` at
-   * it. `address` is how clients know it; `serverAddresses` must name its host. After `start`, before or after `listen`. Throws FL_LISTEN.
-   */
-  listenAlso(door: { readonly fd: number; readonly address: Address }): Promise<void>;
-  /** Where it listens; port 0: it does not. */
-  address(): Address;
-  /** The text of a kubeconfig with every right, for a context of this name. It holds a private key. */
-  adminKubeconfig(name: string): Promise<string>;
-  /** PEM; undefined until the certificates are made. */
-  readonly certificateAuthority: string | undefined;
-  /** The address of the Service `default/kubernetes`: the first of the first range. */
-  readonly kubernetesClusterIP: string;
-}
 
 /** Throws FL_CONFIG for ranges that cannot be read. */
 export function createApiServer(options: ApiServerOptions): ApiServer {
@@ -131,15 +62,13 @@ class Server implements ApiServer {
   readonly #pools: ServicePools;
   readonly #served: ServedKinds;
   #cleanup: { close(): void } | undefined;
-  #renewal: { cancel(): void } | undefined;
   readonly #handler: Handler;
   readonly #auditor: Auditor | undefined;
   readonly #tokens: Tokens;
   readonly #authorizer: Authorizer;
   /** The kinds of RBAC are served; without them rights are fixed. */
   readonly #hasRoles: boolean;
-  #certificates: Promise<Certificates> | undefined;
-  #authority: string | undefined;
+  readonly #certificates: ServerCertificates;
   #listener: Promise<Listener> | undefined;
   #address: Address | undefined;
   #published: Address | undefined;
@@ -157,6 +86,13 @@ class Server implements ApiServer {
       clusterIPRanges: options.serviceClusterIPRanges,
       nodePortRange: options.serviceNodePortRange ?? "30000-32767",
       random: this.#random,
+    });
+    this.#certificates = new ServerCertificates({
+      directory: options.pkiDirectory,
+      clusterDomain: options.clusterDomain ?? "cluster.local",
+      addresses: () => this.#ownAddresses(),
+      clock: this.#clock,
+      log: this.#log,
     });
     const kinds = options.kinds ?? builtInKinds;
     this.#hasRoles = kinds.some(({ resource }) => groupResource(resource) === groupResource(clusterRoleBindings));
@@ -250,6 +186,13 @@ class Server implements ApiServer {
     });
   }
 
+  /** What the certificate names. */
+  #ownAddresses(): readonly string[] {
+    const { host, serverAddresses = [] } = this.#options;
+    const own = host === undefined || unspecified.includes(host) ? [] : [host];
+    return [this.kubernetesClusterIP, ...own, ...serverAddresses];
+  }
+
   get kubernetesClusterIP(): string {
     return this.#pools.allocator.kubernetesClusterIp;
   }
@@ -259,7 +202,7 @@ class Server implements ApiServer {
   }
 
   async start(): Promise<void> {
-    const certificates = this.#options.certificatesAtStart === true ? this.#ensureCertificates() : undefined;
+    const certificates = this.#options.certificatesAtStart === true ? this.#certificates.ensure() : undefined;
     await Promise.all([this.#store.open(), certificates]);
     await this.#adoptServices();
     await Promise.all([
@@ -312,9 +255,8 @@ class Server implements ApiServer {
 
   async #createListener(): Promise<Listener> {
     const options = this.#options;
-    const [{ createListener }, { ca, server }] = await Promise.all([import("./http/listener.ts"), this.#ensureCertificates()]);
-    this.#renewLater();
-    return createListener({
+    const [{ createListener }, { ca, server }] = await Promise.all([import("./http/listener.ts"), this.#certificates.ensure()]);
+    const listener = createListener({
       handler: this.#handler,
       tls: { ca, ...server },
       tokens: this.#tokens.authenticate,
@@ -330,49 +272,17 @@ class Server implements ApiServer {
         auditor: this.#auditor,
       },
     });
-  }
-
-  /** Those in memory last a year, and die with the process long before. */
-  #renewLater(): void {
-    if (this.#options.pkiDirectory === undefined || this.#state === "stopped") return;
-    this.#renewal = this.#clock.after(renewalInterval, () => void this.#renewCertificates().then(() => this.#renewLater()));
-  }
-
-  /** Those that end within a month are made anew, under the same authority: clients and their kubeconfigs notice nothing. */
-  async #renewCertificates(): Promise<void> {
-    try {
-      const before = await this.#ensureCertificates();
-      const current = await this.#makeCertificates();
-      this.#certificates = Promise.resolve(current);
-      if (current.server.cert === before.server.cert) return;
-      (await this.#listener)?.useCertificate({ ca: current.ca, ...current.server });
-      this.#log.info("the server's certificate was renewed");
-    } catch (error) {
-      this.#log.error("certificates cannot be renewed", { error: errorMessage(error) });
-    }
-  }
-
-  #ensureCertificates(): Promise<Certificates> {
-    return (this.#certificates ??= this.#makeCertificates());
-  }
-
-  async #makeCertificates(): Promise<Certificates> {
-    const { pkiDirectory, clusterDomain = "cluster.local", host, serverAddresses = [] } = this.#options;
-    const { ensureCertificates } = await import("./auth/certificates.ts");
-    const own = host === undefined || unspecified.includes(host) ? [] : [host];
-    const addresses = [this.kubernetesClusterIP, ...own, ...serverAddresses];
-    const certificates = await ensureCertificates({ directory: pkiDirectory, addresses, clusterDomain, now: this.#clock.now() });
-    this.#authority = certificates.ca;
-    return certificates;
+    this.#certificates.keepValid((renewed) => listener.useCertificate({ ca: renewed.ca, ...renewed.server }));
+    return listener;
   }
 
   get certificateAuthority(): string | undefined {
-    return this.#authority;
+    return this.#certificates.authority;
   }
 
   async adminKubeconfig(name: string): Promise<string> {
     const { kubeconfigText } = await import("./auth/kubeconfig.ts");
-    const { ca, admin } = await this.#ensureCertificates();
+    const { ca, admin } = await this.#certificates.ensure();
     const { host, port } = this.address();
     return kubeconfigText({ name, server: `https://${joinHostPort(host, port)}`, ca, client: admin });
   }
@@ -395,7 +305,7 @@ class Server implements ApiServer {
   async stop(): Promise<void> {
     this.#state = "stopped";
     this.#cleanup?.close();
-    this.#renewal?.cancel();
+    this.#certificates.close();
     await (await this.#listener)?.close();
     await this.#store.close();
   }
@@ -420,7 +330,5 @@ class Server implements ApiServer {
   }
 }
 
-/** Milliseconds between two looks at the certificates: also soon after a laptop has slept through their last day. */
-const renewalInterval = 60 * 60 * 1000;
 const nowhere: Address = { host: "", port: 0 };
 const unspecified: readonly string[] = ["0.0.0.0", "::"];

@@ -2,7 +2,8 @@
 import type { ApiBody, ApiRequest, ApiResponse, UserInfo } from "../api/request.ts";
 import { FakeClock } from "../lib/clock.ts";
 import { createMemoryBackend } from "../storage/memory/memory-backend.ts";
-import { createApiServer, type ApiServer, type ApiServerOptions } from "./server.ts";
+import type { ApiServer, ApiServerOptions } from "./server-options.ts";
+import { createApiServer } from "./server.ts";
 
 export const admin: UserInfo = { name: "kubernetes-admin", groups: ["system:masters", "system:authenticated"] };
 

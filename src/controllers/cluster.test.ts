@@ -18,7 +18,8 @@ import {
 import { isNotFound } from "../api/status.ts";
 import type { KubeObject } from "../api/object.ts";
 import type { Deployment, EndpointSlice, Pod } from "../api/types.ts";
-import { createApiServer, type ApiServer } from "../apiserver/server.ts";
+import type { ApiServer } from "../apiserver/server-options.ts";
+import { createApiServer } from "../apiserver/server.ts";
 import type { Client } from "../client/client.ts";
 import { createEventRecorder } from "../client/event-recorder-impl.ts";
 import { inProcessTransport } from "../client/in-process.ts";

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import type { NodeAddress } from "../../api/types.ts";
-import type { ApiServer } from "../../apiserver/server.ts";
+import type { ApiServer } from "../../apiserver/server-options.ts";
 import type { ClusterPaths } from "../../cli/paths.ts";
 import { kubernetesVersion, version } from "../../cli/version.ts";
 import { defaultNodeCIDRs, type Namespaces, type NodeNetwork } from "../../host/namespaces/namespaces.ts";

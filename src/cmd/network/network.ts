@@ -10,7 +10,7 @@ import type { Client } from "../../client/client.ts";
 import type { EventRecorder } from "../../client/event-recorder.ts";
 import type { InformerFactory } from "../../client/informer.ts";
 import type { Manager } from "../../component/manager.ts";
-import type { ApiServer } from "../../apiserver/server.ts";
+import type { ApiServer } from "../../apiserver/server-options.ts";
 import type { IgnoredField } from "../../kubelet/runtime/runtime.ts";
 import type { Pod } from "../../api/types.ts";
 import type { SocketSource } from "../../dns/server/listener.ts";
