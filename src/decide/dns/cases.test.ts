@@ -15,6 +15,7 @@ import { isReverseName } from "./reverse.ts";
 import { parseRequestName } from "./request-name.ts";
 import { endpointLabel } from "./find.ts";
 import { externalAuthority, lookupExternal } from "./external.ts";
+import { lookupSuites } from "./suites.cases.ts";
 import { wholeZone } from "./whole-zone.ts";
 
 const path = join(import.meta.dirname, "../../../../shared/cases/coredns-kubernetes-cases.json");
@@ -56,19 +57,6 @@ interface File {
   readonly fixtures: Readonly<Record<string, Fixture>>;
   readonly suites: readonly Suite[];
 }
-
-const suites = [
-  "serve",
-  "preserve-case",
-  "ignore-empty-service",
-  "pods-disabled",
-  "pods-insecure",
-  "pods-verified",
-  "apex",
-  "zonal",
-  "zonal-off",
-  "reverse",
-];
 
 /** Suites that this lookup does not cover, and why. */
 const left: Readonly<Record<string, string>> = {
@@ -142,7 +130,7 @@ const file: File | undefined = existsSync(path) ? (JSON.parse(readFileSync(path,
 if (file === undefined) console.log("skipped: CoreDNS's cases are not beside this clone");
 
 describe.skipIf(file === undefined)("CoreDNS's cases", () => {
-  for (const suite of file?.suites.filter((one) => suites.includes(one.suite)) ?? []) {
+  for (const suite of file?.suites.filter((one) => lookupSuites.includes(one.suite)) ?? []) {
     const options = suite.options ?? {};
     const index = indexOf(file?.fixtures[suite.fixture ?? ""] ?? {});
     test.each(suite.cases.map((one) => [`${one.qname} ${one.qtype}`, one] as const))(`${suite.suite}: %s`, (_, one) => {
@@ -227,7 +215,7 @@ describe.skipIf(file === undefined)("CoreDNS's cases", () => {
       file?.suites.filter(
         ({ fixture, kind }) => kind === undefined && (fixture === "serve" || fixture === "zonal" || fixture === "reverse"),
       ) ?? [];
-    const missing = served.filter(({ suite, cases }) => cases.length > 0 && !suites.includes(suite)).map(({ suite }) => suite);
+    const missing = served.filter(({ suite, cases }) => cases.length > 0 && !lookupSuites.includes(suite)).map(({ suite }) => suite);
     expect(missing.filter((suite) => left[suite] === undefined)).toEqual([]);
   });
 
