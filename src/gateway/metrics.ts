@@ -1,7 +1,7 @@
 /** The gateway's metrics. Requests are counted by Ingress and code; paths and hosts are strangers' words and never labels. */
 import type { MetricsRegistry } from "../lib/metrics.ts";
 import type { EngineStats } from "./engine/engine.ts";
-import type { RequestRecord } from "./engine/node-engine.ts";
+import type { RequestRecord } from "./engine/requests.ts";
 
 export interface GatewayMetrics {
   request(record: RequestRecord): void;

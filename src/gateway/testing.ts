@@ -6,7 +6,8 @@ import { ingressTable, type Backend, type HostRoute, mergeHost } from "../decide
 import { realClock } from "../lib/clock.ts";
 import { connectTcp } from "../net/connect.ts";
 import type { Engine, EngineLimits } from "./engine/engine.ts";
-import { createNodeEngine, type RequestRecord } from "./engine/node-engine.ts";
+import { createNodeEngine } from "./engine/node-engine.ts";
+import type { RequestRecord } from "./engine/requests.ts";
 import type { Connect } from "./engine/upstream.ts";
 
 /** What a test opened; closed in reverse. */

@@ -1,6 +1,7 @@
 /** Header lines that are passed on: what is the connection's own stays here, what says who the client is comes from here. */
 import type { HeaderChange } from "../../decide/routes/index.ts";
-import type { AnswerBody, ClientInfo } from "./client-side.ts";
+import type { AnswerBody, ClientInfo, ProxiedRequest } from "./client-side.ts";
+import type { Forward } from "./router.ts";
 
 /** Who asks, for the endpoint. The client's own claims were dropped: there is no trusted proxy in front of us. */
 export function identityLines({ address, scheme, port }: ClientInfo, authority: string): string {
@@ -35,4 +36,16 @@ export function withoutNames(lines: string, names: ReadonlySet<string>): string 
     .filter((line) => line !== "" && !names.has(line.slice(0, line.indexOf(":")).toLowerCase()))
     .map((line) => `${line}\r\n`)
     .join("");
+}
+
+/** The request as the endpoint gets it. */
+export function endpointHead(
+  request: ProxiedRequest,
+  { target, authority, changes }: Pick<Forward, "target" | "authority" | "changes">,
+): string {
+  const change = changes.request;
+  const lines = change === undefined ? request.lines() : request.lines(replacedNames(change)) + addedLines(change);
+  const upgrade = request.upgrade === undefined ? "" : `Connection: Upgrade\r\nUpgrade: ${request.upgrade}\r\n`;
+  const framing = framingLine(request.body.kind === "chunked" ? { kind: "stream" } : request.body, true);
+  return `${request.method} ${target} HTTP/1.1\r\nHost: ${authority}\r\n${lines}${identityLines(request.client, request.authority)}${upgrade}${framing}\r\n`;
 }

@@ -2,22 +2,13 @@
 import type { Http2Server, ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import {
-  compareHosts,
-  sectionOf,
-  type BackendRef,
-  type Listener,
-  type Route,
-  type StreamListener,
-  type StreamSection,
-} from "../../decide/routes/index.ts";
+import { compareHosts, sectionOf, type StreamListener, type StreamSection } from "../../decide/routes/index.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { listenTcp } from "../../net/listener.ts";
 import type { StreamSocket } from "../../net/stream-socket.ts";
 import { defaultHeadLimits } from "../http1/request-head.ts";
-import { redirect, refusal, type OwnAnswer } from "./answers.ts";
 import { Backends } from "./backends.ts";
-import type { ClientInfo, ClientSide, Exchange, ProxiedRequest } from "./client-side.ts";
+import type { ClientInfo } from "./client-side.ts";
 import {
   defaultLimits,
   type Engine,
@@ -28,38 +19,22 @@ import {
   type EngineStats,
   type ListenFailure,
 } from "./engine.ts";
-import { HttpExchange, type ExchangeOptions } from "./exchange.ts";
 import { Http1Client } from "./http1-client.ts";
 import { Http2Client } from "./http2-client.ts";
-import { Http2Exchange } from "./http2-exchange.ts";
-import { addedLines, framingLine, identityLines, replacedNames } from "./lines.ts";
-import { decide, type Decision } from "./router.ts";
+import { Requests, type RequestsOptions } from "./requests.ts";
 import { Sweeper } from "./sweeper.ts";
 import { createHttp2, createSecureServer, type ArrivedStream, type SecureServer, type SecureServerOptions } from "./secure-server.ts";
-import { nobody, withBodyLimit, withMirrors } from "./mirror.ts";
 import { OwnTls } from "./own-tls.ts";
-import { RateLimits } from "./rate-limits.ts";
 import { sniffServerName, Streams, type StreamsOptions } from "./streams.ts";
 import { CertificateStore } from "./tls.ts";
 import { UpstreamPool, type Connect } from "./upstream.ts";
-
-/** What became of a request: the access log's line, the metrics' labels. */
-export interface RequestRecord {
-  readonly request: ProxiedRequest | undefined;
-  readonly route: Route | undefined;
-  readonly status: number;
-  /** Of a refusal. */
-  readonly reason: string | undefined;
-  readonly endpoint: string | undefined;
-  readonly milliseconds: number;
-}
 
 export interface NodeEngineOptions {
   readonly connect: Connect;
   readonly clock: Clock;
   readonly random: () => number;
   readonly limits?: Partial<EngineLimits>;
-  readonly onRequest?: (record: RequestRecord) => void;
+  readonly onRequest?: RequestsOptions["onRequest"];
   /** How datagrams reach an endpoint. Default: from this host's network. */
   readonly udpTarget?: StreamsOptions["udpTarget"];
 }
@@ -67,8 +42,6 @@ export interface NodeEngineOptions {
 export function createNodeEngine(options: NodeEngineOptions): Engine {
   return new NodeEngine(options);
 }
-
-type OwnAnswering = ClientSide & { ownAnswer(answer: OwnAnswer): void };
 
 class NodeEngine implements Engine {
   readonly #options: NodeEngineOptions;
@@ -81,7 +54,7 @@ class NodeEngine implements Engine {
   /** Of listeners whose certificates are everyone's. */
   readonly #secureServers: SecureServer[] = [];
   readonly #ownTls = new OwnTls();
-  readonly #rates = new RateLimits();
+  readonly #requests: Requests;
   readonly #streams: Streams;
   #plainHttp2: Http2Server | undefined;
   #streamListeners: ReadonlyMap<string, StreamListener> = new Map();
@@ -90,18 +63,8 @@ class NodeEngine implements Engine {
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #tunnels = new Set<readonly [StreamSocket, StreamSocket]>();
   readonly #raw = new Set<StreamSocket>();
-  #table: ReadonlyMap<string, Listener> = new Map();
-  readonly #context = {
-    chooseBackend: (refs: readonly BackendRef[], id?: string) => this.#backends.chooseBackend(refs, id),
-    // Until there is an HTTPS listener: where one would be.
-    securePort: 443,
-    random: () => this.#options.random(),
-    allows: (key: string, limit: { readonly perSecond: number; readonly burst: number }) =>
-      this.#rates.allows(key, limit, this.#options.clock.monotonic()),
-  };
   /** Of plain connections over HTTP/2. */
   readonly #plainInfos = new WeakMap<ServerHttp2Session, Omit<ClientInfo, "httpVersion">>();
-  #requests = 0;
   #stopping = false;
   #whenDrained = () => {};
 
@@ -112,6 +75,16 @@ class NodeEngine implements Engine {
     this.#backends = new Backends(options.random);
     const { connectMs, idleUpstreams } = this.#limits;
     this.#pool = new UpstreamPool({ connect: options.connect, sweeper: this.#sweeper, connectMs, maxIdle: idleUpstreams });
+    this.#requests = new Requests({
+      backends: this.#backends,
+      pool: this.#pool,
+      sweeper: this.#sweeper,
+      clock: options.clock,
+      random: options.random,
+      limits: this.#limits,
+      toBackends: (listener) => this.#ownTls.toBackends(listener),
+      onRequest: options.onRequest,
+    });
     this.#streams = new Streams({
       backends: this.#backends,
       pool: this.#pool,
@@ -127,7 +100,7 @@ class NodeEngine implements Engine {
   publish({ routeTable, backends, certificates, tls }: EngineChange): void {
     for (const [key, backend] of backends ?? []) this.#backends.set(key, backend);
     if (routeTable !== undefined) {
-      this.#table = new Map(routeTable.listeners.map((listener) => [listener.name, listener]));
+      this.#requests.publish(routeTable);
       this.#streamListeners = new Map(routeTable.streams?.map((listener) => [listener.name, listener]));
     }
     if (tls !== undefined) this.#ownTls.replace(tls);
@@ -152,7 +125,7 @@ class NodeEngine implements Engine {
     let accept: (socket: StreamSocket) => void = (socket) => void socket.destroy();
     const listener = await listenTcp({ host, port, onConnection: (socket) => this.#admit(socket, accept) });
     if (listener.kind === "failed") return listener;
-    if (protocol === "HTTPS" && !this.#ownTls.has(name)) this.#context.securePort = listener.port;
+    if (protocol === "HTTPS" && !this.#ownTls.has(name)) this.#requests.securePort = listener.port;
     accept = this.#acceptor(name, protocol, listener.port);
     return listener;
   }
@@ -240,7 +213,7 @@ class NodeEngine implements Engine {
   /** Of the sections of streams and of HTTPS on this port the most specific one has the server name. */
   #streamSection(listener: string, serverName: string): StreamSection | undefined {
     const stream = this.#streams.sectionFor(listener, serverName);
-    const http = this.#table.get(listener);
+    const http = this.#requests.listener(listener);
     const other = stream === undefined || http === undefined ? undefined : sectionOf(http, serverName);
     return stream !== undefined && (other === undefined || compareHosts(stream.host, other.host) < 0) ? stream : undefined;
   }
@@ -253,7 +226,7 @@ class NodeEngine implements Engine {
       sniffServerName(socket, this.#limits.headMs, this.#options.clock, (serverName = "") => {
         const section = this.#streamSection(listener, serverName);
         if (section?.tls === "passthrough") this.#streams.passThrough(listener, socket, serverName);
-        else if (section === undefined && this.#table.get(listener) === undefined) socket.destroy();
+        else if (section === undefined && this.#requests.listener(listener) === undefined) socket.destroy();
         else acceptBy(secure(), socket);
       });
     };
@@ -291,8 +264,8 @@ class NodeEngine implements Engine {
       headLimits: defaultHeadLimits,
       sweeper: this.#sweeper,
       now: () => this.#options.clock.monotonic(),
-      handle: (request, side) => this.#handle(request, side),
-      refused: (status, why) => this.#refused(status, why),
+      handle: (request, side) => this.#requests.handle(request, side),
+      refused: (status, why) => this.#requests.refused(status, why),
       closed: () => {
         this.#clients.delete(client);
         this.#clientGone();
@@ -309,8 +282,8 @@ class NodeEngine implements Engine {
       info,
       limits: this.#limits,
       now: () => this.#options.clock.monotonic(),
-      handle: (request, side) => this.#handle(request, side),
-      refused: (status, why) => this.#refused(status, why),
+      handle: (request, side) => this.#requests.handle(request, side),
+      refused: (status, why) => this.#requests.refused(status, why),
     }).start();
   }
 
@@ -319,89 +292,8 @@ class NodeEngine implements Engine {
     return () => this.#tunnels.delete(pair);
   }
 
-  #handle(request: ProxiedRequest, client: OwnAnswering): Exchange | undefined {
-    this.#requests += 1;
-    const decision = decide(this.#table.get(request.client.listener), request, this.#context);
-    switch (decision.kind) {
-      case "forward":
-        return this.#forward(request, client, decision);
-      case "redirect": {
-        const { response } = decision.changes;
-        client.ownAnswer(redirect(decision.status, decision.location, response === undefined ? "" : addedLines(response)));
-        this.#record(request, decision.route, decision.status);
-        return undefined;
-      }
-      case "answer": {
-        const { response } = decision.changes;
-        client.ownAnswer({ status: decision.status, body: "", lines: response === undefined ? "" : addedLines(response) });
-        this.#record(request, decision.route, decision.status);
-        return undefined;
-      }
-      case "refuse":
-        client.ownAnswer(refusal(decision.status, decision.reason, decision.message));
-        this.#record(request, decision.route, decision.status, decision.reason);
-        return undefined;
-    }
-  }
-
-  #forward(request: ProxiedRequest, client: OwnAnswering, decision: Extract<Decision, { kind: "forward" }>): Exchange {
-    const { route, backend, mirrors } = decision;
-    let reason: string | undefined;
-    const exchange = this.#exchange(request, decision, backend, client, {
-      refuse: (status, why, message) => {
-        reason = why;
-        client.ownAnswer(refusal(status, why, message));
-      },
-      finished: (status, endpoint) => this.#record(request, route, status, reason, endpoint?.key),
-    });
-    const limit = request.body.kind === "chunked" ? route.filters.find((filter) => filter.kind === "limit-body") : undefined;
-    if (limit !== undefined) return withBodyLimit(exchange, limit.bytes, () => client.abort());
-    if (mirrors.length === 0) return exchange;
-    const silent = { refuse: noticedAtClose, finished: noticedAtClose };
-    return withMirrors(
-      exchange,
-      mirrors.map((ref) => this.#exchange(request, decision, ref, nobody, silent)),
-    );
-  }
-
-  #exchange(
-    request: ProxiedRequest,
-    decision: Extract<Decision, { kind: "forward" }>,
-    backend: BackendRef,
-    client: ClientSide,
-    more: Pick<ExchangeOptions, "refuse" | "finished">,
-  ): Exchange {
-    const options: ExchangeOptions = {
-      request,
-      client,
-      route: decision.route,
-      backend,
-      changes: decision.changes,
-      head: endpointHead(request, decision),
-      backends: this.#backends,
-      pool: this.#pool,
-      sweeper: this.#sweeper,
-      clock: this.#options.clock,
-      limits: this.#limits,
-      certificate: this.#ownTls.toBackends(request.client.listener),
-      ...more,
-    };
-    const exchange = this.#backends.speaks(backend) === "h2c" ? new Http2Exchange(options) : new HttpExchange(options);
-    exchange.start();
-    return exchange;
-  }
-
-  #record(request: ProxiedRequest, route: Route | undefined, status: number, reason?: string, endpoint?: string): void {
-    const { onRequest, clock } = this.#options;
-    onRequest?.({ request, route, status, reason, endpoint, milliseconds: clock.monotonic() - request.began });
-  }
-
-  #refused(status: number, why: string): void {
-    this.#options.onRequest?.({ request: undefined, route: undefined, status, reason: why, endpoint: undefined, milliseconds: 0 });
-  }
-
   stats(): EngineStats {
-    return { clients: this.#raw.size, tunnels: this.#tunnels.size, requests: this.#requests };
+    return { clients: this.#raw.size, tunnels: this.#tunnels.size, requests: this.#requests.count };
   }
 
   async stop(graceMs = 0): Promise<void> {
@@ -436,15 +328,6 @@ class NodeEngine implements Engine {
 function acceptBy(server: SecureServer | undefined, socket: Socket): void {
   if (server === undefined) socket.destroy();
   else server.accept(socket);
-}
-
-/** The request as the endpoint gets it. */
-function endpointHead(request: ProxiedRequest, { target, authority, changes }: Extract<Decision, { kind: "forward" }>): string {
-  const change = changes.request;
-  const lines = change === undefined ? request.lines() : request.lines(replacedNames(change)) + addedLines(change);
-  const upgrade = request.upgrade === undefined ? "" : `Connection: Upgrade\r\nUpgrade: ${request.upgrade}\r\n`;
-  const framing = framingLine(request.body.kind === "chunked" ? { kind: "stream" } : request.body, true);
-  return `${request.method} ${target} HTTP/1.1\r\nHost: ${authority}\r\n${lines}${identityLines(request.client, request.authority)}${upgrade}${framing}\r\n`;
 }
 
 function noticedAtClose(): void {

@@ -40,6 +40,8 @@ export type Decision =
       readonly message: string;
     };
 
+export type Forward = Extract<Decision, { kind: "forward" }>;
+
 export interface Changes {
   readonly request: HeaderChange | undefined;
   readonly response: HeaderChange | undefined;
@@ -49,7 +51,7 @@ export interface RouterContext {
   /** `id`: of the session's endpoint. */
   readonly chooseBackend: (refs: readonly BackendRef[], id?: string) => BackendRef | undefined;
   /** Of the HTTPS listener. */
-  readonly securePort: number;
+  readonly securePort: () => number;
   /** In [0, 1). */
   readonly random: () => number;
   /** Whether a client may ask once more now. */
@@ -139,7 +141,7 @@ function answered(route: Route, filters: readonly Filter[], request: ProxiedRequ
       return { kind: "answer", route, status: 204, changes: changesOf(filters, request) };
     }
     if (filter.kind !== "redirect" || (filter.onlyFrom ?? request.client.scheme) !== request.client.scheme) continue;
-    const location = redirectLocation(filter, route, request, securePort);
+    const location = redirectLocation(filter, route, request, securePort());
     return { kind: "redirect", route, status: filter.status, location, changes: changesOf(filters, request) };
   }
   return undefined;
