@@ -10,7 +10,8 @@ import { deployments, endpointSlices, pods, services, type Resource } from "../.
 import type { KubeObject } from "../../src/api/object.ts";
 import type { Deployment } from "../../src/api/types.ts";
 import { clusterPaths } from "../../src/cli/paths.ts";
-import { createCluster, type Cluster } from "../../src/cmd/cluster.ts";
+import type { Cluster } from "../../src/cmd/cluster-options.ts";
+import { createCluster } from "../../src/cmd/cluster.ts";
 import { realClock } from "../../src/lib/clock.ts";
 import { createLogger } from "../../src/lib/log.ts";
 import { watchedBytes } from "./watched-bytes.ts";

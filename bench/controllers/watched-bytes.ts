@@ -1,7 +1,7 @@
 /** What the API server sends to one who watches EndpointSlices, and to one who watches Endpoints, in bytes on the wire. */
 import { request } from "node:https";
 import { loadKubeconfig } from "../../src/client/kubeconfig.ts";
-import type { Cluster } from "../../src/cmd/cluster.ts";
+import type { Cluster } from "../../src/cmd/cluster-options.ts";
 
 export interface Watched {
   readonly bytes: number;

@@ -16,14 +16,15 @@ import { waitUntil } from "../cli/wait.ts";
 import { deployments, endpointSlices, pods, services } from "../api/resources.ts";
 import type { Client } from "../client/client.ts";
 import type { InformerFactory } from "../client/informer.ts";
-import { createCluster, type Cluster, type PodFunction } from "../cmd/cluster.ts";
+import type { Cluster, PodFunction } from "../cmd/cluster-options.ts";
+import { createCluster } from "../cmd/cluster.ts";
 import { explainService, type ServiceExplanation } from "../decide/explain/service.ts";
 import { realClock } from "../lib/clock.ts";
 import { FairleadError } from "../lib/errors.ts";
 import { silentLogger, type Logger } from "../lib/log.ts";
 import type { DnsQueryResult } from "../cmd/cluster-dns.ts";
 
-export type { PodFunction, PodFunctionContext } from "../cmd/cluster.ts";
+export type { PodFunction, PodFunctionContext } from "../cmd/cluster-options.ts";
 export type { Client } from "../client/client.ts";
 
 export interface StartClusterOptions {

@@ -1,5 +1,5 @@
 /** Which mode a cluster runs in, and getting this process into the namespaces that it needs. */
-import type { ClusterMode } from "../../cmd/cluster.ts";
+import type { ClusterMode } from "../../cmd/cluster-options.ts";
 import { quickMode } from "../../host/capabilities/quick.ts";
 import { enterNamespaces } from "../../host/launch/enter.ts";
 import { settleInside } from "../../host/launch/inside.ts";

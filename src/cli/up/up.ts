@@ -2,7 +2,8 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createCluster, type Cluster, type ClusterOptions } from "../../cmd/cluster.ts";
+import type { Cluster, ClusterOptions } from "../../cmd/cluster-options.ts";
+import { createCluster } from "../../cmd/cluster.ts";
 import { rememberedNetwork } from "../../cmd/network/remembered.ts";
 import { realClock, rfc3339 } from "../../lib/clock.ts";
 import { FairleadError, errorMessage } from "../../lib/errors.ts";

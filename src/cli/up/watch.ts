@@ -1,6 +1,6 @@
 /** `up --watch`: applies manifests again when their files change, and deletes what was taken out of them. */
 import { watch } from "node:fs";
-import type { Cluster } from "../../cmd/cluster.ts";
+import type { Cluster } from "../../cmd/cluster-options.ts";
 import { errorMessage } from "../../lib/errors.ts";
 import { isNotFound } from "../../api/status.ts";
 import { applyAll, problemText, readAll, type Applied } from "../apply.ts";

@@ -4,7 +4,7 @@ import { version } from "../../cli/version.ts";
 import type { Runtime } from "../../kubelet/runtime/runtime.ts";
 import { FairleadError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
-import type { ClusterRuntime } from "../cluster.ts";
+import type { ClusterRuntime } from "../cluster-options.ts";
 import type { ClusterMode, ClusterNetwork } from "./network.ts";
 
 export interface NetworkOptions {

@@ -10,7 +10,8 @@ import { clusterPaths } from "../../cli/paths.ts";
 import { waitUntil } from "../../cli/wait.ts";
 import { realClock } from "../../lib/clock.ts";
 import { silentLogger } from "../../lib/log.ts";
-import { createCluster, type Cluster } from "../cluster.ts";
+import type { Cluster } from "../cluster-options.ts";
+import { createCluster } from "../cluster.ts";
 
 const [nodeCount, replicas] = [50, 250];
 const namespace = "default";
