@@ -4,9 +4,9 @@ import { selectEndpoints } from "../endpoints/select.ts";
 import { sliceParentOfService } from "../endpoints/slice-metadata.ts";
 import { reconcileSlices } from "../endpoints/slices.ts";
 import { oneNode, testNode, testPod, testService } from "../endpoints/testing.ts";
-import { explainService, findings, type Finding, type Snapshot } from "./service.ts";
+import { explainService, findings, type Finding, type ServiceSnapshot } from "./service.ts";
 
-function snapshot(service: Service, pods: readonly Pod[], slices = slicesFor(service, pods)): Snapshot {
+function snapshot(service: Service, pods: readonly Pod[], slices = slicesFor(service, pods)): ServiceSnapshot {
   return { services: [service], pods, nodes: [testNode()], endpointSlices: slices };
 }
 

@@ -14,7 +14,8 @@ import { counterfactuals } from "./counterfactuals.ts";
 import { comparePods, publishedEndpoints, usableSlices } from "./published.ts";
 import { readinessDetail } from "./readiness.ts";
 
-export interface Snapshot {
+/** What `explainService` reads; a `Snapshot` (snapshot.ts) is one. */
+export interface ServiceSnapshot {
   readonly services: readonly Service[];
   readonly pods: readonly Pod[];
   readonly endpointSlices: readonly EndpointSlice[];
@@ -81,7 +82,7 @@ export interface ServiceExplanation {
   readonly events: readonly string[];
 }
 
-export function explainService(snapshot: Snapshot, namespace: string, name: string): ServiceExplanation {
+export function explainService(snapshot: ServiceSnapshot, namespace: string, name: string): ServiceExplanation {
   const service = snapshot.services.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
   if (service === undefined) return notFound(snapshot, namespace, name);
   const nodesByName = new Map(snapshot.nodes.map((node) => [node.metadata.name ?? "", node]));
@@ -214,7 +215,7 @@ function warnings(events: readonly Event[], namespace: string, names: readonly s
     );
 }
 
-function notFound(snapshot: Snapshot, namespace: string, name: string): ServiceExplanation {
+function notFound(snapshot: ServiceSnapshot, namespace: string, name: string): ServiceExplanation {
   const elsewhere = snapshot.services.filter(({ metadata }) => metadata.name === name).map(({ metadata }) => metadata.namespace);
   const here = snapshot.services.filter(({ metadata }) => metadata.namespace === namespace).map(({ metadata }) => metadata.name);
   const hints = [
