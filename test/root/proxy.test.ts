@@ -1,6 +1,10 @@
 /** Service traffic through the kernel's tables: real TCP and UDP, IPv4 and IPv6, between pods, nodes and the outside. */
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openConntrack } from "../../src/host/conntrack/conntrack.ts";
+import { adoptNetlink, NETLINK_NETFILTER } from "../../src/host/netlink/socket.ts";
+
+import { loadLibc, type Libc } from "../../src/host/syscalls/libc.ts";
 import { askTcp, refusedUdp, startRig, tcpPort, udpClient, udpPort, unsupported, type Rig, type RigPod } from "./proxy-rig.ts";
 
 const total = (counts: ReadonlyMap<string, number>) => [...counts.values()].reduce((sum, count) => sum + count, 0);
@@ -157,6 +161,28 @@ group?.("the nftables proxy", { timeout: 120_000 }, () => {
     await Promise.all(clients);
     expect([...seen.keys()].sort()).toEqual(["a", "b", "c"]);
     expect(total(seen)).toBeGreaterThan(400);
+  });
+
+  test.each([0, 1])("an attempt that a dead endpoint never answered is led to a living one (family %i)", async (family) => {
+    const { a, b } = rig.pods;
+    const ips = ["10.96.0.21", "fd00:10:96::21"];
+    const gone = ["10.244.2.99", "fd00:10:244:2::99"];
+    const [near, far] = rig.nodes as [Rig["nodes"][0], Rig["nodes"][0]];
+    // Nobody is told that it does not answer: as if its node had lost its power.
+    spawnSync("nsenter", [`--net=${far.path}`, "ip", "route", "replace", "blackhole", gone[family] as string]);
+    rig.service("dying", { clusterIPs: ips, ports: http });
+    rig.endpoints("dying", [{ ...b, addresses: gone }]);
+    await rig.settled();
+    const answer = askTcp(b.network, ips[family] as string, 80, 60_000);
+    const conntrack = openConntrack(adoptNetlink(loadLibc() as Libc, await near.netlink(NETLINK_NETFILTER)));
+    const waiting = () => conntrack.list("tcp").filter(({ reply }) => reply.source.ip === gone[family]);
+    while (waiting().length === 0) await new Promise((later) => setTimeout(later, 20));
+    expect(waiting()[0]?.replied).toBe(false);
+    rig.endpoints("dying", [a]);
+    await rig.settled();
+    expect(await answer).toBe(`a ${b.addresses[family]}`);
+    expect(waiting()).toEqual([]);
+    conntrack.close();
   });
 
   describe("UDP", () => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { formatIp } from "../../lib/ip.ts";
-import { NetlinkFormatError, readAttributes, readMessages, readU32 } from "../netlink/reader.ts";
+import { NetlinkFormatError, readAttributes, readMessages, readU32, readU32be } from "../netlink/reader.ts";
 import type { Exchange, NetlinkSocket } from "../netlink/socket.ts";
 import { NetlinkWriter } from "../netlink/writer.ts";
 import { openConntrack, originalDestination } from "./conntrack.ts";
@@ -135,10 +135,14 @@ test("IPv6 flows are found by us: the kernel's own comparison is the wrong way r
 test("a match names the parts that count", () => {
   let sent: Uint8Array = new Uint8Array();
   const conntrack = openConntrack({ fd: -1, exchange: (batch) => ((sent = batch.slice()), nothing), close: () => {} });
+  const attributesSent = () => readAttributes(readMessages(sent)[0]?.payload.subarray(4) ?? new Uint8Array());
   conntrack.removeMatching("udp", [{ destination: wanted, source: local }]);
-  const [message] = readMessages(sent);
-  const attributes = readAttributes(message?.payload.subarray(4) ?? new Uint8Array());
+  const attributes = attributesSent();
+  expect(attributes.has(c.CTA_STATUS_MASK)).toBe(false);
   const filter = readAttributes(attributes.get(c.CTA_FILTER) as Uint8Array);
   expect(readU32(filter.get(c.CTA_FILTER_ORIG_FLAGS) as Uint8Array)).toBe(0b10_1010);
   expect(readU32(filter.get(c.CTA_FILTER_REPLY_FLAGS) as Uint8Array)).toBe(0b01_1001);
+  conntrack.removeMatching("tcp", [{ destination: wanted, source: local, unanswered: true }]);
+  expect(readU32be(attributesSent().get(c.CTA_STATUS) as Uint8Array)).toBe(0);
+  expect(readU32be(attributesSent().get(c.CTA_STATUS_MASK) as Uint8Array)).toBe(c.IPS_SEEN_REPLY);
 });

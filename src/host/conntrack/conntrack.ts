@@ -14,6 +14,8 @@ export interface Flow {
   readonly original: Tuple;
   /** As the answer is expected: its source is the endpoint that NAT chose. */
   readonly reply: Tuple;
+  /** Whether an answer has been seen. */
+  readonly replied?: boolean;
 }
 
 export type FlowProtocol = "tcp" | "udp" | "sctp";
@@ -22,6 +24,8 @@ export type FlowProtocol = "tcp" | "udp" | "sctp";
 export interface FlowMatch {
   readonly destination: Endpoint;
   readonly source?: Endpoint;
+  /** Only those that nobody has answered yet. */
+  readonly unanswered?: boolean;
 }
 
 export interface Conntrack {
@@ -69,8 +73,8 @@ export function openConntrack(socket: NetlinkSocket): Conntrack {
   return conntrack;
 }
 
-export function isMatch({ original, reply }: Flow, { destination, source }: FlowMatch): boolean {
-  return same(original.destination, destination) && (source === undefined || same(reply.source, source));
+export function isMatch({ original, reply, replied = false }: Flow, { destination, source, unanswered = false }: FlowMatch): boolean {
+  return same(original.destination, destination) && (source === undefined || same(reply.source, source)) && !(unanswered && replied);
 }
 
 const same = (a: Endpoint, b: Endpoint) => a.ip === b.ip && a.port === b.port;
@@ -130,7 +134,9 @@ function readFlow({ payload }: NetlinkMessage): Flow | undefined {
   if (payload.length < 4) return undefined;
   const parts = readAttributes(payload.subarray(4));
   const [original, reply] = [parts.get(c.CTA_TUPLE_ORIG), parts.get(c.CTA_TUPLE_REPLY)].map((bytes) => bytes && readTuple(bytes));
-  return original === undefined || reply === undefined ? undefined : { original, reply };
+  if (original === undefined || reply === undefined) return undefined;
+  const status = parts.get(c.CTA_STATUS);
+  return { original, reply, replied: status !== undefined && (readU32be(status) & c.IPS_SEEN_REPLY) !== 0 };
 }
 
 function removeFlows(socket: NetlinkSocket, writer: NetlinkWriter, flows: readonly Flow[]): void {

@@ -9,12 +9,13 @@ export function writeProtocol(writer: NetlinkWriter, protocol: number): void {
   writeParts(writer, c.CTA_FILTER_F_CTA_PROTO_NUM, 0);
 }
 
-/** Sent to `destination`; with `source`: answered by it. */
+/** Sent to `destination`; with `source`: answered by it; `unanswered`: by nobody yet. */
 export function writeMatch(
   writer: NetlinkWriter,
   protocol: number,
-  { destination, source }: { readonly destination: Endpoint; readonly source?: Endpoint },
+  { destination, source, unanswered }: { readonly destination: Endpoint; readonly source?: Endpoint; readonly unanswered?: boolean },
 ): void {
+  if (unanswered === true) writer.attributeU32be(c.CTA_STATUS, 0).attributeU32be(c.CTA_STATUS_MASK, c.IPS_SEEN_REPLY);
   const to = destination.ip.includes(":") ? c.CTA_IP_V6_DST : c.CTA_IP_V4_DST;
   writePlace(writer, c.CTA_TUPLE_ORIG, to, c.CTA_PROTO_DST_PORT, protocol, destination);
   const original = c.CTA_FILTER_F_CTA_IP_DST | c.CTA_FILTER_F_CTA_PROTO_NUM | c.CTA_FILTER_F_CTA_PROTO_DST_PORT;

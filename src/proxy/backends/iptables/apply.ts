@@ -21,7 +21,7 @@ import type { AddressProblem, Applied, Backend, DialResult, DialTarget, ServiceC
 /** One network namespace. */
 export interface IptablesKernelOptions {
   readonly iptables: Iptables;
-  /** Absent: UDP clients of an endpoint that has left stay with it until they pause. */
+  /** Absent: UDP clients of an endpoint that has left stay with it until they pause, and ports of clients of a dead one lead there. */
   readonly conntrack?: Conntrack;
   /** Those that the kernel has. Default: both. */
   readonly families?: readonly IpFamily[];
@@ -73,7 +73,7 @@ export class IptablesBackend implements Backend {
       have: undefined,
       listed: undefined,
     }));
-    this.#stale = options.conntrack === undefined ? undefined : new StaleFlows(options.conntrack);
+    this.#stale = options.conntrack === undefined ? undefined : new StaleFlows(options.conntrack, options);
   }
 
   get served(): number {
@@ -228,7 +228,7 @@ export class IptablesBackend implements Backend {
 
   /** The rules stay: connections go on, and the next start takes over. `cleanup` removes them. */
   async stop(): Promise<void> {
-    this.#options.conntrack?.close();
+    this.#stale?.close();
   }
 }
 

@@ -79,7 +79,7 @@ export class IpvsBackend implements Backend {
     });
     this.#drains = new Drains({ ipvs: kernel.ipvs, clock, intervalMs: drainIntervalMs });
     this.#reader = new KernelReader(kernel, excludeCIDRs);
-    this.#stale = kernel.conntrack === undefined ? undefined : new StaleFlows(kernel.conntrack);
+    this.#stale = kernel.conntrack === undefined ? undefined : new StaleFlows(kernel.conntrack, options);
   }
 
   get served(): number {
@@ -253,7 +253,7 @@ export class IpvsBackend implements Backend {
   /** The table stays: connections go on, and the next start takes over. `cleanup` removes it. */
   async stop(): Promise<void> {
     this.#drains.stop();
-    const { ipvs, ipset, link, conntrack } = this.#options.kernel;
-    for (const part of [ipvs, ipset, link, conntrack]) part?.close();
+    const { ipvs, ipset, link } = this.#options.kernel;
+    for (const part of [ipvs, ipset, link, this.#stale]) part?.close();
   }
 }

@@ -26,7 +26,7 @@ import { KernelTables, nextTurn } from "./tables.ts";
 /** The kernel of one network namespace. */
 export interface KernelOptions {
   readonly nftables: Nftables;
-  /** Absent: UDP clients of an endpoint that has left stay with it until they pause. */
+  /** Absent: UDP clients of an endpoint that has left stay with it until they pause, and ports of clients of a dead one lead there. */
   readonly conntrack?: Conntrack;
   /** Where Services may get addresses: those that none has are dropped. */
   readonly serviceCIDRs: readonly string[];
@@ -67,7 +67,7 @@ export class NftablesBackend implements Backend {
     this.#options = options;
     this.#renderer = this.#makeRenderer();
     this.#tables = new KernelTables(options.nftables, transactionElements * 2);
-    this.#stale = options.conntrack === undefined ? undefined : new StaleFlows(options.conntrack);
+    this.#stale = options.conntrack === undefined ? undefined : new StaleFlows(options.conntrack, options);
   }
 
   get served(): number {
@@ -250,7 +250,7 @@ export class NftablesBackend implements Backend {
   /** The rules stay: connections go on, and the next start takes over. `cleanup` removes them. */
   async stop(): Promise<void> {
     this.#options.nftables.close();
-    this.#options.conntrack?.close();
+    this.#stale?.close();
   }
 
   #makeRenderer(former?: NftablesOptions["former"]): NftablesRenderer {
