@@ -28,13 +28,16 @@ for (let death = 1; death <= Number(values.deaths); death++) {
     await startLoad(cluster, rate, "node-1");
     const { goneAfterMs, outcomes, lastFailureMs } = await failNode(cluster, "node-2", rate * 2);
     const late = lastFailureMs > limitMs;
+    const last = outcomes.failures.reduce((a, b) => (b.at > a.at ? b : a));
     if (late || goneAfterMs > limitMs) faults++;
     console.log(
-      `${death}: endpoints gone after ${goneAfterMs} ms; of ${outcomes.sent} requests at ${outcomes.rate}/s ${outcomes.failures.length} failed, the last began after ${lastFailureMs} ms${late ? ": TOO LATE" : ""}`,
+      `${death}: endpoints gone after ${goneAfterMs} ms; of ${outcomes.sent} requests at ${outcomes.rate}/s ${outcomes.failures.length} failed, the last began after ${lastFailureMs} ms (${last.error})${late ? ": TOO LATE" : ""}`,
     );
   } finally {
     await cluster.stop();
   }
 }
-console.log(faults === 0 ? `no request that began after ${limitMs} ms failed` : `${faults} of ${values.deaths} deaths were noticed too late`);
+console.log(
+  faults === 0 ? `no request that began after ${limitMs} ms failed` : `${faults} of ${values.deaths} deaths were noticed too late`,
+);
 process.exitCode = faults === 0 ? 0 : 1;

@@ -29,7 +29,8 @@ export class StaleFlows {
   /** Notes what the change makes wrong; `flush` does it. */
   changed(old: ServicePlan | undefined, next: ServicePlan | undefined): void {
     this.#matches.push(...staleMatches("UDP", old, next));
-    this.#left.push(...staleMatches("TCP", old, next));
+    // Of TCP only what an endpoint leaves behind: where nobody served, a connection was refused and there is no flow.
+    if (old !== undefined) this.#left.push(...staleMatches("TCP", old, next).filter(({ source }) => source !== undefined));
     if (old !== undefined || next === undefined || performance.now() - this.#started > leftoverMs) return;
     const found = leftoverFlows("UDP", next, this.#leftoverFlows());
     this.#wrong.push(...found);
