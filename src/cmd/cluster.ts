@@ -3,6 +3,8 @@
  * Whoever calls `createCluster` owns what it returns and must `stop` it; a failed start leaves nothing behind.
  */
 import { kinds } from "../api/kinds/index.ts";
+import { mayNodeSetLabel } from "../api/node-labels.ts";
+import { nodes as nodesResource } from "../api/resources.ts";
 import { Manager } from "../component/manager.ts";
 import { controllers } from "../controllers/index.ts";
 import { FairleadError } from "../lib/errors.ts";
@@ -22,6 +24,7 @@ import { outOfService } from "./out-of-service.ts";
 import { RunningCluster } from "./running-cluster.ts";
 import { withRuntimeWarnings } from "./runtime-warnings.ts";
 
+const mergePatch = "application/merge-patch+json";
 const parts = ["dns", "proxy", "forward-proxy", "kubelet", "gateway"];
 
 export async function createCluster(options: ClusterOptions): Promise<Cluster> {
@@ -91,6 +94,7 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
     encode: options.encode ?? false,
     ...(options.nodeMonitorGracePeriod === undefined ? {} : { nodeMonitorGracePeriod: options.nodeMonitorGracePeriod }),
     ...(options.audit === undefined ? {} : { audit: options.audit }),
+    ...(options.interference === undefined ? {} : { around: options.interference.api }),
     nodeAgent: (name) => nodes.find((node) => node.name === name)?.agent,
     wants,
     clock,
@@ -112,6 +116,7 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
         metrics,
         host: network.dns.host,
         ...(network.dns.sockets === undefined ? {} : { sockets: network.dns.sockets }),
+        ...(options.interference === undefined ? {} : { wrap: options.interference.dns }),
         hosts: network.hosts,
         clusterIP: plan.clusterDNS,
         clusterDomain: plan.clusterDomain,
@@ -132,16 +137,18 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
   const grace = options.nodeMonitorGracePeriod;
   for (let index = 1; index <= (options.nodes ?? 1); index++) {
     const name = `node-${index}`;
+    const { own, given } = splitLabels(options.nodeLabels?.[name] ?? {});
     nodes.push(
       await network.startNode(index, {
         ...shared,
         client: control.clientOf(`system:node:${name}`, ["system:nodes"]),
-        labels: options.nodeLabels?.[name] ?? {},
+        labels: own,
         ...(options.maxPods === undefined ? {} : { maxPods: options.maxPods }),
         ...(grace === undefined ? {} : { heartbeatMs: Math.min(10_000, grace / 5) }),
         ...(options.proxyMode === undefined ? {} : { proxyMode: options.proxyMode }),
       }),
     );
+    if (Object.keys(given).length > 0) await client.patch(nodesResource, { name }, mergePatch, { metadata: { labels: given } });
   }
   await manager.start(createPowerWatch({ informers, recorder: recorder("fairlead-power"), log, nodes: () => nodes }));
 
@@ -150,6 +157,14 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
   informers.start();
   await informers.waitForSync();
   return await new RunningCluster({ options, plan, network, control, dns, nodes, ...edge, release }).listening();
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+/** `own`: those with which a node may register itself; `given`: those that only an administrator may give it. */
+function splitLabels(labels: Labels): { readonly own: Labels; readonly given: Labels } {
+  const pick = (wanted: boolean) => Object.fromEntries(Object.entries(labels).filter(([key]) => mayNodeSetLabel(key) === wanted));
+  return { own: pick(true), given: pick(false) };
 }
 
 interface Edge {

@@ -4,6 +4,7 @@ import { certificateRequestor } from "./certificate-requestor.ts";
 import { defaultIngressClass, defaultStorageClass } from "./default-classes.ts";
 import { defaultTolerations } from "./default-tolerations.ts";
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
+import { nodeRestriction } from "./node-restriction.ts";
 import { priority } from "./priority.ts";
 import { serviceAccount, type ServiceAccountOptions } from "./service-account.ts";
 
@@ -12,6 +13,7 @@ export function admissionPlugins(options: ServiceAccountOptions): readonly Admis
   return [
     namespaceLifecycle(store),
     serviceAccount(options),
+    nodeRestriction(store),
     defaultTolerations,
     priority(store),
     defaultStorageClass(store),

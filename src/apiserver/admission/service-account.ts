@@ -26,12 +26,12 @@ export function serviceAccount({ store, mountTokens, random }: ServiceAccountOpt
     admit({ kind, operation, subresource, object, namespace }) {
       if (kind.resource.plural !== pods.plural || kind.resource.group !== "" || operation !== "CREATE" || subresource !== undefined) return;
       const pod = object as unknown as Draft<Pod>;
-      if (pod.spec === undefined) return;
+      // A mirror of a pod that the node has from elsewhere must not change, and stands for nobody.
+      if (pod.spec === undefined || pod.metadata.annotations?.["kubernetes.io/config.mirror"] !== undefined) return;
       const name = pod.spec.serviceAccountName || pod.spec.serviceAccount || "default";
       pod.spec.serviceAccountName = name;
       pod.spec.serviceAccount = name;
-      // A mirror of a pod that the node has from elsewhere must not change.
-      if (!mountTokens || pod.metadata.annotations?.["kubernetes.io/config.mirror"] !== undefined) return;
+      if (!mountTokens) return;
       const account = accounts.get(`${namespace}/${name}`)?.object() as ServiceAccount | undefined;
       if (pod.spec.automountServiceAccountToken ?? account?.automountServiceAccountToken ?? true) mountToken(pod.spec, random);
     },

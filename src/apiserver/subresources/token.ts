@@ -7,6 +7,7 @@ import { nodes, pods, secrets, type Resource } from "../../api/resources.ts";
 import { badRequestError, conflictError, invalidError, notFoundError, unavailableError } from "../../api/status.ts";
 import type { BoundObjectReference, Pod, TokenRequest } from "../../api/types.ts";
 import { rfc3339 } from "../../lib/clock.ts";
+import { restrictNodeToken } from "../admission/node-restriction.ts";
 import type { BoundName, PrivateClaims, ServiceAccountTokens } from "../auth/service-account-tokens.ts";
 import { readBody } from "../encode/body.ts";
 import { respond } from "../encode/respond.ts";
@@ -38,7 +39,9 @@ export async function token(call: VerbCall, issuer: TokenIssuer | undefined): Pr
   if (errors.length > 0)
     throw invalidError({ group: "authentication.k8s.io", plural: "tokenrequests", kind: "TokenRequest" }, name, errors);
   const account = registry.get(namespace, name).object().metadata;
-  const bound = boundClaims(issuer.store, namespace, name, asked.spec?.boundObjectRef as BoundRef | undefined);
+  const reference = asked.spec?.boundObjectRef as BoundRef | undefined;
+  restrictNodeToken(issuer.store, { user: request.user, namespace, account: name, bound: reference });
+  const bound = boundClaims(issuer.store, namespace, name, reference);
   const tokens = await issuer.tokens();
   const given = (asked.spec?.audiences ?? []) as readonly string[];
   const audiences = given.length === 0 ? [tokens.issuer] : given;
