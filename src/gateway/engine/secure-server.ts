@@ -115,6 +115,8 @@ export function createHttp2({ limits, onSession, onStream }: Pick<SecureServerOp
   });
   server.on("sessionError", noticedAtClose);
   server.on("stream", (stream, headers, flags, rawHeaders) => {
+    // It may have ended, in error, in the same turn: a stream that nobody listens to would take the process with it.
+    stream.on("error", noticedAtClose);
     const { session } = stream;
     if (session === undefined) return;
     const arrived = {
