@@ -55,6 +55,8 @@ export interface ApiServerOptions {
   /** What is written down about requests, and where. Default: nothing. */
   readonly audit?: AuditOptions;
   readonly requestLimits?: Partial<RequestLimits>;
+  /** Stands before everything, for all transports. Default: nothing. */
+  readonly around?: (handler: ApiHandler) => ApiHandler;
   readonly clock?: Clock;
   /** [0, 1); default `Math.random`. */
   readonly random?: () => number;

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { kinds as builtInKinds } from "../api/kinds/index.ts";
 import { reviewKinds } from "../api/kinds/reviews.ts";
 import type { KindSpec } from "../api/kind.ts";
-import type { ApiRequest, ApiResponse } from "../api/request.ts";
+import type { ApiHandler, ApiRequest, ApiResponse } from "../api/request.ts";
 import { clusterRoleBindings, groupResource, services, type Resource } from "../api/resources.ts";
 import type { Service } from "../api/types.ts";
 import { isReady, type Readiness } from "../component/component.ts";
@@ -62,7 +62,7 @@ class Server implements ApiServer {
   readonly #pools: ServicePools;
   readonly #served: ServedKinds;
   #cleanup: { close(): void } | undefined;
-  readonly #handler: Handler;
+  readonly #handler: ApiHandler;
   readonly #auditor: Auditor | undefined;
   readonly #tokens: Tokens;
   readonly #authorizer: Authorizer;
@@ -125,7 +125,7 @@ class Server implements ApiServer {
     const version = options.version ?? defaultVersion;
     const documents = new Documents({ table: () => this.#served.table(), version: version.git, address });
     this.#auditor = options.audit && createAuditor(options.audit, this.#clock);
-    this.#handler = new Handler({
+    const handler = new Handler({
       auditor: this.#auditor,
       authorizer: this.#authorizer,
       router,
@@ -141,6 +141,7 @@ class Server implements ApiServer {
       clock: this.#clock,
       log: this.#log,
     });
+    this.#handler = options.around?.(handler) ?? handler;
   }
 
   /** By what administrators and operators put up, after everything of our own. */

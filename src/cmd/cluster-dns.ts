@@ -14,7 +14,7 @@ import { isReady, type Component, type Readiness } from "../component/component.
 import type { TopReport } from "../decide/dns/top/query-tally.ts";
 import { rcodeName, typeCode, typeName } from "../decide/dns/records.ts";
 import { defaultCorefile } from "../dns/default-corefile.ts";
-import type { KeptState } from "../dns/plugin.ts";
+import type { Handler, KeptState } from "../dns/plugin.ts";
 import type { SocketSource } from "../dns/server/listener.ts";
 import { createDnsServer, type DnsServer, type ReloadResult } from "../dns/server/server.ts";
 import { dataText } from "../dns/wire/text.ts";
@@ -167,6 +167,8 @@ export interface ClusterDnsOptions {
   readonly host: string;
   /** Who makes its sockets, where that is not this thread. */
   readonly sockets?: SocketSource;
+  /** Around each handler of the server's. Default: nothing. */
+  readonly wrap?: (handler: Handler) => Handler;
   /** Further names of the default Corefile: name → addresses. */
   readonly hosts: Readonly<Record<string, readonly string[]>>;
   readonly clusterIP: string;
@@ -192,7 +194,7 @@ class BuiltInDns implements ClusterDns {
   }
 
   async start(): Promise<void> {
-    const { client, informers, recorder, clock, log, metrics, host, sockets, hosts, clusterIP, clusterDomain } = this.#options;
+    const { client, informers, recorder, clock, log, metrics, host, sockets, wrap, hosts, clusterIP, clusterDomain } = this.#options;
     const fallback = defaultCorefile(clusterDomain, hosts);
     const current = await ensureCorefile(client, fallback);
     const make = (corefile: string) =>
@@ -207,6 +209,7 @@ class BuiltInDns implements ClusterDns {
         httpHost: host,
         httpLoopback: host,
         ...(sockets === undefined ? {} : { sockets }),
+        ...(wrap === undefined ? {} : { wrap }),
         clock,
         log,
         metrics,

@@ -10,6 +10,7 @@ import type { FunctionHandler } from "../kubelet/runtime/function/function-runti
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { DnsQueryResult } from "./cluster-dns.ts";
+import type { Interference } from "./interference.ts";
 import type { ClusterMode, KernelProxyMode } from "./network/network.ts";
 
 export type PodFunction = FunctionHandler;
@@ -60,6 +61,10 @@ export interface ClusterOptions {
   readonly disable: readonly string[];
   /** In-process clients exchange bytes instead of objects. */
   readonly encode?: boolean;
+  /** Loopback mode: few addresses, so that hundreds of clusters have room on a machine. Default false. */
+  readonly smallNetwork?: boolean;
+  /** A test's faults. Default: none. */
+  readonly interference?: Interference;
   /** Something without which the cluster cannot go on has failed: whoever owns it should stop it. */
   readonly onFailure?: (error: Error) => void;
 }
@@ -67,6 +72,8 @@ export interface ClusterOptions {
 export interface Cluster {
   readonly mode: ClusterMode;
   readonly client: Client;
+  /** A client in this process that is authorized as this user. */
+  clientOf(user: string, groups?: readonly string[]): Client;
   readonly informers: InformerFactory;
   /** Of the node that runs a pod; throws FL_UNSUPPORTED where nodes have no kubelet. */
   nodeAgent(nodeName: string): NodeAgent;

@@ -4,6 +4,7 @@ import { rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { KindSpec } from "../api/kind.ts";
 import type { NodeAgent } from "../api/node-agent.ts";
+import type { ApiHandler } from "../api/request.ts";
 import type { DebugPage } from "../apiserver/handler.ts";
 import type { ApiServer } from "../apiserver/server-options.ts";
 import { createApiServer } from "../apiserver/server.ts";
@@ -43,6 +44,8 @@ export interface ControlPlaneOptions {
   readonly nodeMonitorGracePeriod?: number;
   /** Default: nothing is written down. */
   readonly audit?: AuditFiles;
+  /** Stands before the API server. */
+  readonly around?: (handler: ApiHandler) => ApiHandler;
   readonly nodeAgent: (name: string) => NodeAgent | undefined;
   readonly wants: (part: string) => boolean;
   readonly clock: Clock;
@@ -73,7 +76,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       fieldManager: user.replace(/^system:/, ""),
     });
   const client = clientOf("kubernetes-admin", ["system:masters"]);
-  const informers = createInformerFactory(client, { clock, log });
+  // A name of their own: who looks at requests, or holds them up in a test, can tell them from a person's.
+  const informers = createInformerFactory(clientOf("system:fairlead", ["system:masters"]), { clock, log });
   const recorder = (component: string) => createEventRecorder(client, component, { clock, log, host: hostname() });
   await manager.start({ name: "informers", start: async () => {}, stop: () => informers.stop(), ready: () => ({ ready: true }) });
   const startControllers = async () => {
@@ -106,6 +110,7 @@ async function startApiServer(options: ControlPlaneOptions): Promise<ApiServer> 
   if (audit !== undefined) await manager.start(audit.component);
   const server = createApiServer({
     ...(audit === undefined ? {} : { audit }),
+    ...(options.around === undefined ? {} : { around: options.around }),
     backend: await backendOf(options),
     kinds: options.kinds,
     serviceClusterIPRanges: plan.serviceCIDRs,

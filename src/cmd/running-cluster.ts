@@ -49,6 +49,10 @@ export class RunningCluster implements Cluster {
     return this.#parts.control.client;
   }
 
+  clientOf(user: string, groups?: readonly string[]): Client {
+    return this.#parts.control.clientOf(user, groups);
+  }
+
   get informers(): InformerFactory {
     return this.#parts.control.informers;
   }

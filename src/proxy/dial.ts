@@ -11,6 +11,8 @@ export interface PodDialerOptions {
   readonly serviceCIDRs: readonly string[];
   /** For a target that is no Service. Default 10,000 ms. */
   readonly timeoutMs?: number;
+  /** To a target that is no Service. Default: from this host. */
+  readonly connect?: typeof connectTcp;
 }
 
 /** For `createForwardProxy({ dial })`. The other side sees the pod's address where the kernel lets a socket have it. */
@@ -18,6 +20,7 @@ export function createPodDialer({
   proxy,
   serviceCIDRs,
   timeoutMs = 10_000,
+  connect = connectTcp,
 }: PodDialerOptions): (ip: string, port: number, client: ClientPod) => Promise<Socket | ConnectFailure> {
   const ranges = serviceCIDRs.flatMap((text) => parseCidr(text) ?? []);
   return async (ip, port, client) => {
@@ -28,14 +31,20 @@ export function createPodDialer({
     if (address !== undefined && ranges.some((range) => cidrContains(range, address))) {
       return { kind: "failed", why: "refused", message: `${joinHostPort(ip, port)}: no Service has this address and port` };
     }
-    return await direct(ip, port, client, timeoutMs);
+    return await direct(ip, port, client, timeoutMs, connect);
   };
 }
 
-function direct(ip: string, port: number, client: ClientPod, timeoutMs: number): Promise<Socket | ConnectFailure> {
+function direct(
+  ip: string,
+  port: number,
+  client: ClientPod,
+  timeoutMs: number,
+  connect: typeof connectTcp,
+): Promise<Socket | ConnectFailure> {
   const localAddress = ip.startsWith("127.") && client.ip.startsWith("127.") ? client.ip : undefined;
   return new Promise((resolve) => {
-    connectTcp({ host: ip, port, timeoutMs, localAddress }, (result) => {
+    connect({ host: ip, port, timeoutMs, localAddress }, (result) => {
       resolve("failed" in result ? failure(result.failed, joinHostPort(ip, port)) : result);
     });
   });

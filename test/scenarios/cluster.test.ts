@@ -182,7 +182,7 @@ test("a selector that finds nothing is told by an Event, with what is near", asy
       timeout: 6000,
     })
     .toMatch(/no pod in namespace default matches app=wep/);
-  expect(cluster.explain("default", "typo")).toMatchObject({ ok: false, finding: "SelectsNothing" });
+  expect(cluster.explainService("default", "typo")).toMatchObject({ ok: false, finding: "SelectsNothing" });
   expect(
     (await cluster.client.list(endpointSlices)).items.find(({ metadata }) => metadata.labels?.["kubernetes.io/service-name"] === "typo")
       ?.endpoints ?? [],

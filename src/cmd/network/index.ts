@@ -1,10 +1,13 @@
 /** Chooses the network that a cluster stands on, and what runs its pods. */
 import type { ClusterPaths } from "../../cli/paths.ts";
 import { version } from "../../cli/version.ts";
-import type { Runtime } from "../../kubelet/runtime/runtime.ts";
+import type { Connect, Runtime } from "../../kubelet/runtime/runtime.ts";
 import { FairleadError } from "../../lib/errors.ts";
+import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { ClusterRuntime } from "../cluster-options.ts";
+import type { Interference } from "../interference.ts";
+import { interferedWays } from "./interfered.ts";
 import type { ClusterMode, ClusterNetwork } from "./network.ts";
 
 export interface NetworkOptions {
@@ -15,7 +18,12 @@ export interface NetworkOptions {
   /** What the cluster stands on is lost: it cannot go on. */
   readonly onFailure: (error: Error) => void;
   readonly paths: ClusterPaths;
+  readonly clock: Clock;
   readonly log: Logger;
+  /** A test's faults; only loopback mode has a place for those of endpoints. */
+  readonly interference?: Interference;
+  /** A small part of the machine's loopback addresses, so that hundreds of clusters have room. */
+  readonly smallNetwork?: boolean;
   /** Whether nodes run pods at all. */
   readonly wantsPods: boolean;
   /** Nodes and pods are on paper only. */
@@ -39,18 +47,25 @@ export async function createNetwork(options: NetworkOptions): Promise<ClusterNet
     throw new FairleadError("FL_UNSUPPORTED", `--nodes ${options.nodes}: in loopback mode a cluster has one node`, {
       hint: "Several nodes need namespaces mode: 'fairlead doctor' says what this machine lacks for it.",
     });
+  const ways = options.interference && interferedWays(options.interference, options.clock);
   const { createLoopbackNetwork } = await import("./loopback.ts");
-  return await createLoopbackNetwork({ root: options.paths.root, runtime: options.wantsPods ? await loopbackRuntime(options) : undefined });
+  return await createLoopbackNetwork({
+    root: options.paths.root,
+    small: options.smallNetwork === true,
+    runtime: options.wantsPods ? await loopbackRuntime(options, ways?.probe) : undefined,
+    ways,
+  });
 }
 
-async function loopbackRuntime({ runtime, paths, log }: NetworkOptions): Promise<Runtime> {
+async function loopbackRuntime({ runtime, paths, log }: NetworkOptions, probe: Connect | undefined): Promise<Runtime> {
+  const connect = probe === undefined ? {} : { connect: probe };
   if (runtime.kind === "function") {
     const { createFunctionRuntime } = await import("../../kubelet/runtime/function/function-runtime.ts");
-    return createFunctionRuntime({ handlers: runtime.functions, version });
+    return createFunctionRuntime({ handlers: runtime.functions, version, ...connect });
   }
   const [{ createProcessRuntime }, { builtInImages }] = await Promise.all([
     import("../../kubelet/runtime/process/process-runtime.ts"),
     import("../images.ts"),
   ]);
-  return createProcessRuntime({ directory: `${paths.pods}/pods`, images: builtInImages(), version, log });
+  return createProcessRuntime({ directory: `${paths.pods}/pods`, images: builtInImages(), version, log, ...connect });
 }

@@ -10,6 +10,7 @@ import { FairleadError } from "../../lib/errors.ts";
 import { ServiceHealthServers } from "../../proxy/health/service-health.ts";
 import { createProxy, type Proxy } from "../../proxy/proxy.ts";
 import { kubernetesVersion } from "../../cli/version.ts";
+import type { InterferedWays } from "./interfered.ts";
 import type { ClusterNetwork, NodeContext, RunningNode } from "./network.ts";
 import { claimLoopbackNetwork, type LoopbackNetwork } from "./loopback-slots.ts";
 import { createPodGateway, type PodGateway } from "./pod-gateway.ts";
@@ -20,14 +21,18 @@ export interface LoopbackOptions {
   readonly root: string;
   /** Absent: no pods run here. */
   readonly runtime: Runtime | undefined;
+  /** To endpoints, where a test stands in the way. */
+  readonly ways?: InterferedWays | undefined;
+  /** Takes few addresses. Default false. */
+  readonly small?: boolean;
 }
 
 const nodeAddress = "127.0.0.1";
 /** Their low ports need no word: pods reach both by other ways, and the DNS server says itself where it listens. */
 const systemServices = new Set(["kube-system/kube-dns", "default/kubernetes"]);
 
-export async function createLoopbackNetwork({ root, runtime }: LoopbackOptions): Promise<ClusterNetwork> {
-  const { network, release } = await claimLoopbackNetwork(rememberedNetwork(root)?.slot);
+export async function createLoopbackNetwork({ root, runtime, ways, small = false }: LoopbackOptions): Promise<ClusterNetwork> {
+  const { network, release } = await claimLoopbackNetwork(rememberedNetwork(root)?.slot, small);
   try {
     rememberNetwork(root, { slot: network.slot, mode: "loopback" });
   } catch (error) {
@@ -43,17 +48,20 @@ export async function createLoopbackNetwork({ root, runtime }: LoopbackOptions):
     loadBalancerCIDR: network.loadBalancerCIDR,
     gatewayCIDR: network.gatewayCIDR,
     ignoredFields: (pod) => runtime?.ignoredFields(pod) ?? [],
-    startNode: (index, context) => startNode(index, context, network, runtime),
+    startNode: (index, context) => startNode(index, context, { network, runtime, ways }),
+    ...(ways === undefined ? {} : { connectEndpoint: ways.connectEndpoint }),
     release,
   };
 }
 
-async function startNode(
-  index: number,
-  context: NodeContext,
-  network: LoopbackNetwork,
-  runtime: Runtime | undefined,
-): Promise<RunningNode> {
+/** What the node stands on. */
+interface Ground {
+  readonly network: LoopbackNetwork;
+  readonly runtime: Runtime | undefined;
+  readonly ways: InterferedWays | undefined;
+}
+
+async function startNode(index: number, context: NodeContext, { network, runtime, ways }: Ground): Promise<RunningNode> {
   const { plan, manager, wants, informers, clock, log, metrics, recorder } = context;
   const name = `node-${index}`;
   if (context.proxyMode !== undefined) {
@@ -68,6 +76,7 @@ async function startNode(
         log,
         metrics,
         recorder: recorder("kube-proxy"),
+        ...(ways === undefined ? {} : { transport: ways.transport }),
         serviceHealth: new ServiceHealthServers({
           places: async (port) => [{ host: nodeAddress, port }],
           healthy: () => true,
@@ -79,7 +88,7 @@ async function startNode(
       })
     : undefined;
   if (proxy !== undefined) await manager.start(proxy);
-  const gateway = proxy === undefined ? undefined : gatewayOf(proxy, context, network);
+  const gateway = proxy === undefined ? undefined : gatewayOf(proxy, context, network, ways);
   if (gateway !== undefined) await manager.start(gateway);
   const kubelet = runtime === undefined ? undefined : kubeletOf(name, runtime, gateway, context);
   if (kubelet !== undefined) await manager.start(kubelet);
@@ -100,7 +109,12 @@ async function startNode(
   };
 }
 
-function gatewayOf(proxy: Proxy, { plan, dns, clock, log, wants }: NodeContext, network: LoopbackNetwork): PodGateway {
+function gatewayOf(
+  proxy: Proxy,
+  { plan, dns, clock, log, wants }: NodeContext,
+  network: LoopbackNetwork,
+  ways?: InterferedWays,
+): PodGateway {
   return createPodGateway({
     proxy,
     dns,
@@ -111,6 +125,7 @@ function gatewayOf(proxy: Proxy, { plan, dns, clock, log, wants }: NodeContext, 
     clock,
     log,
     listen: wants("forward-proxy"),
+    ...(ways === undefined ? {} : { connect: ways.connectTcp }),
   });
 }
 

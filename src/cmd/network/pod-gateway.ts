@@ -9,6 +9,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { FairleadError } from "../../lib/errors.ts";
 import { parseIp } from "../../lib/ip.ts";
 import type { Logger } from "../../lib/log.ts";
+import type { connectTcp } from "../../net/connect.ts";
 import { createForwardProxy, type ClientPod } from "../../net/forward-proxy/index.ts";
 import { createPodDialer } from "../../proxy/dial.ts";
 import type { Proxy } from "../../proxy/proxy.ts";
@@ -26,6 +27,8 @@ export interface PodGatewayOptions {
   /** Pods' passwords are made from it; new with every start. */
   readonly secret: string;
   readonly listen: boolean;
+  /** To what is no Service. Default: from this host. */
+  readonly connect?: typeof connectTcp;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -39,7 +42,7 @@ export interface PodGateway extends Component {
 
 export function createPodGateway(options: PodGatewayOptions): PodGateway {
   const { proxy, dns, serviceCIDRs, clusterDomain, secret, clock, log } = options;
-  const dial = createPodDialer({ proxy, serviceCIDRs });
+  const dial = createPodDialer({ proxy, serviceCIDRs, ...(options.connect === undefined ? {} : { connect: options.connect }) });
   const resolve = (host: string, client: ClientPod) => resolveAsPod(dns, host, client.namespace, clusterDomain);
   const forward = createForwardProxy({
     listen: { host: options.host, port: 0 },

@@ -10,6 +10,7 @@ import { failedSession } from "../failed-session.ts";
 import { loopbackVariables } from "../loopback-variables.ts";
 import {
   ContainerStartError,
+  type Connect,
   type ContainerSpec,
   type IgnoredField,
   type ImageAnswer,
@@ -47,6 +48,8 @@ export interface FunctionRuntimeOptions {
   /** By the image exactly as the pod names it. */
   readonly handlers: Readonly<Record<string, FunctionHandler>>;
   readonly version: string;
+  /** From the node to a pod, for probes and hooks. Default: from this machine. */
+  readonly connect?: Connect;
 }
 
 export interface FunctionRuntime extends Runtime {
@@ -63,11 +66,13 @@ class HandlerRuntime implements FunctionRuntime {
   /** `run` resolves when the servers listen. */
   readonly firstProbeMs = 0;
   readonly hostNetwork = false;
+  readonly connect?: Connect;
   readonly #handlers: Map<string, FunctionHandler>;
   readonly #running = new Set<FunctionContainer>();
 
   constructor(options: FunctionRuntimeOptions) {
     this.version = `function://${options.version}`;
+    if (options.connect !== undefined) this.connect = options.connect;
     this.#handlers = new Map(Object.entries(options.handlers));
   }
 

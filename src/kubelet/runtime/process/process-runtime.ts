@@ -34,6 +34,8 @@ export interface ProcessRuntimeOptions {
   readonly log?: Logger;
   /** A new container id. Default: 64 random hexadecimal digits. */
   readonly newId?: () => string;
+  /** From the node to a pod, for probes and hooks. Default: the placement's way. */
+  readonly connect?: Connect;
 }
 
 /** In loopback mode. */
@@ -62,7 +64,8 @@ export class ProcessRuntime implements Runtime {
     this.hostNetwork = placement.hostNetwork;
     this.setsGroups = placement.setsGroups ?? false;
     if (placement.mountMemory !== undefined) this.mountMemory = placement.mountMemory.bind(placement);
-    if (placement.connect !== undefined) this.connect = placement.connect;
+    const connect = options.connect ?? placement.connect;
+    if (connect !== undefined) this.connect = connect;
     if (placement.dial !== undefined) this.dial = placement.dial.bind(placement);
     if (placement.mountNote !== undefined) this.mountNote = placement.mountNote.bind(placement);
     const listeners = placement.listeners?.bind(placement);
