@@ -12,8 +12,8 @@ import type { Logger } from "../lib/log.ts";
 
 /** Whoever lives answers within it. An attempt that is forgotten on its way costs its client a second, until it sends its SYN again. */
 const answerMs = 100;
-/** A pass may cost a walk of the kernel's whole table. */
-const betweenMs = 1000;
+/** A pass may cost a walk of the kernel's whole table: at most one part in so many of the thread's time. */
+const parts = 20;
 
 export interface UnansweredFlowsOptions {
   readonly clock?: Clock;
@@ -26,7 +26,7 @@ export class UnansweredFlows {
   readonly #log: Logger | undefined;
   readonly #matches = new Map<string, FlowMatch>();
   #timer: Timer | undefined;
-  #last = Number.NEGATIVE_INFINITY;
+  #notBefore = Number.NEGATIVE_INFINITY;
 
   constructor(conntrack: Conntrack, { clock = realClock, log }: UnansweredFlowsOptions = {}) {
     this.#conntrack = conntrack;
@@ -39,7 +39,7 @@ export class UnansweredFlows {
     for (const match of matches) this.#matches.set(JSON.stringify(match), match);
     if (matches.length === 0 || this.#timer !== undefined) return;
     const now = this.#clock.monotonic();
-    this.#timer = this.#clock.after(Math.max(answerMs, this.#last + betweenMs - now), () => this.#forget());
+    this.#timer = this.#clock.after(Math.max(answerMs, this.#notBefore - now), () => this.#forget());
   }
 
   stop(): void {
@@ -48,7 +48,7 @@ export class UnansweredFlows {
 
   #forget(): void {
     this.#timer = undefined;
-    this.#last = this.#clock.monotonic();
+    const began = this.#clock.monotonic();
     const matches = [...this.#matches.values()];
     this.#matches.clear();
     try {
@@ -57,6 +57,9 @@ export class UnansweredFlows {
       this.#conntrack.removeMatching("tcp", unanswered);
     } catch (error) {
       this.#log?.warn("connection attempts to endpoints that have left could not be removed", { error: errorMessage(error) });
+    } finally {
+      const now = this.#clock.monotonic();
+      this.#notBefore = now + (now - began) * (parts - 1);
     }
   }
 }
