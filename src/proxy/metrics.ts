@@ -1,7 +1,8 @@
 /** kube-proxy's metrics, by their names (upstream pkg/proxy/metrics/metrics.go), and the userspace backend's own. */
-import type { PortPlan, ServicePlan } from "../decide/proxy/index.ts";
+import type { ServicePlan } from "../decide/proxy/index.ts";
 import type { IpFamily } from "../lib/ip.ts";
 import type { Counter, Family, Gauge, Histogram, MetricsRegistry } from "../lib/metrics.ts";
+import { countDrops } from "./no-local-endpoints.ts";
 
 export interface ProxyMetrics {
   readonly syncDuration: Histogram;
@@ -17,50 +18,17 @@ export interface ProxyMetrics {
   /** By `reason`. */
   readonly refused: Family<Counter>;
   readonly openConnections: Gauge;
-}
-
-/** Of mode iptables, with kube-proxy's names. */
-export interface IptablesMetrics {
-  /** By table and family: rules that are ours, and those written by the last restore. */
-  readonly rules: Family<Gauge>;
-  readonly written: Family<Gauge>;
-  /** By family. */
-  readonly restoreFailures: Family<Counter>;
-  readonly partialRestoreFailures: Family<Counter>;
-  readonly fullSync: Family<Histogram>;
-  readonly partialSync: Family<Histogram>;
-}
-
-export function iptablesMetrics(registry: MetricsRegistry): IptablesMetrics {
-  const sync = "kubeproxy_sync_proxy_rules_iptables";
-  const duration = (which: string) =>
-    registry.histogram(`kubeproxy_sync_${which}_proxy_rules_duration_seconds`, `Time of one ${which} sync`, ["ip_family"], syncBuckets);
-  return {
-    rules: registry.gauge(`${sync}_total`, "Rules of iptables that are the proxy's", ["table", "ip_family"]),
-    written: registry.gauge(`${sync}_last`, "Rules of iptables that the last sync has written", ["table", "ip_family"]),
-    restoreFailures: registry.counter(`${sync}_restore_failures_total`, "Restores that iptables refused", ["ip_family"]),
-    partialRestoreFailures: registry.counter(`${sync}_partial_restore_failures_total`, "Partial restores that iptables refused", [
-      "ip_family",
-    ]),
-    fullSync: duration("full"),
-    partialSync: duration("partial"),
-  };
+  /** A Service's plan has become another; undefined: there was or is none. */
+  planned(old: ServicePlan | undefined, next: ServicePlan | undefined): void;
 }
 
 /** 1 ms doubling to 16 s: upstream's buckets of sync_proxy_rules_duration_seconds. */
-const syncBuckets = Array.from({ length: 15 }, (_, i) => 0.001 * 2 ** i);
+export const syncBuckets = Array.from({ length: 15 }, (_, i) => 0.001 * 2 ** i);
 /** Upstream's buckets of network_programming_duration_seconds, from 1 ms instead of 250 ms on: here most are below that. */
 const programmingBuckets = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300];
 
-/**
- * `plans` is read at each scrape. kube-proxy has a proxier per family, and a label of it; here one sync serves both families,
- * and is shown under each.
- */
-export function proxyMetrics(
-  registry: MetricsRegistry,
-  plans: () => Iterable<ServicePlan>,
-  families: readonly IpFamily[] = [4, 6],
-): ProxyMetrics {
+/** kube-proxy has a proxier per family, and a label of it; here one sync serves both families, and is shown under each. */
+export function proxyMetrics(registry: MetricsRegistry, families: readonly IpFamily[] = [4, 6]): ProxyMetrics {
   const names = families.map((family) => `IPv${family}`);
   const gauge = (name: string, help: string) => registry.gauge(name, help).labels();
   const gauges = (name: string, help: string): Gauge => {
@@ -75,17 +43,11 @@ export function proxyMetrics(
   };
   const counter = (name: string, help: string) => registry.counter(name, help).labels();
   const sync = "kubeproxy_sync_proxy_rules";
-  const noLocal = registry.gauge(
-    `${sync}_no_local_endpoints_total`,
-    "Service ports with policy Local and no endpoint here",
-    ["traffic_policy", "ip_family"],
-    () => {
-      for (const family of families) {
-        for (const policy of ["internal", "external"] as const)
-          noLocal.labels(policy, `IPv${family}`).set(countWithoutLocal(plans(), policy, family));
-      }
-    },
-  );
+  const noLocal = registry.gauge(`${sync}_no_local_endpoints_total`, "Service ports with policy Local and no endpoint here", [
+    "traffic_policy",
+    "ip_family",
+  ]);
+  for (const policy of ["internal", "external"]) for (const family of names) noLocal.labels(policy, family).set(0);
   return {
     syncDuration: histograms(`${sync}_duration_seconds`, "Time of one sync", syncBuckets),
     networkProgrammingDuration: histograms(
@@ -103,19 +65,7 @@ export function proxyMetrics(
     retries: counter("fairlead_proxy_connect_retries_total", "Endpoints that could not be reached, so that another was tried"),
     refused: registry.counter("fairlead_proxy_connections_refused_total", "Connections refused", ["reason"]),
     openConnections: gauge("fairlead_proxy_connections_open", "Connections being carried"),
+    planned: (old, next) =>
+      countDrops(old, next, (policy, family, by) => void (families.includes(family) && noLocal.labels(policy, `IPv${family}`).inc(by))),
   };
-}
-
-/** Service ports of a family for which a policy Local drops traffic here that another node could take. */
-export function countWithoutLocal(plans: Iterable<ServicePlan>, policy: "internal" | "external", family: IpFamily): number {
-  let count = 0;
-  for (const plan of plans) if (plan.kind === "service") count += plan.ports.filter((port) => dropsHere(port, policy, family)).length;
-  return count;
-}
-
-function dropsHere({ addresses }: PortPlan, policy: "internal" | "external", of: IpFamily): boolean {
-  return addresses.some(
-    ({ kind, family, verdicts }) =>
-      family === of && (kind === "clusterIP") === (policy === "internal") && verdicts.external.kind === "drop",
-  );
 }

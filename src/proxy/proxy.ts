@@ -8,20 +8,13 @@ import type { EndpointSlice, Service } from "../api/types.ts";
 import type { EventRecorder } from "../client/event-recorder.ts";
 import type { InformerFactory } from "../client/informer.ts";
 import { isReady, type Component, type Readiness } from "../component/component.ts";
-import {
-  planService,
-  sourceClassifier,
-  topologyKeysOf,
-  type PlanNode,
-  type PlanOptions,
-  type ProxyPlan,
-  type ServicePlan,
-} from "../decide/proxy/index.ts";
-import { sleep, type Clock, type Timer } from "../lib/clock.ts";
+import { planService, topologyKeysOf, type PlanNode, type PlanOptions, type ProxyPlan, type ServicePlan } from "../decide/proxy/index.ts";
+import type { Clock, Timer } from "../lib/clock.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { IpFamily } from "../lib/ip.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
+import { backendOptions } from "./backend-options.ts";
 import type { AddressProblem, Applied, Backend, DialResult, DialTarget, HandedOver, ServiceChange } from "./backends/backend.ts";
 import { createBackend, type BackendMode } from "./backends/index.ts";
 import type { IptablesKernelOptions } from "./backends/iptables/apply.ts";
@@ -29,7 +22,7 @@ import type { IpvsBackendKernelOptions } from "./backends/ipvs/apply.ts";
 import type { KernelOptions } from "./backends/nftables/apply.ts";
 import type { ProxyHealth } from "./health/proxy-health.ts";
 import type { ServiceHealthServers } from "./health/service-health.ts";
-import { iptablesMetrics, proxyMetrics, type ProxyMetrics } from "./metrics.ts";
+import { proxyMetrics, type ProxyMetrics } from "./metrics.ts";
 import { NodeLabels } from "./node-labels.ts";
 import { Problems } from "./problems.ts";
 import { BoundedFrequencyRunner } from "./runner.ts";
@@ -111,8 +104,8 @@ export function createProxy(options: ProxyOptions): Proxy {
 
 /** A sync gives way to other work after this long (the control thread never works longer at a stretch). */
 const sliceMs = 4;
-/** Applied together: of nftables this is a transaction. */
-const servicesAtOnce = 64;
+/** Given to the backend together, which makes as many transactions of them as it likes. */
+const servicesAtOnce = 256;
 const usualSyncPeriodMs = 10_000;
 /** A Service that fails to apply is tried again after this, doubling up to the second. */
 const retry = { firstMs: 1000, maxMs: 30_000 };
@@ -147,23 +140,11 @@ class MetaProxier implements Proxy {
     this.#nodeLabels = new NodeLabels({ informers: options.allNodes ?? (() => options.informers), changed: () => this.#nodesChanged() });
     const plan: PlanOptions = { ...options.plan, labelsOf: (name) => this.#nodeLabels.of(name) };
     this.#planner = options.planner ?? ((service, slices) => planService(service, slices, this.#node, plan));
-    this.#metrics = proxyMetrics(metrics, () => this.#plans.values(), options.kernel?.families ?? options.iptables?.families);
+    this.#metrics = proxyMetrics(metrics, options.kernel?.families ?? options.iptables?.families ?? options.ipvs?.families);
     this.#tracker = new ServiceTracker(() => this.#request());
     this.#runner = new BoundedFrequencyRunner({ run: () => this.#sync(), clock, minIntervalMs: options.minSyncPeriodMs ?? 0 });
     this.#problems = new Problems({ clock, log, recorder, again: (key) => this.#tracker.mark(key) });
-    this.#backend = createBackend(options.mode ?? "userspace", {
-      clock,
-      metrics: this.#metrics,
-      classify: sourceClassifier(node),
-      hostAddresses: node.addresses,
-      ...(options.transport === undefined ? {} : { transport: options.transport }),
-      ...(options.redirects === undefined ? {} : { redirects: options.redirects }),
-      ...(options.inherited === undefined ? {} : { inherited: options.inherited }),
-      ...(options.kernel === undefined ? {} : { nftables: { ...options.kernel, node } }),
-      ...(options.iptables === undefined ? {} : { iptables: { metrics: iptablesMetrics(metrics), ...options.iptables, node } }),
-      ...(options.ipvs === undefined ? {} : { ipvs: { ...options.ipvs, node } }),
-      ...(options.localhostNodePorts === undefined ? {} : { localhostNodePorts: options.localhostNodePorts }),
-    });
+    this.#backend = createBackend(options.mode ?? "userspace", backendOptions(this.#options, this.#metrics));
   }
 
   async start(): Promise<void> {
@@ -307,7 +288,8 @@ class MetaProxier implements Proxy {
         planned = [];
       }
       if (isLast || clock.monotonic() < pause) continue;
-      await sleep(clock, 0);
+      // Not a timer, whose least time is a quarter of such a slice.
+      await new Promise((resolve) => setImmediate(resolve));
       pause = clock.monotonic() + sliceMs;
     }
     if (!this.#firstSyncDone) await this.#completed();
@@ -336,6 +318,7 @@ class MetaProxier implements Proxy {
     const service = this.#tracker.service(key);
     try {
       const plan = service === undefined ? undefined : this.#planner(service, this.#tracker.slices(key));
+      this.#metrics.planned(this.#plans.get(key), plan);
       if (plan === undefined) this.#plans.delete(key);
       else this.#plans.set(key, plan);
       return [{ key, plan }];

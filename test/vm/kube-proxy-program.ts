@@ -232,7 +232,10 @@ async function main(): Promise<void> {
   const kernel = await openKernel();
   const started = performance.now();
   for (const [round, one] of fc.sample(state, { numRuns: Number(env("STATES", "3")), seed: Number(env("SEED", "1")) }).entries()) {
+    // Else it makes a sync of each few changes; here each takes seconds.
+    kubeProxy.kill("SIGSTOP");
     await apply(cluster.client, one, round);
+    kubeProxy.kill("SIGCONT");
     const dump = await settledKernel(kernel, round, () => ended);
     const plan = planServices((await cluster.client.list(services)).items, (await cluster.client.list(endpointSlices)).items, planNode);
     const [theirs, ours] = [

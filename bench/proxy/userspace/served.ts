@@ -33,7 +33,7 @@ const loop = libc === undefined || way !== "epoll" ? undefined : new EventLoop(l
 loop?.start();
 const backend = new UserspaceBackend({
   clock: realClock,
-  metrics: proxyMetrics(new MetricsRegistry(), () => []),
+  metrics: proxyMetrics(new MetricsRegistry()),
   classify: sourceClassifier(node),
   hostAddresses: [],
   transport: loop === undefined ? hostTransport : epollTransport(loop),

@@ -25,6 +25,7 @@ export interface TrackedFlow {
 
 /** What a change makes stale: a few matches, whatever the number of flows. */
 export function staleMatches(protocol: Protocol, old: ServicePlan | undefined, next: ServicePlan | undefined): readonly FlowMatch[] {
+  if (!speaks(protocol, old) && !speaks(protocol, next)) return [];
   const [before, after] = [servedBy(protocol, old), servedBy(protocol, next)];
   const matches: FlowMatch[] = [];
   for (const [key, { destination, endpoints }] of before) {
@@ -50,6 +51,7 @@ function unserved(destination: Place): FlowMatch {
  * went stale meanwhile goes.
  */
 export function leftoverFlows<Flow extends TrackedFlow>(protocol: Protocol, plan: ServicePlan, flows: readonly Flow[]): readonly Flow[] {
+  if (flows.length === 0 || !speaks(protocol, plan)) return [];
   const served = servedBy(protocol, plan);
   return flows.filter(({ original, reply }) => {
     const found = served.get(textOf(original.destination));
@@ -63,6 +65,10 @@ interface Served {
   readonly destination: Place;
   /** All that any client may be sent to. A client whose own set has shrunk is told apart no further. */
   readonly endpoints: ReadonlyMap<string, Place>;
+}
+
+function speaks(protocol: Protocol, plan: ServicePlan | undefined): boolean {
+  return plan?.kind === "service" && plan.ports.some((port) => port.protocol === protocol);
 }
 
 function servedBy(protocol: Protocol, plan: ServicePlan | undefined): ReadonlyMap<string, Served> {

@@ -28,38 +28,35 @@ export function fakeIptables(): FakeIptables {
     refuseNext: (message) => void (refusal = message),
     flush: () => tables.clear(),
     list: (family, table) => [...chainsOf(`${family} ${table}`)].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, rules]) => rules),
-    chains: async (family, table) => [...chainsOf(`${family} ${table}`).keys()],
-    save: async (family) =>
-      ["filter", "nat"].flatMap((table) => {
-        const chains = chainsOf(`${family} ${table}`);
-        return [`*${table}`, ...[...chains.keys()].map((name) => `:${name} - [0:0]`), ...[...chains.values()].flat(), "COMMIT"];
-      }),
+    save: async (family, keep = () => true) =>
+      ["filter", "nat"]
+        .flatMap((table) => {
+          const chains = chainsOf(`${family} ${table}`);
+          return [`*${table}`, ...[...chains.keys()].map((name) => `:${name} - [0:0]`), ...[...chains.values()].flat(), "COMMIT"];
+        })
+        .filter(keep),
+    async holds(family, text) {
+      try {
+        for (const [, table = "", body = ""] of text.matchAll(tableText)) restoreTable(chainsOf(`${family} ${table}`), body);
+        return true;
+      } catch {
+        return false;
+      }
+    },
     async restore(family, text) {
       restored.push(text);
       const message = refusal;
       refusal = undefined;
       if (message !== undefined) throw new FairleadError("FL_RUNTIME", `iptables-restore (IPv${family}): ${message}`);
-      for (const [, table = "", body = ""] of text.matchAll(/^\*(\w+)\n([^]*?)^COMMIT\n/gm)) {
+      for (const [, table = "", body = ""] of text.matchAll(tableText)) {
         tables.set(`${family} ${table}`, restoreTable(chainsOf(`${family} ${table}`), body));
       }
     },
-    async rule(family, words) {
-      const [, table = "", action = "", chain = "", ...rest] = words;
-      const [key, line] = [`${family} ${table}`, `-A ${chain} ${rest.map(quoted).join(" ")}`];
-      const chains = chainsOf(key);
-      const rules = chains.get(chain);
-      if (rules === undefined) return false;
-      const set = (next: readonly string[]) => void tables.set(key, new Map(chains).set(chain, next));
-      if (action === "-I") set([line, ...rules]);
-      else if (action === "-D" && rules.includes(line)) set(rules.toSpliced(rules.indexOf(line), 1));
-      else if (action !== "-S") return action === "-C" && rules.includes(line);
-      return true;
-    },
+    rule: async (family, [, table = "", action = "", chain = ""]) => action === "-S" && chainsOf(`${family} ${table}`).has(chain),
   };
 }
 
-/** As `iptables-save` prints a word. */
-const quoted = (word: string) => (/\s/.test(word) ? `"${word}"` : word);
+const tableText = /^\*(\w+)\n([^]*?)^COMMIT\n/gm;
 
 /** As `--noflush` has it: a chain that is named is emptied; all of the table or nothing. */
 function restoreTable(before: Chains, body: string): Chains {
@@ -76,6 +73,11 @@ function restoreTable(before: Chains, body: string): Chains {
       (chains.get(chain) ?? refuse(line)).push(line);
     } else if (word === "-I") {
       (chains.get(chain) ?? refuse(line)).unshift(line.replace("-I", "-A"));
+    } else if (word === "-C" || word === "-D") {
+      const rules = chains.get(chain) ?? refuse(line);
+      const at = rules.indexOf(line.replace(word, "-A"));
+      if (at < 0) refuse(line);
+      if (word === "-D") rules.splice(at, 1);
     } else if (word === "-X") {
       const used = [...chains.values()].some((rules) => rules.some((rule) => rule.endsWith(` -j ${chain}`)));
       if (used || chains.get(chain)?.length !== 0) refuse(line);

@@ -10,11 +10,14 @@ import type { IpFamily } from "../../lib/ip.ts";
 export interface Iptables {
   /** `iptables-restore --noflush`: each table of the text whole or not at all. Rejects with what the program says. */
   restore(family: IpFamily, text: string): Promise<void>;
-  /** The names of a table's chains. */
-  chains(family: IpFamily, table: string): Promise<readonly string[]>;
-  /** All tables as `iptables-save` prints them, a line each: `*nat`, `:KUBE-SERVICES - [0:0]`, `-A KUBE-SERVICES …`. One command. */
-  save(family: IpFamily): Promise<readonly string[]>;
-  /** `iptables WORDS`: whether it was done; with `-C`, whether the rule is there. Rejects where the program is missing. */
+  /**
+   * All tables as `iptables-save` prints them, a line each: `*nat`, `:KUBE-SERVICES - [0:0]`, `-A KUBE-SERVICES …`. One command.
+   * `keep`: only lines that it is true of, where there are many.
+   */
+  save(family: IpFamily, keep?: (line: string) => boolean): Promise<readonly string[]>;
+  /** Whether every rule that the text asks for with `-C` is there. One command. Rejects where that cannot be told. */
+  holds(family: IpFamily, text: string): Promise<boolean>;
+  /** `iptables WORDS`: whether it was done. Rejects where the program is missing. */
   rule(family: IpFamily, words: readonly string[]): Promise<boolean>;
 }
 
@@ -33,18 +36,17 @@ export function openIptables({ enter = [], timeoutMs = 60_000 }: IptablesProgram
       const { status, message } = await run(family, "-restore", ["--noflush", "--wait"], { input });
       if (status !== 0) throw new FairleadError("FL_RUNTIME", `iptables-restore (IPv${family}): ${message}`);
     },
-    async chains(family, table) {
-      const names: string[] = [];
-      const line = (text: string) => void (text.startsWith(":") && names.push(text.slice(1, text.indexOf(" "))));
-      const { status, message } = await run(family, "-save", ["-t", table], { line });
-      if (status !== 0) throw new FairleadError("FL_RUNTIME", `iptables-save (IPv${family}): ${message}`);
-      return names;
-    },
-    async save(family) {
+    async save(family, keep = () => true) {
       const lines: string[] = [];
-      const { status, message } = await run(family, "-save", [], { line: (text) => void lines.push(text) });
+      const { status, message } = await run(family, "-save", [], { line: (text) => void (keep(text) && lines.push(text)) });
       if (status !== 0) throw new FairleadError("FL_RUNTIME", `iptables-save (IPv${family}): ${message}`);
       return lines;
+    },
+    async holds(family, input) {
+      const { status, message } = await run(family, "-restore", ["--noflush", "--wait"], { input });
+      // 1: no such rule; 2: no such chain. Others are about the program or the machine.
+      if (status === 0 || status === 1 || status === 2) return status === 0;
+      throw new FairleadError("FL_RUNTIME", `iptables-restore (IPv${family}): ${message}`);
     },
     rule: async (family, words) => (await run(family, "", ["--wait", ...words])).status === 0,
   };

@@ -62,7 +62,7 @@ function kernelBackend(): Backend & { refuse: boolean; readonly seen: string[] }
 
 function start() {
   const kernel = kernelBackend();
-  const metrics = proxyMetrics(new MetricsRegistry(), () => []);
+  const metrics = proxyMetrics(new MetricsRegistry());
   const userspace = new UserspaceBackend({ clock: realClock, metrics, classify: () => "node", hostAddresses: [] });
   const backend = withLocalhostNodePorts({ kernel, userspace, families: [4, 6] });
   closing.push(() => backend.stop());

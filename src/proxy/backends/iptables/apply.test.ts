@@ -2,9 +2,10 @@ import { expect, test } from "vitest";
 import type { EndpointSlice, Service } from "../../../api/types.ts";
 import { planService, type ServicePlan } from "../../../decide/proxy/index.ts";
 import { node } from "../../../decide/proxy/render/arbitrary.cases.ts";
-import { fakeIptables } from "../../../host/iptables/fake.ts";
+import { readListing } from "../../../decide/proxy/render/iptables/listing.ts";
+import { fakeIptables, type FakeIptables } from "../../../host/iptables/fake.ts";
 import { MetricsRegistry } from "../../../lib/metrics.ts";
-import { iptablesMetrics } from "../../metrics.ts";
+import { iptablesMetrics } from "../../mode-metrics.ts";
 import { healsPerFullSync, IptablesBackend } from "./apply.ts";
 import { cleanup } from "./cleanup.ts";
 
@@ -17,6 +18,10 @@ function plan(name: string, n: number, endpoints: readonly number[]): ServicePla
     ports: [{ port: 8080, protocol: "TCP" }],
   };
   return planService(service, [slice], node);
+}
+
+async function chains(iptables: FakeIptables, table: "filter" | "nat"): Promise<readonly string[]> {
+  return readListing(await iptables.save(4)).chains[table];
 }
 
 function start() {
@@ -36,9 +41,9 @@ test("a partial sync leaves what a fresh proxy would make", async () => {
     { key: "shop/c", plan: plan("c", 3, []) },
     { key: "shop/a", plan: plan("a", 1, [2]) },
   ]);
-  for (const table of ["filter", "nat"]) {
+  for (const table of ["filter", "nat"] as const) {
     expect(iptables.list(4, table)).toEqual(fresh.iptables.list(4, table));
-    expect(await iptables.chains(4, table)).toHaveLength((await fresh.iptables.chains(4, table)).length);
+    expect(await chains(iptables, table)).toHaveLength((await chains(fresh.iptables, table)).length);
   }
   expect(backend.served).toBe(2);
 });
@@ -59,7 +64,7 @@ test("an earlier proxy's chains are taken over, and those of Services that are g
   const fresh = start();
   await fresh.backend.apply("shop/s2", plan("s2", 2, [2]));
   expect(iptables.list(4, "nat")).toEqual(fresh.iptables.list(4, "nat"));
-  expect(await iptables.chains(4, "nat")).toHaveLength((await fresh.iptables.chains(4, "nat")).length);
+  expect(await chains(iptables, "nat")).toHaveLength((await chains(fresh.iptables, "nat")).length);
 });
 
 test("rules of others stand, below ours", async () => {
@@ -70,7 +75,7 @@ test("rules of others stand, below ours", async () => {
   expect(prerouting.map((line) => line.split(" ").at(-1))).toEqual(["KUBE-SERVICES", "ACCEPT"]);
   await cleanup(iptables, [4]);
   expect(iptables.list(4, "nat")).toEqual(["-A MINE -j RETURN", "-A PREROUTING -j ACCEPT"]);
-  expect((await iptables.chains(4, "filter")).filter((name) => name.startsWith("KUBE"))).toEqual([]);
+  expect((await chains(iptables, "filter")).filter((name) => name.startsWith("KUBE"))).toEqual([]);
 });
 
 test("what somebody flushed is set up again, once", async () => {
@@ -82,8 +87,7 @@ test("what somebody flushed is set up again, once", async () => {
   iptables.flush();
   expect(await backend.heal()).toBe(true);
   expect(iptables.list(4, "nat")).toEqual(rules);
-  const jump = ["-t", "nat", "-D", "PREROUTING", "-m", "comment", "--comment", "kubernetes service portals", "-j", "KUBE-SERVICES"];
-  expect(await iptables.rule(4, jump)).toBe(true);
+  await iptables.restore(4, '*nat\n-D PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES\nCOMMIT\n');
   expect(await backend.heal()).toBe(true);
   expect(iptables.list(4, "nat")).toEqual(rules);
 });

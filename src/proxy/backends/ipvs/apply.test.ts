@@ -5,6 +5,7 @@ import { node } from "../../../decide/proxy/render/arbitrary.cases.ts";
 import { ipvsadmLines } from "../../../decide/proxy/render/ipvs/text.ts";
 import { fakeDummyLink } from "../../../host/ipvs/dummy-link.ts";
 import { fakeIpset } from "../../../host/ipset/fake.ts";
+import { readListing } from "../../../decide/proxy/render/iptables/listing.ts";
 import { fakeIptables } from "../../../host/iptables/fake.ts";
 import { fakeIpvs } from "../../../host/ipvs/fake.ts";
 import { FakeClock } from "../../../lib/clock.ts";
@@ -206,5 +207,5 @@ test("cleanup leaves nothing of ours, and everything of others", async () => {
   await cleanup(kernel, [4]);
   expect([table(), [...kernel.ipset.sets], kernel.link.addresses()]).toEqual([[], [], undefined]);
   expect(kernel.iptables.list(4, "nat")).toEqual(["-A MINE -j RETURN", "-A PREROUTING -j ACCEPT"]);
-  expect((await kernel.iptables.chains(4, "filter")).filter((name) => name.startsWith("KUBE"))).toEqual([]);
+  expect(readListing(await kernel.iptables.save(4)).chains.filter.filter((name) => name.startsWith("KUBE"))).toEqual([]);
 });

@@ -13,6 +13,7 @@ import { realClock, type Clock } from "../../../lib/clock.ts";
 import { errorMessage } from "../../../lib/errors.ts";
 import type { IpFamily } from "../../../lib/ip.ts";
 import type { Logger } from "../../../lib/log.ts";
+import type { Counter, Family } from "../../../lib/metrics.ts";
 import { StaleFlows } from "../../stale-flows.ts";
 import type { AddressProblem, Applied, Backend, DialResult, DialTarget, ServiceChange } from "../backend.ts";
 import { countAddresses, dialThroughKernel, servicePortAt, type KernelConnect } from "../kernel-dial.ts";
@@ -34,6 +35,8 @@ export interface IpvsBackendKernelOptions {
   readonly timeouts?: IpvsTimeouts;
   /** Absent: `dial` is refused. */
   readonly connect?: KernelConnect;
+  /** Restores of the rules that iptables refused, by family. */
+  readonly restoreFailures?: Family<Counter>;
   readonly log?: Logger;
   readonly clock?: Clock;
   /** How often it is looked whether a draining real server is idle. Default 10 s. */
@@ -72,10 +75,24 @@ export class IpvsBackend implements Backend {
 
   constructor(options: IpvsBackendOptions) {
     this.#options = options;
-    const { kernel, node, rules, families = [4, 6], excludeCIDRs = [], clock = realClock, drainIntervalMs = 10_000 } = options;
+    const {
+      kernel,
+      node,
+      rules,
+      restoreFailures,
+      families = [4, 6],
+      excludeCIDRs = [],
+      clock = realClock,
+      drainIntervalMs = 10_000,
+    } = options;
     this.#families = families.map((family) => {
       const rendered: IpvsOptions = { ...rules, node, family };
-      return { family, options: rendered, model: new IpvsModel(contributionOptions(rendered)), rules: new IpvsRuleWriter(kernel.iptables) };
+      return {
+        family,
+        options: rendered,
+        model: new IpvsModel(contributionOptions(rendered)),
+        rules: new IpvsRuleWriter(kernel.iptables, restoreFailures),
+      };
     });
     this.#drains = new Drains({ ipvs: kernel.ipvs, clock, intervalMs: drainIntervalMs });
     this.#reader = new KernelReader(kernel, excludeCIDRs);

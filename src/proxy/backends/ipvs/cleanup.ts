@@ -2,8 +2,9 @@
  * Takes ipvs mode out of the kernel, also that of a kube-proxy that is gone (upstream pkg/proxy/ipvs/cleanup.go). The rules go before
  * the sets that they ask, and the virtual servers before the addresses that lead to them. Connections through them end.
  */
-import { jumpWords, removalText } from "../../../decide/proxy/render/iptables/text.ts";
-import { ipvsChains, ipvsJumps } from "../../../decide/proxy/render/ipvs/rules.ts";
+import { isOfListing, readListing } from "../../../decide/proxy/render/iptables/listing.ts";
+import { removalText } from "../../../decide/proxy/render/iptables/text.ts";
+import { ipvsChains } from "../../../decide/proxy/render/ipvs/rules.ts";
 import { kernelSetName, setNames } from "../../../decide/proxy/render/ipvs/sets.ts";
 import type { IpFamily } from "../../../lib/ip.ts";
 import type { IpvsKernel } from "./kernel.ts";
@@ -16,9 +17,8 @@ export async function cleanup(
 ): Promise<void> {
   const { ipvs, ipset, link, iptables } = kernel;
   for (const family of families) {
-    for (const jump of ipvsJumps()) await iptables.rule(family, jumpWords(jump, "-D"));
-    const existing = { filter: await iptables.chains(family, "filter"), nat: await iptables.chains(family, "nat") };
-    await iptables.restore(family, removalText(existing, Object.values(ipvsChains)));
+    const listing = readListing(await iptables.save(family, isOfListing));
+    await iptables.restore(family, removalText(listing, Object.values(ipvsChains)));
   }
   ipvs.run(new KernelReader(kernel, excludeCIDRs).servers().map((service) => ({ kind: "deleteService", service })));
   link.remove();

@@ -18,6 +18,7 @@ import type { Nftables } from "../../../host/nftables/nftables.ts";
 import { errnoCode, errorMessage } from "../../../lib/errors.ts";
 import { joinHostPort, type IpFamily } from "../../../lib/ip.ts";
 import type { Logger } from "../../../lib/log.ts";
+import { familyLabel, type NftablesMetrics } from "../../mode-metrics.ts";
 import { StaleFlows } from "../../stale-flows.ts";
 import type { AddressProblem, Applied, Backend, DialResult, DialTarget, ServiceChange } from "../backend.ts";
 import { dialThroughKernel, type KernelConnect } from "../kernel-dial.ts";
@@ -36,6 +37,7 @@ export interface KernelOptions {
   readonly connect?: KernelConnect;
   /** False for addresses that are not of this network. Default: all but 127.0.0.0/8 and ::1. */
   readonly serves?: (address: VirtualAddress) => boolean;
+  readonly metrics?: NftablesMetrics;
   readonly log?: Logger;
 }
 
@@ -113,6 +115,7 @@ export class NftablesBackend implements Backend {
       await this.#tables.finish();
     } catch (error) {
       this.#ready = false;
+      this.#failed("cleanupFailures");
       throw error;
     }
   }
@@ -145,6 +148,7 @@ export class NftablesBackend implements Backend {
       this.#rangesChanged = false;
     } catch (error) {
       this.#renderer.refused();
+      this.#failed("syncFailures");
       // Of a table that is not as we think, no part can be right: all are tried again, on a new one.
       if (!this.#ready || some.length === 1) return some.map(({ key }) => ({ key, kind: "failed", error }));
       const each: Applied[] = [];
@@ -157,6 +161,7 @@ export class NftablesBackend implements Backend {
 
   async #commit(builder: OperationBuilder): Promise<void> {
     let sent = 0;
+    const started = performance.now();
     try {
       for (const part of splitOperations(builder.finish(), transactionElements * 2)) {
         if (sent > 0) await nextTurn();
@@ -164,6 +169,7 @@ export class NftablesBackend implements Backend {
         sent += 1;
       }
       this.#renderer.committed();
+      if (this.#ready) this.#took("partialSync", started);
     } catch (error) {
       if (sent > 0 || error instanceof NotAdoptable || driftCodes.has(errnoCode(error) ?? "")) this.#ready = false;
       throw error;
@@ -172,6 +178,7 @@ export class NftablesBackend implements Backend {
 
   /** Makes the kernel hold what the renderer believes, by as little as may be. */
   async #restore(): Promise<void> {
+    const started = performance.now();
     try {
       if (!(await (this.#plans.size === 0 ? this.#adopt() : this.#mend()))) await this.#rebuild();
     } catch (error) {
@@ -179,6 +186,20 @@ export class NftablesBackend implements Backend {
       await this.#rebuild();
     }
     this.#ready = true;
+    this.#took("fullSync", started);
+  }
+
+  #failed(which: "syncFailures" | "cleanupFailures"): void {
+    for (const family of this.#families) this.#options.metrics?.[which].labels(familyLabel(family)).inc();
+  }
+
+  #took(which: "fullSync" | "partialSync", started: number): void {
+    const seconds = (performance.now() - started) / 1000;
+    for (const family of this.#families) this.#options.metrics?.[which].labels(familyLabel(family)).observe(seconds);
+  }
+
+  get #families(): readonly IpFamily[] {
+    return this.#options.families ?? [4, 6];
   }
 
   /** An earlier proxy's tables: until `completed` only differences are sent. False: there are none. */

@@ -33,7 +33,7 @@ let backend: UserspaceBackend | undefined;
 function start(): UserspaceBackend {
   const forbidsLow: typeof bind = async (protocol, virtual, state, context, at = { host: virtual.address, port: virtual.port }) =>
     at.port > 0 && at.port < 1024 ? { kind: "failed", code: "EACCES", message: "" } : await bind(protocol, virtual, state, context, at);
-  const metrics = proxyMetrics(new MetricsRegistry(), () => []);
+  const metrics = proxyMetrics(new MetricsRegistry());
   return (backend = new UserspaceBackend({ clock: realClock, metrics, classify: () => "external", hostAddresses: [], bind: forbidsLow }));
 }
 afterEach(() => backend?.stop());

@@ -1,5 +1,6 @@
 /** Whether the kernel still holds the rules that were restored, by what `iptables-save` lists. Pure. */
 import { kube } from "./layout.ts";
+import { tableNames } from "./listing.ts";
 import { chainsOf, type Chain, type IptablesRules, type TableName } from "./rules.ts";
 
 export interface ListedRules {
@@ -11,7 +12,7 @@ export interface ListedRules {
 
 /** `lines`: of `iptables-save`; only chains of `rules` are looked at. */
 export function listedRules(rules: IptablesRules, lines: Iterable<string>): ListedRules {
-  const ours = new Set(tables.flatMap((table) => ownChains(rules, table).map(({ name }) => `${table} ${name}`)));
+  const ours = new Set(tableNames.flatMap((table) => ownChains(rules, table).map(({ name }) => `${table} ${name}`)));
   const counts = new Map<string, number>();
   const text: string[] = [];
   let table = "";
@@ -31,38 +32,18 @@ function ownChains(rules: IptablesRules, table: TableName): readonly Chain[] {
   return chainsOf(rules.tables[table]).filter(({ name }) => name !== kube.localnet);
 }
 
-const tables: readonly TableName[] = ["filter", "nat"];
-
 /** Chains whose number of rules is not what it should be: somebody has put in or taken out. */
 export function driftedChains(rules: IptablesRules, { counts }: ListedRules): readonly string[] {
-  return tables.flatMap((table) =>
+  return tableNames.flatMap((table) =>
     ownChains(rules, table).flatMap(({ name, rules: wanted }) =>
       (counts.get(`${table} ${name}`) ?? 0) === wanted.length ? [] : [`${table} ${name}`],
     ),
   );
 }
 
-/** Whether a rule of the kernel's chains that leads to one of ours is missing, or the chain that shows whether the table was flushed. */
-export function missingJumps({ jumps }: IptablesRules, lines: readonly string[]): boolean {
-  const seen = new Set<string>();
-  let table = "";
-  for (const line of lines) {
-    if (line.startsWith("*")) table = line.slice(1).trim();
-    else if (line.startsWith(`:${kube.canary} `)) seen.add(`${table} ${kube.canary}`);
-    else if (line.startsWith("-A ")) {
-      const [, from = "", to = ""] = /^-A (\S+) .*-j (\S+)$/.exec(line) ?? [];
-      seen.add(`${table} ${from} ${to}`);
-    }
-  }
-  const wanted = jumps.flatMap(({ table: of, from, rule: { target } }) =>
-    target?.kind === "jump" ? [`${of} ${from} ${target.chain}`] : [],
-  );
-  return [...tables.map((of) => `${of} ${kube.canary}`), ...wanted].some((key) => !seen.has(key));
-}
-
 /** Whether two renderings would be written alike. Chains and rules that came out of a cache are the same objects. */
 export function isSame(a: IptablesRules, b: IptablesRules): boolean {
-  return tables.every((table) => {
+  return tableNames.every((table) => {
     const [left, right] = [a.tables[table], b.tables[table]];
     return (
       left.services.length === right.services.length &&
@@ -73,7 +54,7 @@ export function isSame(a: IptablesRules, b: IptablesRules): boolean {
   });
 }
 
-function sameChain(a: Chain, b: Chain): boolean {
+export function sameChain(a: Chain, b: Chain): boolean {
   if (a.name !== b.name || a.rules.length !== b.rules.length) return false;
   return a.rules.every((rule, i) => rule === b.rules[i] || JSON.stringify(rule) === JSON.stringify(b.rules[i]));
 }

@@ -11,7 +11,8 @@ import { golden, goldenInputs, goldenServices } from "../goldens.cases.ts";
 import { evaluateIptables } from "./evaluate.ts";
 import { largeClusterEndpoints, renderIptables, type IptablesCache } from "./render.ts";
 import { chainsOf, type IptablesRules } from "./rules.ts";
-import { chainLines, jumpWords, partialRestoreLines, restoreText } from "./text.ts";
+import { readListing } from "./listing.ts";
+import { chainLines, fullRestoreLines, jumpsQuestion, partialRestoreLines, restoreText } from "./text.ts";
 import { traceIptables } from "./trace.ts";
 
 const families = [4, 6] as const;
@@ -195,9 +196,25 @@ describe("what rules say", () => {
   });
 
   test("the kernel's chains lead to ours", () => {
-    expect(render([]).jumps.map((jump) => jumpWords(jump, "-C").join(" "))).toContain(
-      "-t nat -C PREROUTING -m comment --comment kubernetes service portals -j KUBE-SERVICES",
-    );
+    const rules = render([]);
+    const portals = '-m comment --comment "kubernetes service portals" -j KUBE-SERVICES';
+    expect(jumpsQuestion(rules)).toContain(`*nat\n-C OUTPUT ${portals}\n-C PREROUTING ${portals}\n`);
+    const inserted = (lines: readonly string[]) => [...fullRestoreLines(rules, readListing(lines))].filter((line) => line.startsWith("-I"));
+    expect(inserted([])).toHaveLength(rules.jumps.length);
+    // Where one is there already, however it is written, none comes beside it.
+    const some = inserted(["*nat", `-A OUTPUT -m comment --comment "portals" -j KUBE-SERVICES`, "COMMIT"]);
+    expect(some).toContain(`-I PREROUTING ${portals}`);
+    expect(some).toHaveLength(rules.jumps.length - 1);
+  });
+
+  test("an endpoint that changes leaves the chains that all Services share alone", () => {
+    const plan = (host: number) => planService(service("web", "10.96.0.9"), [slice("web", [`10.244.1.${host}`])], node);
+    const before = render([plan(1)]);
+    const text = [...partialRestoreLines(before, render([plan(2)]))].join("\n");
+    expect(text).toContain("10.244.1.2:8080");
+    expect(text).not.toMatch(/^:KUBE-(SERVICES|NODEPORTS|MARK-MASQ|FORWARD)/m);
+    expect(text).not.toContain("*filter");
+    expect([...partialRestoreLines(before, render([]))].join("\n")).toMatch(/^:KUBE-SERVICES/m);
   });
 
   test("a name that no API server would let in stays one word", () => {

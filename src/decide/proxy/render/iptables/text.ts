@@ -4,7 +4,9 @@
  */
 import { joinHostPort } from "../../../../lib/ip.ts";
 import { isServiceChain } from "./chain-names.ts";
+import { sameChain } from "./drift.ts";
 import { kube } from "./layout.ts";
+import { missingJumps, tableNames, type Listing } from "./listing.ts";
 import {
   chainsOf,
   type Chain,
@@ -16,40 +18,67 @@ import {
   type Target,
 } from "./rules.ts";
 
-const tableNames: readonly TableName[] = ["filter", "nat"];
-
 /** Everything: chains that are there already are emptied and filled anew. `jumps`: with the rules in the kernel's own chains. */
 export function restoreText(rules: IptablesRules, { jumps = false }: { readonly jumps?: boolean } = {}): string {
   return joined(tableNames.map((name) => tableLines(name, chainsOf(rules.tables[name]), [], jumps ? jumpLines(rules, name) : [])));
 }
 
 /**
- * Everything, into a table that may hold rules of an earlier proxy: of its chains (`existing`, of table nat) those that no Service has
- * any more are taken away. With a chain that holds nothing and shows by its absence that somebody has flushed the table.
- * The lines one by one, so that whoever writes a large cluster's can pause between them.
+ * Everything, into tables that may hold rules of an earlier proxy (`listing`): of its chains those that no Service has any more are
+ * taken away, and what leads to ours goes to the top of the kernel's chains where it is missing; rules of others stay where they are.
+ * With a chain that holds nothing and shows by its absence that somebody has flushed the table. The lines one by one, so that whoever
+ * writes a large cluster's can pause between them. Without a listing: into tables that hold no others of ours.
  */
-export function* fullRestoreLines({ tables }: IptablesRules, existing: readonly string[]): Generator<string> {
-  const written = new Set(chainsOf(tables.nat).map(({ name }) => name));
-  const stale = existing.filter((name) => isServiceChain(name) && !written.has(name));
+export function* fullRestoreLines(rules: IptablesRules, listing?: Listing): Generator<string> {
+  const written = new Set(chainsOf(rules.tables.nat).map(({ name }) => name));
+  const stale = (listing?.chains.nat ?? []).filter((name) => isServiceChain(name) && !written.has(name));
+  const missing = listing === undefined ? [] : missingJumps(rules, listing);
   const canary: Chain = { name: kube.canary, rules: [] };
-  for (const name of tableNames) yield* tableLines(name, [...chainsOf(tables[name]), canary], name === "nat" ? stale : [], []);
+  for (const name of tableNames) {
+    // Each goes before the one that was put in last.
+    const jumps = missing.filter(({ table }) => table === name).toReversed();
+    const lines = jumps.map(({ from, rule }) => `-I ${from} ${ruleText(rule)}`);
+    yield* tableLines(name, [...chainsOf(rules.tables[name]), canary], name === "nat" ? stale : [], lines);
+  }
 }
 
-/** Takes all of kube-proxy's chains away; what leads to them must be gone. `existing`: the chains of each table; `further`: of ours. */
-export function removalText(existing: Readonly<Record<TableName, readonly string[]>>, further: readonly string[] = []): string {
+/** Asks whether what leads to our chains is there: refused where a rule is missing. */
+export function jumpsQuestion({ jumps }: IptablesRules): string {
+  const lines = (name: TableName) => jumps.filter(({ table }) => table === name).map(({ from, rule }) => `-C ${from} ${ruleText(rule)}\n`);
+  return tableNames.map((name) => `*${name}\n${lines(name).join("")}COMMIT\n`).join("");
+}
+
+/** Takes all of kube-proxy's chains away, and what leads to them. `further`: names of ours. */
+export function removalText({ chains, jumps }: Listing, further: readonly string[] = []): string {
+  // The chain of localhost NodePorts is the kubelet's too, and stays.
   const ours: ReadonlySet<string> = new Set([...Object.values(kube).filter((name) => name !== kube.localnet), ...further]);
-  const mine = (table: TableName) => (chain: string) => ours.has(chain) || (table === "nat" && isServiceChain(chain));
-  return joined(tableNames.map((name) => tableLines(name, [], existing[name].filter(mine(name)), [])));
+  const mine = (table: TableName, chain: string) => ours.has(chain) || (table === "nat" && isServiceChain(chain));
+  const leads = (name: TableName) => jumps.filter(({ table, to }) => table === name && mine(name, to));
+  return joined(
+    tableNames.map((name) =>
+      tableLines(
+        name,
+        [],
+        chains[name].filter((chain) => mine(name, chain)),
+        leads(name).map(({ line }) => line.replace("-A", "-D")),
+      ),
+    ),
+  );
 }
 
 /**
- * What leads from `have` to `want`, a partial sync (KEP-3453): the shared chains, which are short of rules per Service, and of the
- * Services' own those that are not the same object. Chains that are no more are emptied and deleted.
+ * What leads from `have` to `want`, a partial sync (KEP-3453): the shared chains that are not as they were, which have rules of every
+ * Service and are dear, and of the Services' own those that are not the same object. Chains that are no more are emptied and deleted.
  */
 export function* partialRestoreLines(have: IptablesRules, want: IptablesRules): Generator<string> {
   for (const name of tableNames) {
+    const before = new Map(have.tables[name].shared.map((chain) => [chain.name, chain]));
+    const shared = want.tables[name].shared.filter((chain) => {
+      const old = before.get(chain.name);
+      return old === undefined || !sameChain(old, chain);
+    });
     const { changed, stale } = serviceChanges(have.tables[name], want.tables[name]);
-    yield* tableLines(name, [...want.tables[name].shared, ...changed], stale, []);
+    if (shared.length + changed.length + stale.length > 0) yield* tableLines(name, [...shared, ...changed], stale, []);
   }
 }
 
@@ -65,11 +94,6 @@ function serviceChanges(
   const written = new Set(changed.map(({ name }) => name));
   const gone = have.services.filter((chains) => !after.has(chains)).flatMap((chains) => chains.map(({ name }) => name));
   return { changed, stale: [...new Set(gone)].filter((name) => !written.has(name)) };
-}
-
-/** The `iptables` words that put one jump at the top of the kernel's chain; `-C` instead of `-I` asks whether it is there. */
-export function jumpWords({ table, from, rule }: IptablesRules["jumps"][number], action: "-C" | "-I" | "-D"): readonly string[] {
-  return ["-t", table, action, from, ...ruleWords(rule)];
 }
 
 /** The rules in the kernel's own chains, as `iptables-save` prints them. */
