@@ -1,6 +1,6 @@
 /** Reads a Service as the proxy sees it: who plans it, its policies, affinity and addresses. */
 import type { Service, ServicePort, ServiceSpec } from "../../api/types.ts";
-import { canonicalIp, cidrContains, formatCidr, parseCidr, parseIpSloppy, type IpFamily } from "../../lib/ip.ts";
+import { canonicalIp, cidrContains, formatCidr, formatIp, parseCidr, parseIpSloppy, type IpFamily } from "../../lib/ip.ts";
 import type { Affinity, PlanOptions, VirtualAddress } from "./plan.ts";
 import type { SkipReason } from "./reasons.ts";
 
@@ -70,8 +70,8 @@ function clusterIPs(spec: ServiceSpec | undefined): readonly string[] {
 }
 
 function rawAddress(kind: VirtualAddress["kind"], text: string, port: number): RawAddress[] {
-  const family = parseIpSloppy(text)?.family;
-  return family === undefined ? [] : [{ kind, address: canonicalIp(text), port, family }];
+  const ip = parseIpSloppy(text);
+  return ip === undefined ? [] : [{ kind, address: formatIp(ip), port, family: ip.family }];
 }
 
 /**
