@@ -246,8 +246,12 @@ async function proxyOf({ name, network, podCIDRs: cidrs, libc, families }: NodeP
   return { proxy, pages, notes };
 }
 
-/** How long the kernel remembers idle connections: kube-proxy's defaults (pkg/proxy/apis/config/v1alpha1/defaults.go), in seconds. */
-const flowTimes = { tcp_timeout_established: "86400", tcp_timeout_close_wait: "3600" };
+/**
+ * How long the kernel remembers idle connections, in seconds: kube-proxy's defaults (pkg/proxy/apis/config/v1alpha1/defaults.go). One that
+ * the endpoint has reset is over: for the kernel's own ten seconds a client that takes its port again would be led to that endpoint,
+ * which may be dead.
+ */
+const flowTimes = { tcp_timeout_established: "86400", tcp_timeout_close_wait: "3600", tcp_timeout_close: "1" };
 
 async function setFlowTimes(network: NodeNetwork, log: Logger): Promise<void> {
   for (const [name, value] of Object.entries(flowTimes)) {
