@@ -10,7 +10,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Opened, rawClient, startEngine, type TestEngine } from "../../src/gateway/testing.ts";
+import { encodeFields, flags, frameClient, frameTypes, requestFields, type Received } from "../../src/gateway/testing-http2.ts";
 import { accepts, freePort } from "../support/ports.ts";
+import { frameAttacks } from "./smuggling-frames.ts";
 import { attacks } from "./smuggling-requests.ts";
 
 const patient = 120_000;
@@ -126,7 +128,25 @@ describe.each(peers)("before $name", (peer) => {
     if (directory !== "") rmSync(directory, { recursive: true, force: true });
   });
 
-  const saw = () => answered.match(/SAW \S+ \S+/g) ?? [];
+  const count = (list: readonly string[], path: string) => list.filter((each) => each.endsWith(path)).length;
+
+  /** Others that come afterwards over the endpoint's kept connections get their own answers, and it saw no more than the gateway did. */
+  async function othersAreServed(): Promise<void> {
+    for (const path of ["/other-1", "/other-2", "/other-3"]) {
+      const other = rawClient(opened, engine.port);
+      other.send(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+      expect(await other.closed()).toContain(`SAW GET ${path}\n`);
+    }
+    const seen = answered.match(/SAW \S+ \S+/g) ?? [];
+    // The hidden request may be seen where it is no secret: as the plain next request of this client, which the gateway saw too.
+    const gatewaySaw = engine.records
+      .splice(0)
+      .flatMap(({ request }) => (request === undefined ? [] : [`${request.method} ${request.path}`]));
+    expect(seen.length).toBeLessThanOrEqual(gatewaySaw.length);
+    for (const line of seen) expect(gatewaySaw).toContain(line.slice(4));
+    expect(count(seen, "/smuggled")).toBeLessThanOrEqual(count(gatewaySaw, "/smuggled"));
+    expect(count(seen, "/outer")).toBeLessThanOrEqual(1);
+  }
 
   test.for(attacks)("$name", { timeout: patient }, async ({ name, text }, ctx) => {
     if (!usable) return ctx.skip(`needs ${peer.program}`);
@@ -136,26 +156,25 @@ describe.each(peers)("before $name", (peer) => {
     attacker.send(`${text}GET /honest-${name.length} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
     await Promise.race([attacker.closed(), attacker.until((all) => all.includes("HTTP/1.1 101"))]);
     attacker.socket.destroy();
+    await othersAreServed();
+  });
 
-    // Others that come afterwards over the endpoint's kept connections get their own answers.
-    for (const path of ["/other-1", "/other-2", "/other-3"]) {
-      const other = rawClient(opened, engine.port);
-      other.send(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
-      expect(await other.closed()).toContain(`SAW GET ${path}\n`);
-    }
-    const seen = saw();
-    // The hidden request may be seen where it is no secret: as the plain next request of this client, which the gateway saw too.
-    const gatewaySaw = engine.records
-      .splice(0)
-      .flatMap(({ request }) => (request === undefined ? [] : [`${request.method} ${request.path}`]));
-    expect(seen.length).toBeLessThanOrEqual(gatewaySaw.length);
-    for (const line of seen) expect(gatewaySaw).toContain(line.slice(4));
-    const count = (list: readonly string[], path: string) => list.filter((each) => each.endsWith(path)).length;
-    expect(count(seen, "/smuggled")).toBeLessThanOrEqual(count(gatewaySaw, "/smuggled"));
-    expect(count(seen, "/outer")).toBeLessThanOrEqual(1);
+  test.for(frameAttacks)("$name", { timeout: patient }, async ({ frames }, ctx) => {
+    if (!usable) return ctx.skip(`needs ${peer.program}`);
+    answered = "";
+    const attacker = frameClient(opened, engine.port);
+    attacker.send(...frames, { type: "headers", flags: 5, stream: 3, payload: encodeFields(requestFields("/honest")) });
+    const over = ({ type, stream, flags: bits }: Received) =>
+      type === frameTypes.goaway || (stream === 3 && (type === frameTypes.reset || (bits & flags.endStream) !== 0));
+    await attacker.until(over);
+    attacker.socket.destroy();
+    await othersAreServed();
+    // Over HTTP/2 one request is one stream: what is hidden in it is nobody's next request.
+    expect(answered).not.toContain("/smuggled");
   });
 });
 
 test("there are enough of them", () => {
   expect(new Set(attacks.map(({ text }) => text)).size).toBeGreaterThanOrEqual(60);
+  expect(frameAttacks.length).toBeGreaterThanOrEqual(40);
 });
