@@ -96,7 +96,7 @@ export interface Change {
   /** Absent where no single edit of an object does it. */
   readonly edit?: Edit;
   /** What `explain` says with the edit done: `Reachable` mends it. Absent: it could not be tried. */
-  readonly then?: ExplainCode;
+  readonly result?: ExplainCode;
 }
 
 export interface Warning {

@@ -1,0 +1,208 @@
+/** Why a Service port has nothing behind it: the first cause, and what could be otherwise. */
+import type { Pod, Service } from "../../api/types.ts";
+import { isPodReady, podAddresses } from "../endpoints/pod-state.ts";
+import { findPort, podPorts } from "../endpoints/ports.ts";
+import type { EndpointReason } from "../endpoints/reasons.ts";
+import { addressTypesOf, matchesSelector, missingPortsText, selectEndpoints, type Selection } from "../endpoints/select.ts";
+import { explainCodes, type ExplainCode } from "./codes.ts";
+import type { Edit } from "./explanation.ts";
+import { podFault, wrongProbePort, type PodFault } from "./pod-fault.ts";
+import { readinessDetail } from "./readiness.ts";
+import { selectorCause } from "./selector-cause.ts";
+import { refOf } from "./snapshot.ts";
+import { listed, plural, type Outcome, type Proposal, type ServiceTarget } from "./walk.ts";
+import type { World } from "./world.ts";
+
+/** The pods that the selector means, and what the controllers make of them. */
+export function podsBehind(world: World, service: Service): { readonly matching: readonly Pod[]; readonly selection: Selection } {
+  const selector = service.spec?.selector ?? {};
+  const matching =
+    Object.keys(selector).length === 0
+      ? []
+      : world.podsIn(service.metadata.namespace ?? "").filter(({ metadata }) => matchesSelector(selector, metadata.labels));
+  // Without the nodes nobody can say that one is missing.
+  const knowsNodes = world.snapshot.nodes.length > 0;
+  const lookup = knowsNodes ? world.node : () => ({ metadata: {} });
+  return { matching, selection: selectEndpoints(service, matching, lookup) };
+}
+
+export function emptyCause(world: World, target: ServiceTarget): Outcome {
+  const { service } = target;
+  const id = `${service.metadata.namespace}/${service.metadata.name}`;
+  const { matching, selection } = podsBehind(world, service);
+  if (selection.reason !== undefined) return writtenByHand(world, target, id);
+  if (world.snapshot.config.unread.some(({ kind }) => kind === "Pod"))
+    return { code: "NotRead", text: `Service ${id} has no ready endpoint; why cannot be said, since the pods could not be read` };
+  if (matching.length === 0) return selectorCause(world, service);
+  return podsCause(world, target, id, matching, selection);
+}
+
+/** Endpoints of a Service without selector come from people. */
+function writtenByHand(world: World, { service, port }: ServiceTarget, id: string): Outcome {
+  const { namespace = "", name = "" } = service.metadata;
+  const slices = world.slicesOf(namespace, name);
+  const endpoints = slices.flatMap((slice) => slice.endpoints ?? []);
+  if (endpoints.length === 0) {
+    const text = `Service ${id} has no selector, and no EndpointSlice was written for it`;
+    return {
+      code: "NoSelectorNoEndpoints",
+      text,
+      proposals: [{ text: `Give Service ${id} a selector, or write an EndpointSlice labelled kubernetes.io/service-name: ${name}` }],
+    };
+  }
+  const wanted = port.name ?? "";
+  const names = [...new Set(slices.flatMap(({ ports = [] }) => ports.map((each) => `${each.name ?? ""}/${each.protocol ?? "TCP"}`)))];
+  if (!names.includes(`${wanted}/${port.protocol ?? "TCP"}`)) {
+    const text = `the EndpointSlices of Service ${id} have the ports ${listed(names.map(quotePort))}, and its port is ${quotePort(`${wanted}/${port.protocol ?? "TCP"}`)}: names and protocols must agree`;
+    return { code: "EndpointPortMismatch", text, proposals: sliceNameEdits(world, namespace, name, wanted) };
+  }
+  const families = addressTypesOf(service);
+  if (!slices.some(({ addressType }) => families.includes(addressType as "IPv4")))
+    return {
+      code: "NoAddressOfFamily",
+      text: `the EndpointSlices of Service ${id} are ${listed([...new Set(slices.map((slice) => slice.addressType))])}, and it uses ${listed(families)}`,
+    };
+  return { code: "PodsNotReady", text: `none of the ${plural(endpoints.length, "endpoint")} written for Service ${id} is marked ready` };
+}
+
+const quotePort = (text: string): string => JSON.stringify(text.split("/")[0]) + ` ${text.split("/")[1]}`;
+
+function sliceNameEdits(world: World, namespace: string, service: string, to: string): readonly Proposal[] {
+  return world.slicesOf(namespace, service).flatMap((slice) => {
+    if ((slice.ports ?? []).length !== 1) return [];
+    const ref = refOf("EndpointSlice", slice);
+    const edit: Edit = { ref, field: "ports[0].name", from: slice.ports?.[0]?.name ?? "", to };
+    return [{ text: `Name the port of EndpointSlice ${ref.namespace}/${ref.name} ${JSON.stringify(to)}`, edit }];
+  });
+}
+
+function podsCause(world: World, target: ServiceTarget, id: string, matching: readonly Pod[], selection: Selection): Outcome {
+  const { port } = target;
+  const usable = matching.filter((pod) => !selection.leftOut.some((out) => out.pod === pod));
+  const ready = usable.filter((pod) => isPodReady(pod) && pod.metadata.deletionTimestamp === undefined);
+  const lacking = ready.filter((pod) => findPort(pod, port) === undefined);
+  if (ready.length > 0 && lacking.length === ready.length) return missingPort(target, id, lacking);
+  if (ready.length > lacking.length) {
+    const text = `${plural(ready.length, "pod")} of Service ${id} ${ready.length === 1 ? "is" : "are"} ready, and its EndpointSlices do not say so: is the EndpointSlice controller running?`;
+    return { code: "EndpointsBehind", text };
+  }
+  const left = ofLeftOut(selection, id);
+  if (usable.length === 0 && left !== undefined) return left;
+  return notReady(world, id, matching);
+}
+
+const leftOutCodes: Partial<Record<EndpointReason, ExplainCode>> = { NodeNotFound: "NodeUnknown", NoAddressOfFamily: "NoAddressOfFamily" };
+
+function ofLeftOut({ leftOut }: Selection, id: string): Outcome | undefined {
+  const found = leftOut.find(({ reason }) => leftOutCodes[reason] !== undefined);
+  const code = found === undefined ? undefined : leftOutCodes[found.reason];
+  if (found === undefined || code === undefined) return undefined;
+  const { metadata } = found.pod;
+  const text = `no pod of Service ${id} can be an endpoint: pod ${metadata.name} ${found.detail}`;
+  if (code !== "NoAddressOfFamily") return { code, text };
+  const has = podAddresses(found.pod).some((address) => address.includes(":")) ? "IPv6" : "IPv4";
+  return { code, text, proposals: [{ text: `Make Service ${id} anew with ipFamilies [${has}] (the primary family cannot be changed)` }] };
+}
+
+function missingPort({ service, port }: ServiceTarget, id: string, [pod]: readonly Pod[]): Outcome {
+  const missing = pod === undefined ? [] : podPorts(service, pod).missing.filter(({ servicePort }) => servicePort === (port.name ?? ""));
+  const text = `no pod of Service ${id} has the port: ${missingPortsText(missing)}`;
+  const index = (service.spec?.ports ?? []).indexOf(port);
+  const ref = refOf("Service", service);
+  const proposals = (missing[0]?.available ?? []).flatMap((available): Proposal[] => {
+    const [name = "", , protocol = ""] = /^(\S+) \d+\/(\w+)$/.exec(available) === null ? [] : available.split(/[ /]/);
+    if (protocol !== (port.protocol ?? "TCP")) {
+      if (name !== String(port.targetPort)) return [];
+      const edit: Edit = { ref, field: `spec.ports[${index}].protocol`, from: port.protocol ?? "TCP", to: protocol };
+      return [{ text: `Set the protocol of port ${port.port} of Service ${id} to ${protocol}`, edit }];
+    }
+    const edit: Edit = { ref, field: `spec.ports[${index}].targetPort`, from: port.targetPort, to: name };
+    return [{ text: `Set targetPort of port ${port.port} of Service ${id} to ${name}`, edit }];
+  });
+  return { code: "TargetPortNameMissing", text, proposals };
+}
+
+/** Of several faults the most frequent one; of equals the one that keeps a pod from going any further. */
+const order: readonly PodFault[] = [
+  "PodsUnscheduled",
+  "ImageCannotBePulled",
+  "PodsCrash",
+  "NodeDown",
+  "ProbePortWrong",
+  "ProbeFails",
+  "ReadinessGateClosed",
+  "PodsNotReady",
+  "PodsTerminating",
+  "PodsFinished",
+  "NodeUnknown",
+];
+
+function notReady(world: World, id: string, matching: readonly Pod[]): Outcome {
+  const faults = matching.flatMap((pod) => {
+    const code = podFault(world, pod);
+    return code === undefined ? [] : [{ pod, code }];
+  });
+  const count = (code: PodFault) => faults.filter((fault) => fault.code === code).length;
+  const [worst] = order.toSorted((a, b) => count(b) - count(a) || order.indexOf(a) - order.indexOf(b));
+  const code = worst ?? "PodsNotReady";
+  const example = faults.find((fault) => fault.code === code)?.pod ?? matching[0];
+  const who = `none of the ${plural(matching.length, "pod")} of Service ${id} is ready`;
+  const detail = example === undefined ? explainCodes[code].meaning : `pod ${example.metadata.name}: ${detailOf(example, code)}`;
+  return { code, text: `${who}: ${detail}`, proposals: example === undefined ? [] : podProposals(example, code) };
+}
+
+function detailOf(pod: Pod, code: PodFault): string {
+  switch (code) {
+    case "PodsFinished":
+      return `it ran to its end (phase ${pod.status?.phase}): a Service needs pods that keep running`;
+    case "PodsTerminating":
+      return readinessDetail(pod, "Terminating");
+    case "PodsUnscheduled": {
+      const scheduled = pod.status?.conditions?.find(({ type }) => type === "PodScheduled");
+      return `it has no node: ${scheduled?.message ?? "the scheduler has not said why"}`;
+    }
+    case "NodeDown":
+      return `its node ${pod.spec?.nodeName} is not ready`;
+    case "ProbePortWrong": {
+      const wrong = wrongProbePort(pod);
+      return `the readiness probe of container ${wrong?.container} asks at port ${wrong?.port}, and the containers declare ${listed((wrong?.declared ?? []).map(String))}`;
+    }
+    default:
+      return readinessDetail(pod, "NotReady");
+  }
+}
+
+function podProposals(pod: Pod, code: PodFault): readonly Proposal[] {
+  const ref = refOf("Pod", pod);
+  const id = `${ref.namespace}/${ref.name}`;
+  switch (code) {
+    case "ProbePortWrong": {
+      const wrong = wrongProbePort(pod);
+      return (wrong?.declared ?? []).map((port) => ({
+        text: `Let the readiness probe of container ${wrong?.container} ask at port ${port}`,
+      }));
+    }
+    case "ProbeFails":
+      return [{ text: `See what the probe is told: kubectl describe pod ${ref.name} -n ${ref.namespace}` }];
+    case "PodsCrash":
+      return [{ text: `See how it ended: kubectl logs ${ref.name} -n ${ref.namespace} --previous` }];
+    case "ImageCannotBePulled":
+      return [
+        { text: `Correct the image of pod ${id} (${(pod.spec?.containers ?? []).map(({ image }) => image).join(", ")}) where it is made` },
+      ];
+    case "PodsUnscheduled":
+      return [{ text: `Make room or loosen what pod ${id} asks for: kubectl describe pod ${ref.name} -n ${ref.namespace}` }];
+    case "NodeDown":
+      return [{ text: `Bring node ${pod.spec?.nodeName} back, or delete it so that its pods go elsewhere` }];
+    case "ReadinessGateClosed":
+      return [
+        {
+          text: `Whoever sets ${listed((pod.spec?.readinessGates ?? []).map(({ conditionType }) => conditionType))} has not set it to True`,
+        },
+      ];
+    case "PodsFinished":
+      return [{ text: "Run the program under a Deployment: the pods of a Job end" }];
+    default:
+      return [];
+  }
+}

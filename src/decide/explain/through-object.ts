@@ -1,0 +1,255 @@
+/** A question about an object by its name: a Service at all of its ports, a route at all of its rules, a pod. */
+import type { KubeObject } from "../../api/object.ts";
+import type { Service } from "../../api/types.ts";
+import { joinHostPort } from "../../lib/ip.ts";
+import { podAddresses } from "../endpoints/pod-state.ts";
+import type { Match } from "./request-of-rule.ts";
+import { requestsOf } from "./request-of-rule.ts";
+import { emptyCause, podsBehind } from "./cause.ts";
+import { connect, waysIn } from "./connect.ts";
+import { deliver } from "./deliver.ts";
+import { nearest } from "./nearest.ts";
+import { declaredPorts } from "./pod-fault.ts";
+import { resolve } from "./resolve.ts";
+import { routeWorldOf } from "./route-world.ts";
+import { refOf, type ObjectRef } from "./snapshot.ts";
+import type { Target } from "./target.ts";
+import { problemOutcome, throughRoute, unservedOutcome } from "./through-route.ts";
+import { listed, step, type Outcome, type Walk } from "./walk.ts";
+
+type ObjectTarget = Extract<Target, { kind: "object" }>;
+
+export function throughObject(walk: Walk, target: ObjectTarget): Outcome {
+  const namespace = target.namespace ?? walk.client.namespace;
+  switch (target.object) {
+    case "Service":
+      return ofService(walk, namespace, target);
+    case "Pod":
+      return ofPod(walk, namespace, target);
+    case "Ingress":
+    case "HTTPRoute":
+    case "GRPCRoute":
+      return ofRoute(walk, { kind: target.object, namespace, name: target.name });
+  }
+}
+
+function ofService(walk: Walk, namespace: string, { name, port }: ObjectTarget): Outcome {
+  const service = walk.world.service(namespace, name);
+  if (service === undefined) return serviceMissing(walk, namespace, name);
+  return throughWholeService(walk, service, port);
+}
+
+/** Every port, or the one that is named; the first that is broken ends it. */
+export function throughWholeService(walk: Walk, service: Service, only?: number): Outcome {
+  const { spec = {}, metadata } = service;
+  const id = `${metadata.namespace}/${metadata.name}`;
+  if (spec.type === "ExternalName") return alias(walk, service);
+  if (spec.clusterIP === "None") return headless(walk, service, only);
+  const ports = (spec.ports ?? []).filter(({ port }) => only === undefined || port === only);
+  const address = entranceOf(walk, service);
+  if (typeof address !== "string") return address;
+  if (ports.length === 0) return connect(walk, { address, port: only ?? 0, protocol: "TCP" });
+  const outcomes: Outcome[] = [];
+  for (const port of ports) {
+    const node = walk.client.kind === "outside" && spec.type === "NodePort";
+    const outcome = connect(walk, {
+      address,
+      port: node ? (port.nodePort ?? port.port) : port.port,
+      protocol: (port.protocol ?? "TCP") as "TCP",
+    });
+    if (outcome.code !== "Reachable") return outcome;
+    outcomes.push(outcome);
+  }
+  const endpoints = [...new Set(outcomes.flatMap((each) => each.endpoints ?? []))].toSorted();
+  return { code: "Reachable", text: `Service ${id}: ${[...new Set(outcomes.map(({ text }) => text))].join("; ")}`, endpoints };
+}
+
+/** Where the client finds the Service, or why nowhere. */
+function entranceOf(walk: Walk, service: Service): string | Outcome {
+  const { spec = {}, status, metadata } = service;
+  const id = `${metadata.namespace}/${metadata.name}`;
+  const ref = refOf("Service", service);
+  const fail = (outcome: Outcome): Outcome => {
+    step(walk, { kind: "service", ok: false, ref, text: outcome.text });
+    return outcome;
+  };
+  if (walk.client.kind === "outside") {
+    const [balancer] = status?.loadBalancer?.ingress ?? [];
+    if (balancer?.ip !== undefined) return balancer.ip;
+    if (balancer?.hostname !== undefined)
+      return fail({ code: "LeavesCluster", text: `Service ${id} has its load balancer at ${balancer.hostname}, a name outside` });
+    if (spec.type === "LoadBalancer") {
+      const text = `Service ${id} is of type LoadBalancer, and nothing has given it an address (status.loadBalancer is empty): does the cluster have a controller for that?`;
+      return fail({ code: "LoadBalancerPending", text, proposals: waysIn(service) });
+    }
+    const [node] = walk.world.snapshot.nodes;
+    const address = node?.status?.addresses?.find(({ type }) => type === "InternalIP" || type === "ExternalIP")?.address;
+    if (spec.type === "NodePort" && address !== undefined) return address;
+    if (spec.externalIPs?.[0] !== undefined) return spec.externalIPs[0];
+  }
+  const [address] = spec.clusterIPs ?? [spec.clusterIP ?? ""];
+  if (address !== undefined && address !== "") return address;
+  return fail({ code: "NoClusterIP", text: `Service ${id} has no cluster IP` });
+}
+
+function alias(walk: Walk, { metadata }: Service): Outcome {
+  const resolved = resolve(walk, `${metadata.name}.${metadata.namespace}`);
+  if (resolved.kind === "end") return resolved.outcome;
+  const { answered } = resolved;
+  const target = answered.kind === "outside" ? answered.target : answered.addresses.join(", ");
+  return {
+    code: answered.kind === "outside" ? "LeavesCluster" : "Resolves",
+    text: `Service ${metadata.namespace}/${metadata.name} is an alias for ${target}`,
+  };
+}
+
+/** Clients get the pods' addresses from DNS, and must use the pods' ports. */
+export function headless(walk: Walk, service: Service, only: number | undefined): Outcome {
+  const { metadata, spec } = service;
+  const id = `${metadata.namespace}/${metadata.name}`;
+  const ref = refOf("Service", service);
+  const slices = walk.world.slicesOf(metadata.namespace ?? "", metadata.name ?? "");
+  const ports = spec?.ports ?? [];
+  const ready = slices.flatMap((slice) =>
+    (slice.endpoints ?? [])
+      .filter(({ conditions }) => conditions?.ready !== false)
+      .flatMap(({ addresses, targetRef }) =>
+        ((slice.ports ?? []).length === 0 ? [undefined] : (slice.ports ?? [])).map((port) => ({
+          ip: addresses[0] ?? "",
+          port: port?.port,
+          ...(targetRef?.name === undefined ? {} : { target: `Pod ${targetRef.namespace}/${targetRef.name}` }),
+        })),
+      ),
+  );
+  if (ready.length === 0) {
+    const [port = { port: 0 }] = ports;
+    const cause = emptyCause(walk.world, { service, port });
+    step(walk, { kind: "endpoints", ok: false, ref, text: cause.text });
+    return cause;
+  }
+  const text = `Service ${id} is headless: DNS gives the addresses of its ${podsBehind(walk.world, service).matching.length} pods, and no port is mapped`;
+  step(walk, { kind: "service", ok: true, ref, text });
+  const mapped = ports.find(({ port, targetPort }) => port === only && targetPort !== undefined && targetPort !== port);
+  const targets = [...new Set(ready.flatMap(({ port }) => port ?? []))];
+  if (only !== undefined && mapped !== undefined && !targets.includes(only)) {
+    const says = `Service ${id} is headless: its port ${only} is not mapped to the pods' ${listed(targets.map(String))}`;
+    return {
+      code: "HeadlessPort",
+      text: says,
+      proposals: targets.map((port) => ({
+        text: `Ask for port ${port}`,
+        ask: { target: walk.question.target.replace(/:\d+|(?=\/|$)/, `:${port}`) },
+      })),
+    };
+  }
+  const wanted = only === undefined ? ready : ready.map((each) => ({ ...each, port: only }));
+  const unique = [...new Map(wanted.map((each) => [`${each.ip} ${each.port}`, { ...each, port: each.port ?? 0 }])).values()];
+  return deliver(walk, unique, "TCP", undefined);
+}
+
+function serviceMissing({ world, steps }: Walk, namespace: string, name: string): Outcome {
+  const elsewhere = world.servicesNamed(name).map(({ metadata }) => metadata.namespace ?? "");
+  const here = world.servicesIn(namespace).map(({ metadata }) => metadata.name ?? "");
+  const fail = (outcome: Outcome): Outcome => {
+    steps.push({ kind: "service", ok: false, text: outcome.text, candidates: [] });
+    return outcome;
+  };
+  if (elsewhere.length > 0) {
+    const text = `there is no Service ${name} in namespace ${namespace}; ${listed(elsewhere)} ${elsewhere.length === 1 ? "has" : "have"} one`;
+    return fail({
+      code: "ServiceInOtherNamespace",
+      text,
+      proposals: elsewhere.slice(0, 3).map((each) => ({ text: `Ask for svc/${each}/${name}`, ask: { target: `svc/${each}/${name}` } })),
+    });
+  }
+  if (!world.hasNamespace(namespace)) return fail({ code: "NamespaceNotFound", text: `there is no namespace ${namespace}` });
+  const text = `there is no Service ${name} in namespace ${namespace} (it has ${listed(here.toSorted())})`;
+  return fail({
+    code: "ServiceNotFound",
+    text,
+    proposals: nearest(name, here).map((each) => ({
+      text: `Ask for svc/${namespace}/${each}`,
+      ask: { target: `svc/${namespace}/${each}` },
+    })),
+  });
+}
+
+function ofPod(walk: Walk, namespace: string, { name, port }: ObjectTarget): Outcome {
+  const pod = walk.world.pod(namespace, name);
+  if (pod === undefined) {
+    const near = nearest(
+      name,
+      walk.world.podsIn(namespace).map(({ metadata }) => metadata.name ?? ""),
+    );
+    const text = `there is no pod ${name} in namespace ${namespace}`;
+    step(walk, { kind: "pod", ok: false, text });
+    return {
+      code: "PodNotFound",
+      text,
+      proposals: near.map((each) => ({ text: `Ask for pod/${namespace}/${each}`, ask: { target: `pod/${namespace}/${each}` } })),
+    };
+  }
+  const [address] = podAddresses(pod);
+  if (address === undefined) {
+    const text = `pod ${namespace}/${name} has no address: phase ${pod.status?.phase ?? "Pending"}`;
+    step(walk, { kind: "pod", ok: false, text, ref: refOf("Pod", pod) });
+    return { code: "PodNotRunning", text };
+  }
+  const ports = port === undefined ? declaredPorts(pod, "TCP") : [port];
+  const target = `Pod ${namespace}/${name}`;
+  const outcome = deliver(
+    walk,
+    (ports.length === 0 ? [0] : ports).map((each) => ({ ip: address, port: each, target })),
+    "TCP",
+  );
+  return ports.length === 0 && outcome.code === "Reachable"
+    ? { ...outcome, text: `pod ${namespace}/${name} runs at ${joinHostPort(address, "?")}`, endpoints: [] }
+    : outcome;
+}
+
+/** A request of each rule's own, whoever takes it. */
+function ofRoute(walk: Walk, ref: ObjectRef): Outcome {
+  const { snapshot } = walk.world;
+  const routes = routeWorldOf(walk.world);
+  const is = ({ metadata }: KubeObject) => metadata.namespace === ref.namespace && metadata.name === ref.name;
+  const there =
+    ref.kind === "Ingress"
+      ? snapshot.ingresses.some(is)
+      : ref.kind === "HTTPRoute"
+        ? snapshot.httpRoutes.some(is)
+        : snapshot.grpcRoutes.some(is);
+  const fail = (outcome: Outcome): Outcome => {
+    step(walk, { kind: "route", ok: false, ref, text: outcome.text });
+    return outcome;
+  };
+  if (!there) return fail({ code: "TargetUnknown", text: `there is no ${ref.kind} ${ref.namespace}/${ref.name}` });
+  const unserved = routes.outside.find(
+    (each) => each.ref.kind === ref.kind && each.ref.namespace === ref.namespace && each.ref.name === ref.name,
+  );
+  if (unserved !== undefined) return fail(unservedOutcome(unserved));
+  const problem = routes.problems.find(
+    ({ severity, source, reason }) =>
+      severity === "error" &&
+      source.kind === ref.kind &&
+      source.namespace === ref.namespace &&
+      source.name === ref.name &&
+      reason !== "PathConflict",
+  );
+  if (problem !== undefined) return fail(problemOutcome(problem));
+  return ofRules(walk, ref, requestsOf(snapshot, routes, ref));
+}
+
+function ofRules(walk: Walk, ref: ObjectRef, requests: readonly Match[]): Outcome {
+  const outcomes: Outcome[] = [];
+  for (const { request, question } of requests) {
+    const outcome = throughRoute({ ...walk, question: { ...walk.question, ...question } }, request, ref);
+    if (outcome.code !== "Reachable") return outcome;
+    outcomes.push(outcome);
+  }
+  const endpoints = [...new Set(outcomes.flatMap((each) => each.endpoints ?? []))].toSorted();
+  return {
+    code: "Reachable",
+    text: `${ref.kind} ${ref.namespace}/${ref.name}: ${[...new Set(outcomes.map(({ text }) => text))].join("; ")}`,
+    endpoints,
+  };
+}

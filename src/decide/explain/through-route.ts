@@ -1,0 +1,274 @@
+/** An HTTP request at the way in: which rule takes it, why no other does, and what is behind. */
+import { resolveBackend, portText } from "../routes/backends.ts";
+import { explain as explainRoutes, type Candidate as RouteCandidate } from "../routes/explain.ts";
+import { hostMatches, requestHost, suffixMatches } from "../routes/host.ts";
+import type { RouteRequest } from "../routes/match.ts";
+import { normalizePath } from "../routes/path.ts";
+import type { BackendRef, Route } from "../routes/route-table.ts";
+import type { RouteProblem } from "../routes/reasons.ts";
+import { emptyCause } from "./cause.ts";
+import { deliver } from "./deliver.ts";
+import type { Candidate } from "./explanation.ts";
+import { nearest } from "./nearest.ts";
+import { routeWorldOf, type RouteWorld, type Unserved } from "./route-world.ts";
+import type { ObjectRef } from "./snapshot.ts";
+import { listed, plural, step, type Outcome, type Proposal, type Walk } from "./walk.ts";
+
+export interface HttpRequest {
+  readonly scheme: "http" | "https";
+  readonly host: string;
+  readonly port: number;
+  /** With its query. */
+  readonly rawPath: string;
+}
+
+/** Whether any rule has to do with the host; those for every host count only for who comes from outside. */
+export function isRouted(walk: Walk, host: string): boolean {
+  const { hosts, outside } = routeWorldOf(walk.world);
+  const all = [...hosts, ...outside.flatMap((each) => each.hosts)];
+  const takes = (pattern: string) =>
+    pattern === "*" ? walk.client.kind === "outside" : hostMatches(pattern, host) || suffixMatches(pattern, host);
+  return all.some(takes) || (all.length > 0 && walk.client.kind === "outside") || nearest(host, all).length > 0;
+}
+
+/** `only`: the object that the question is about; a rule of another one then outranks it. */
+export function throughRoute(walk: Walk, request: HttpRequest, only?: ObjectRef): Outcome {
+  const routes = routeWorldOf(walk.world);
+  const [rawPath = "/", query = ""] = request.rawPath.split(/\?(.*)/s);
+  const path = normalizePath(rawPath === "" ? "/" : rawPath);
+  if (path.kind === "bad") return { code: "NoRouteForPath", text: `${rawPath}: ${path.why}: gateways answer 400` };
+  const parameters = new URLSearchParams(query);
+  const asked: RouteRequest = {
+    host: requestHost(request.host),
+    path: path.path,
+    method: walk.question.method ?? "GET",
+    header: (name) => walk.question.headers?.[name],
+    query: (name) => parameters.get(name) ?? undefined,
+  };
+  const judged = listenersFor(routes, request).map(({ listener, name }) => ({ name, ...explainRoutes(listener, asked) }));
+  const taken = judged.find(({ chosen }) => chosen !== undefined);
+  const candidates = judged.flatMap((each) => each.candidates);
+  if (taken?.chosen === undefined) return notTaken(walk, routes, asked, candidates);
+  const { route, host } = taken.chosen;
+  const ref = refOfRoute(route);
+  const mine = only === undefined || (ref.kind === only.kind && ref.namespace === only.namespace && ref.name === only.name);
+  const text = `${asked.method} ${asked.host}${asked.path} is taken by ${route.id} (host ${host}) of ${taken.name}`;
+  step(walk, {
+    kind: "route",
+    ok: mine,
+    ref,
+    text,
+    candidates: candidates
+      .map(candidateOf)
+      .toSorted((a, b) => Number(b.kept) - Number(a.kept))
+      .slice(0, mostCandidates),
+  });
+  if (!mine) return outranked(walk, only, route, candidates);
+  return behind(walk, route);
+}
+
+/** Nobody reads thousands, and the order is that of precedence. */
+const mostCandidates = 50;
+
+function listenersFor({ listeners }: RouteWorld, { scheme, port }: HttpRequest) {
+  const fits = listeners.filter(
+    ({ listener, port: own }) => own === undefined || listener.protocol === (scheme === "https" ? "HTTPS" : "HTTP"),
+  );
+  const exact = fits.filter(({ port: own }) => own === port);
+  // A Gateway's port may be found under another one of a Service in front of it.
+  return [...exact, ...fits.filter((each) => !exact.includes(each))];
+}
+
+const refOfRoute = ({ source: { kind, namespace, name } }: Route): ObjectRef => ({ kind, namespace, name });
+
+function candidateOf({ host, route, rejected }: RouteCandidate): Candidate {
+  const name = `${route.id} (${host === "*" ? "any host" : host})`;
+  const ref = refOfRoute(route);
+  return rejected === undefined
+    ? { kept: true, name, reason: "Chosen", detail: "", ref }
+    : { kept: false, name, reason: rejected.reason, detail: rejected.detail, ref };
+}
+
+function outranked({ world }: Walk, only: ObjectRef, winner: Route, candidates: readonly RouteCandidate[]): Outcome {
+  const loser = candidates.find(({ route }) => route.source.name === only.name && route.source.namespace === only.namespace);
+  const problem = routeWorldOf(world).problems.find(({ source, reason }) => reason === "PathConflict" && source.name === only.name);
+  const why =
+    problem?.message ??
+    `${loser?.route.id ?? `${only.kind} ${only.namespace}/${only.name}`} would take it as well, and ${winner.id} goes first`;
+  return {
+    code: "RouteOutranked",
+    text: why,
+    proposals: [
+      { text: `Take the path out of ${winner.source.kind} ${winner.source.namespace}/${winner.source.name}, or use another host or path` },
+    ],
+  };
+}
+
+function notTaken(walk: Walk, routes: RouteWorld, asked: RouteRequest, candidates: readonly RouteCandidate[]): Outcome {
+  const outcome = ofUnserved(routes, asked) ?? ofProblem(routes, candidates, asked) ?? ofCandidates(routes, asked, candidates, walk);
+  const shown = candidates.map(candidateOf).slice(0, mostCandidates);
+  step(walk, { kind: "route", ok: false, text: outcome.text, candidates: shown });
+  return outcome;
+}
+
+function ofUnserved({ outside }: RouteWorld, { host }: RouteRequest): Outcome | undefined {
+  const found = outside.find(({ hosts }) => hosts.some((pattern) => hostMatches(pattern, host) || suffixMatches(pattern, host)));
+  return found === undefined ? undefined : unservedOutcome(found);
+}
+
+export function unservedOutcome({ ref, code, message }: Unserved): Outcome {
+  const id = `${ref.kind} ${ref.namespace}/${ref.name}`;
+  return { code, text: `${id} is served by nobody: ${message}` };
+}
+
+/** A part of an object for this host that could not be used. */
+function ofProblem({ problems }: RouteWorld, candidates: readonly RouteCandidate[], { host }: RouteRequest): Outcome | undefined {
+  const found = problems.find(
+    ({ severity, reason, source, message }) =>
+      severity === "error" &&
+      reason !== "PathConflict" &&
+      (message.includes(host) || candidates.some(({ route, host: own }) => own === host && route.source.name === source.name)),
+  );
+  return found === undefined ? undefined : problemOutcome(found);
+}
+
+export function problemOutcome({ source, message }: RouteProblem): Outcome {
+  return { code: "RouteInvalid", text: `${source.kind} ${source.namespace}/${source.name} ${source.field}: ${message}` };
+}
+
+function ofCandidates({ hosts }: RouteWorld, asked: RouteRequest, candidates: readonly RouteCandidate[], { question }: Walk): Outcome {
+  const by = (...reasons: readonly string[]) => candidates.filter(({ rejected }) => reasons.includes(rejected?.reason ?? ""));
+  const conditions = by("MethodMismatch", "HeaderMismatch", "QueryMismatch");
+  const [condition] = conditions;
+  if (condition !== undefined)
+    return {
+      code: "NoRouteForRequest",
+      text: `no rule takes ${asked.method} ${asked.host}${asked.path}: ${condition.route.id}: ${condition.rejected?.detail}`,
+    };
+  const paths = by("PathMismatch");
+  if (paths.length > 0) return noPath(asked, paths, question.target);
+  const near = nearest(asked.host, hosts);
+  const text = `no rule is for host ${asked.host}: there are rules for ${listed(hosts)}`;
+  return {
+    code: "NoRouteForHost",
+    text,
+    proposals: near.map((host) => ({ text: `Ask for host ${host}`, ask: { target: question.target.replace(asked.host, host) } })),
+  };
+}
+
+function noPath(asked: RouteRequest, paths: readonly RouteCandidate[], target: string): Outcome {
+  const texts = paths.map(({ route }) =>
+    route.match.path.kind === "default" ? "any" : `${route.match.path.kind} ${route.match.path.value}`,
+  );
+  const text = `no rule of host ${asked.host} takes the path ${asked.path}: it has ${listed([...new Set(texts)])}`;
+  const exact = paths.flatMap(({ route }): readonly Proposal[] => {
+    const { path } = route.match;
+    if (path.kind !== "exact" || !`${asked.path}/`.startsWith(path.value.endsWith("/") ? path.value : `${path.value}/`)) return [];
+    const edit = { ref: refOfRoute(route), field: `${route.source.field}.pathType`, from: "Exact", to: "Prefix" };
+    return [{ text: `Set pathType of ${route.id} to Prefix`, ...(route.source.kind === "Ingress" ? { edit } : {}) }];
+  });
+  const near = nearest(
+    asked.path,
+    paths.flatMap(({ route: { match } }) => (match.path.kind === "default" ? [] : [match.path.value])),
+  );
+  return {
+    code: "NoRouteForPath",
+    text,
+    proposals: [...exact, ...near.map((path) => ({ text: `Ask for ${path}`, ask: { target: target.replace(asked.path, path) } }))],
+  };
+}
+
+/** Every backend of the rule gets its share: one that is broken breaks that share. */
+function behind(walk: Walk, route: Route): Outcome {
+  const redirect = route.filters.find(({ kind }) => kind === "redirect");
+  const refusal = route.filters.find(({ kind }) => kind === "refuse");
+  if (redirect !== undefined) return { code: "Reachable", text: `${route.id} answers with a redirect`, endpoints: [] };
+  if (refusal?.kind === "refuse") return { code: "RouteInvalid", text: `${route.id}: ${refusal.message}` };
+  if (route.backends.length === 0) return { code: "BackendUnusable", text: `${route.id} has no backend: gateways answer 500` };
+  const outcomes = route.backends.filter(({ weight }) => weight > 0).map((ref) => toBackend(walk, route, ref));
+  const broken = outcomes.find(({ code }) => code !== "Reachable");
+  if (broken !== undefined) return broken;
+  return {
+    code: "Reachable",
+    text: outcomes.map(({ text }) => text).join("; "),
+    endpoints: [...new Set(outcomes.flatMap(({ endpoints = [] }) => endpoints))].toSorted(),
+  };
+}
+
+/** Who sends is the gateway, which asks no proxy; which pod it is is not known. */
+function toBackend(walk: Walk, route: Route, ref: BackendRef): Outcome {
+  const { world } = walk;
+  const service = world.service(ref.namespace, ref.name);
+  const where: ObjectRef = { kind: "Service", namespace: ref.namespace, name: ref.name };
+  const fail = (outcome: Outcome): Outcome => {
+    step(walk, { kind: "service", ok: false, text: outcome.text, ref: where });
+    return outcome;
+  };
+  if (ref.refused?.includes("ReferenceGrant"))
+    return fail({ code: "BackendNotPermitted", text: `${route.id}: ${ref.refused}`, proposals: grantProposal(route, ref) });
+  const backend = resolveBackend(ref, service, world.slicesOf(ref.namespace, ref.name));
+  if (backend.kind === "endpoints") {
+    const share = route.backends.length > 1 ? `, with weight ${ref.weight}` : "";
+    step(walk, {
+      kind: "service",
+      ok: true,
+      ref: where,
+      text: `the rule leads to port ${portText(ref.port)} of Service ${ref.namespace}/${ref.name}: ${plural(backend.endpoints.length, "endpoint")}${share}`,
+    });
+    const asGateway: Walk = { ...walk, client: { kind: "pod", namespace: ref.namespace, text: "the gateway", addresses: [] } };
+    const port = servicePortOf(ref, service);
+    return deliver(asGateway, backend.endpoints, "TCP", service === undefined || port === undefined ? undefined : { service, port });
+  }
+  const text = `${route.id}: ${backend.message}`;
+  switch (backend.reason) {
+    case "ServiceNotFound":
+      return fail({ code: "BackendServiceNotFound", text, proposals: serviceProposals(walk, route, ref) });
+    case "ServicePortNotFound":
+      return fail({ code: "BackendPortNotFound", text, proposals: backendPortProposals(walk, route, ref) });
+    case "NoEndpoints": {
+      const port = servicePortOf(ref, service);
+      return service === undefined || port === undefined
+        ? fail({ code: "BackendUnusable", text })
+        : fail(emptyCause(world, { service, port }));
+    }
+    default:
+      return fail({ code: "BackendUnusable", text });
+  }
+}
+
+function servicePortOf({ port }: BackendRef, service: ReturnType<Walk["world"]["service"]>) {
+  return (service?.spec?.ports ?? []).find((each) => (port.kind === "number" ? each.port === port.number : each.name === port.name));
+}
+
+function grantProposal(route: Route, ref: BackendRef): readonly Proposal[] {
+  return [
+    {
+      text: `Write a ReferenceGrant in namespace ${ref.namespace} that lets ${route.source.kind} of ${route.source.namespace} name Service ${ref.name}`,
+    },
+  ];
+}
+
+/** Only an Ingress says where its backend stands. */
+function backendField({ source }: Route): string | undefined {
+  if (source.kind !== "Ingress") return undefined;
+  return source.field === "spec.defaultBackend" ? "spec.defaultBackend.service" : `${source.field}.backend.service`;
+}
+
+function serviceProposals({ world }: Walk, route: Route, ref: BackendRef): readonly Proposal[] {
+  const field = backendField(route);
+  return nearest(
+    ref.name,
+    world.servicesIn(ref.namespace).map(({ metadata }) => metadata.name ?? ""),
+  ).map((to) => ({
+    text: `Let ${route.id} lead to Service ${ref.namespace}/${to}`,
+    ...(field === undefined ? {} : { edit: { ref: refOfRoute(route), field: `${field}.name`, from: ref.name, to } }),
+  }));
+}
+
+function backendPortProposals({ world }: Walk, route: Route, ref: BackendRef): readonly Proposal[] {
+  const field = backendField(route);
+  return (world.service(ref.namespace, ref.name)?.spec?.ports ?? []).slice(0, 3).map(({ port }) => ({
+    text: `Let ${route.id} lead to port ${port} of Service ${ref.namespace}/${ref.name}`,
+    ...(field === undefined ? {} : { edit: { ref: refOfRoute(route), field: `${field}.port`, from: ref.port, to: { number: port } } }),
+  }));
+}
