@@ -2,7 +2,7 @@
  * The part of `node:net`'s Socket that a proxy needs, so that one state machine runs on Node's sockets and on ours. Two rules
  * that both keep for whoever uses it:
  * - bytes given to a `data` listener may be overwritten after it returns: what is kept is copied;
- * - bytes given to `write` are the caller's again when it returns.
+ * - bytes given to `write` are the caller's again when it returns, if `writableLength` is 0 then.
  */
 export interface StreamSocket {
   readonly remoteAddress?: string | undefined;
@@ -10,6 +10,8 @@ export interface StreamSocket {
   readonly destroyed: boolean;
   /** The peer has sent all it will, and all of it was given to `data` listeners. */
   readonly readableEnded: boolean;
+  /** Bytes given to `write` that are still read from where they were: 0 for a socket that copies. */
+  readonly writableLength: number;
   on(event: "data", listener: (bytes: Buffer) => void): unknown;
   on(event: "error", listener: (error: Error) => void): unknown;
   /** `failed`: the connection broke. */
@@ -26,6 +28,8 @@ export interface StreamSocket {
   end(done?: () => void): unknown;
   pause(): unknown;
   resume(): unknown;
+  /** Bytes that come again, before all others. */
+  unshift(bytes: Buffer): void;
   cork(): void;
   uncork(): void;
   destroy(): unknown;

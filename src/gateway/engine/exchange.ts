@@ -18,7 +18,7 @@ import { addedLines, replacedNames, withoutNames } from "./lines.ts";
 import type { Changes } from "./router.ts";
 import type { Sweeper } from "./sweeper.ts";
 import { Tries, type TriesUser } from "./tries.ts";
-import type { ClientCertificate } from "./upstream-tls.ts";
+import type { ClientCertificate } from "./carrier.ts";
 import type { Endpoint, UpstreamConnection, UpstreamPool, UpstreamUser } from "./upstream.ts";
 
 export interface ExchangeOptions {

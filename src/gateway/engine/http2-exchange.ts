@@ -2,22 +2,29 @@
  * A request to an endpoint that speaks HTTP/2 (h2c with prior knowledge, or over TLS by ALPN): one stream of the connection that it
  * shares with others. gRPC is this and trailers. What `exchange.ts` says of bodies and of sending again holds here too.
  */
-import { constants, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
 import { errnoCode } from "../../lib/errors.ts";
 import { ChunkedReader } from "../http1/chunked.ts";
 import { isFieldValue, knownName, type Field } from "../http1/fields.ts";
-import type { Exchange } from "./client-side.ts";
+import { errorCodes } from "../http2/codes.ts";
+import { encodeField, encodeLines } from "../http2/hpack-encoder.ts";
+import type { HeaderField } from "../http2/hpack-table.ts";
+import type { Http2Stream, StreamUser } from "../http2/stream.ts";
+import type { AnswerBody, Exchange } from "./client-side.ts";
 import type { ExchangeOptions } from "./exchange.ts";
+import { valueOf } from "./http2-request.ts";
+import { trailersOf } from "./http2-stream-client.ts";
+import type { Http2Upstream } from "./http2-upstream.ts";
 import { addedLines, replacedNames, withoutNames } from "./lines.ts";
 import { Tries, type TriesUser } from "./tries.ts";
 import type { Endpoint } from "./upstream.ts";
 
-export class Http2Exchange implements Exchange, TriesUser {
+export class Http2Exchange implements Exchange, TriesUser, StreamUser {
   readonly #options: ExchangeOptions;
   readonly #tries: Tries;
-  #stream: ClientHttp2Stream | undefined;
+  #stream: Http2Stream | undefined;
   #waiting: Buffer[] = [];
   #requestDone = false;
+  #requestTrailers: readonly Field[] = [];
   #chunks: ChunkedReader | undefined;
   #answering = false;
   #trailers: readonly Field[] = [];
@@ -38,7 +45,7 @@ export class Http2Exchange implements Exchange, TriesUser {
   abandon(): void {
     const stream = this.#stream;
     this.#stream = undefined;
-    stream?.close(constants.NGHTTP2_CANCEL);
+    stream?.reset(errorCodes.cancel);
   }
 
   timedOut(message: string): void {
@@ -52,8 +59,10 @@ export class Http2Exchange implements Exchange, TriesUser {
     const { endpoint } = choice;
     const { pool, request } = this.#options;
     if (request.upgrade !== undefined) return this.#fail(502, "Upgrade", "the endpoint speaks HTTP/2, which changes no protocols");
+    const open = endpoint.open;
+    if (open !== undefined && !open.closed) return this.#begin(open);
     pool.session(endpoint).then(
-      (session) => this.#over || this.#begin(session, endpoint),
+      (session) => this.#over || this.#tries.endpoint !== endpoint || this.#begin(session),
       (error: unknown) => this.#unreachable(endpoint, error),
     );
   }
@@ -66,52 +75,45 @@ export class Http2Exchange implements Exchange, TriesUser {
     this.#fail(code === "ETIMEDOUT" ? 504 : 502, "EndpointsFailed", `${ip}:${port} cannot be reached (${code})`);
   }
 
-  #begin(session: ClientHttp2Session, endpoint: Endpoint): void {
-    if (session.closed || session.destroyed) return this.#unreachable(endpoint, undefined);
+  #begin(session: Http2Upstream): void {
     const { request, client } = this.#options;
     const empty = request.body.kind === "none" || (request.body.kind === "length" && request.body.length === 0);
-    const stream = session.request(this.#headers(), { endStream: empty });
+    const stream = session.request(this.#headers(), this);
     this.#stream = stream;
-    stream.on("response", (headers) => this.#onResponse(stream, headers));
-    stream.on("headers", (headers) => this.#interim(headers));
-    stream.on("trailers", (headers) => (this.#trailers = fieldsOf(headers)));
-    stream.on("data", (bytes: Buffer) => this.#onData(stream, bytes));
-    stream.on("end", () => this.#onEnd(stream));
-    stream.on("error", noticedAtClose);
-    stream.on("close", () => this.#onClose(stream));
-    stream.on("drain", () => this.#requestDone || client.resumeBody());
-    if (!empty) {
+    if (empty) stream.end();
+    else {
       for (const bytes of this.#tries.replay() ?? this.#waiting.splice(0)) stream.write(bytes);
-      if (this.#requestDone) stream.end();
+      if (this.#requestDone) stream.end(this.#encodedTrailers());
       else client.resumeBody();
     }
     if (this.#requestDone) this.#tries.sent();
   }
 
-  #headers(): OutgoingHttpHeaders {
+  #encodedTrailers(): readonly Uint8Array[] {
+    return this.#requestTrailers.map(({ name, value }) => encodeField(name, value));
+  }
+
+  #headers(): readonly Uint8Array[] {
     const { head, request } = this.#options;
     const [first = "", ...lines] = head.split("\r\n");
-    const headers: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>;
     let authority = request.authority;
+    let going = "";
     for (const line of lines) {
       const colon = line.indexOf(":");
       if (colon <= 0) continue;
       const name = line.slice(0, colon).toLowerCase();
-      const value = line.slice(colon + 1).trim();
-      if (name === "host") authority = value;
-      else if (!connectionNames.has(name)) append(headers, name, value);
+      if (name === "host") authority = line.slice(colon + 1).trim();
+      else if (!connectionNames.has(name)) going += `${line}\r\n`;
     }
-    // gRPC asks for it: trailers are passed on here (RFC 9113 8.2.2).
-    headers["te"] = "trailers";
     const { tls } = this.#tries.endpoint?.speech ?? {};
-    const target = first.slice(first.indexOf(" ") + 1, first.lastIndexOf(" "));
-    return {
-      ":method": request.method,
-      ":path": target,
-      ":scheme": tls === undefined ? "http" : "https",
-      ":authority": authority,
-      ...headers,
-    };
+    return [
+      encodeField(":method", request.method),
+      encodeField(":path", first.slice(first.indexOf(" ") + 1, first.lastIndexOf(" "))),
+      encodeField(":scheme", tls === undefined ? "http" : "https"),
+      encodeField(":authority", authority),
+      // gRPC asks for it: trailers are passed on here (RFC 9113 8.2.2).
+      encodeLines(`${going}te: trailers\r\n`),
+    ];
   }
 
   // The request's body, from the client.
@@ -121,91 +123,90 @@ export class Http2Exchange implements Exchange, TriesUser {
     if (this.#chunks === undefined) return this.#send(bytes);
     // What the reader cannot read never comes: the client's side has read it already.
     this.#chunks.push(bytes);
-    return this.#stream !== undefined && !this.#stream.writableNeedDrain;
+    return this.#stream?.idle === true;
   }
 
-  /** node:http2 keeps what it is given until it is written: a copy, as the caller's bytes are its own again. */
   #send(bytes: Buffer): boolean {
-    const copy = Buffer.from(bytes);
-    this.#tries.keep(copy);
-    if (this.#stream !== undefined) return this.#stream.write(copy);
-    this.#waiting.push(copy);
+    if (this.#tries.keeps) this.#tries.keep(Buffer.from(bytes));
+    if (this.#stream !== undefined) return this.#stream.write(bytes);
+    if (!this.#tries.keeps) this.#waiting.push(Buffer.from(bytes));
     return false;
   }
 
-  end(): void {
+  end(trailers: readonly Field[]): void {
     this.#requestDone = true;
+    this.#requestTrailers = trailers;
     if (this.#stream === undefined || this.#over) return;
-    this.#stream.end();
+    this.#stream.end(this.#encodedTrailers());
     if (!this.#answering) this.#tries.sent();
+  }
+
+  onDrain(): void {
+    if (!this.#requestDone) this.#options.client.resumeBody();
   }
 
   // The answer, from the endpoint.
 
-  #interim(headers: IncomingHttpHeaders): void {
-    const status = Number(headers[":status"]);
-    if (!this.#over && status >= 100 && status < 200 && status !== 101) this.#options.client.interim(status, "", "");
+  onHeaders(fields: readonly HeaderField[]): void {
+    if (this.#over) return;
+    if (this.#answering) {
+      this.#trailers = trailersOf(fields);
+      return;
+    }
+    const status = Number(valueOf(fields, ":status"));
+    if (!Number.isInteger(status) || status < 100 || status > 999 || status === 101)
+      return this.#fail(502, "BadAnswer", "the endpoint's answer has no status");
+    if (status < 200) return this.#options.client.interim(status, "", linesOf(fields));
+    if (!this.#tries.afterStatus(status)) this.#respond(status, fields);
   }
 
-  #onResponse(stream: ClientHttp2Stream, headers: IncomingHttpHeaders): void {
-    if (this.#over || stream !== this.#stream) return;
-    const status = Number(headers[":status"]);
-    if (this.#tries.afterStatus(status)) return;
+  #respond(status: number, fields: readonly HeaderField[]): void {
     this.#tries.answered();
     this.#answering = true;
     this.#status = status;
     const { client, request, changes } = this.#options;
-    const length = headers["content-length"];
-    const bare = request.method === "HEAD" || status === 204 || status === 304;
-    const body = bare
-      ? { kind: "none" as const, ...(length === undefined || status === 204 ? {} : { contentLength: length }) }
-      : length !== undefined && /^\d{1,15}$/.test(length)
-        ? { kind: "length" as const, length: Number(length) }
-        : { kind: "stream" as const };
+    const body = answerBody(request.method, status, valueOf(fields, "content-length"));
     this.#streamed = body.kind === "stream";
-    const lines = linesOf(headers);
+    const lines = linesOf(fields);
     const { response } = changes;
-    client.respond({
-      status,
-      reason: "",
-      body,
-      lines:
-        this.#tries.cookieLine() + (response === undefined ? lines : withoutNames(lines, replacedNames(response)) + addedLines(response)),
-    });
+    const changed = response === undefined ? lines : withoutNames(lines, replacedNames(response)) + addedLines(response);
+    client.respond({ status, reason: "", body, lines: this.#tries.cookieLine() + changed });
     client.flush();
   }
 
-  #onData(stream: ClientHttp2Stream, bytes: Buffer): void {
-    if (this.#over || stream !== this.#stream) return;
+  onData(bytes: Buffer): void {
+    if (this.#over) return;
+    if (!this.#answering) return this.#fail(502, "BadAnswer", "the endpoint's answer has a body before its head");
     const { client } = this.#options;
     const room = client.write(
       this.#streamed && client.framed ? Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, crlf]) : bytes,
     );
     client.flush();
-    if (!room) stream.pause();
+    if (!room) this.#stream?.pause();
   }
 
-  #onEnd(stream: ClientHttp2Stream): void {
-    if (this.#over || stream !== this.#stream || !this.#answering) return;
-    // Trailers come before `end`, but a stream that was reset ends as well: only `close` knows.
-    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR && stream.rstCode !== undefined) return;
+  onEnd(): void {
+    if (this.#over) return;
+    if (!this.#answering) return this.#fail(502, "BadAnswer", "the endpoint's answer has no head");
     this.#over = true;
+    const stream = this.#stream;
+    this.#stream = undefined;
     const { client } = this.#options;
     client.end(this.#trailers);
     if (!this.#requestDone) {
       client.abort();
-      stream.close(constants.NGHTTP2_CANCEL);
+      stream?.reset(errorCodes.cancel);
     }
     this.#tries.finish(this.#status);
   }
 
-  #onClose(stream: ClientHttp2Stream): void {
-    if (this.#over || stream !== this.#stream) return;
+  onReset(code: number): void {
+    if (this.#over) return;
     this.#stream = undefined;
     // Refused streams were not looked at by the endpoint (RFC 9113 8.7): they may always be sent again.
-    const untouched = stream.rstCode === constants.NGHTTP2_REFUSED_STREAM;
+    const untouched = code === errorCodes.refusedStream;
     if (!this.#answering && this.#tries.afterBreak(untouched, untouched)) return;
-    this.#fail(502, "EndpointClosed", `the endpoint ended the stream before it had answered (code ${stream.rstCode})`);
+    this.#fail(502, "EndpointClosed", `the endpoint ended the stream before it had answered (code ${code})`);
   }
 
   // The client.
@@ -217,7 +218,7 @@ export class Http2Exchange implements Exchange, TriesUser {
   abort(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#stream?.close(constants.NGHTTP2_CANCEL);
+    this.#stream?.reset(errorCodes.cancel);
     this.#tries.finish(499);
   }
 
@@ -227,6 +228,12 @@ export class Http2Exchange implements Exchange, TriesUser {
     this.#over = true;
     this.#tries.fail(this.#answering ? this.#status : undefined, { status, reason, message });
   }
+}
+
+function answerBody(method: string, status: number, length: string | undefined): AnswerBody {
+  if (method === "HEAD" || status === 204 || status === 304)
+    return { kind: "none", ...(length === undefined || status === 204 ? {} : { contentLength: length }) };
+  return length !== undefined && /^\d{1,15}$/.test(length) ? { kind: "length", length: Number(length) } : { kind: "stream" };
 }
 
 const crlf = Buffer.from("\r\n");
@@ -241,29 +248,12 @@ const connectionNames: ReadonlySet<string> = new Set([
   "expect",
 ]);
 
-function append(headers: Record<string, string | string[]>, name: string, value: string): void {
-  const old = headers[name];
-  headers[name] = old === undefined ? value : Array.isArray(old) ? [...old, value] : [old, value];
-}
-
 /** Values that HTTP/1.1 could not carry are left out: nothing may end a line that is not ours. */
-function linesOf(headers: IncomingHttpHeaders): string {
+function linesOf(fields: readonly HeaderField[]): string {
   let out = "";
-  for (const [name, value] of Object.entries(headers)) {
+  for (const { name, value } of fields) {
     if (name.startsWith(":") || name === "content-length" || connectionNames.has(name) || knownName(name) === undefined) continue;
-    for (const each of Array.isArray(value) ? value : [value ?? ""]) if (isFieldValue(each)) out += `${name}: ${each}\r\n`;
+    if (isFieldValue(value)) out += `${name}: ${value}\r\n`;
   }
   return out;
-}
-
-function fieldsOf(headers: IncomingHttpHeaders): readonly Field[] {
-  return Object.entries(headers).flatMap(([name, value]): Field[] => {
-    const known = knownName(name);
-    if (known === undefined || known.role !== "end-to-end") return [];
-    return (Array.isArray(value) ? value : [value ?? ""]).filter(isFieldValue).map((each) => ({ ...known, value: each, start: 0, end: 0 }));
-  });
-}
-
-function noticedAtClose(): void {
-  // `close` follows.
 }

@@ -1,13 +1,12 @@
 /** TLS of listeners that have certificates of their own, as those of Gateways do: what is published is followed by name. */
+import type { ClientCertificate, TlsServer } from "./carrier.ts";
+import { CertificateStore } from "./certificate-store.ts";
 import type { ListenerTls } from "./engine.ts";
-import type { SecureServer } from "./secure-server.ts";
-import { CertificateStore } from "./tls.ts";
-import type { ClientCertificate } from "./upstream-tls.ts";
 
 interface Owned {
   readonly tls: ListenerTls;
   readonly store: CertificateStore;
-  server: SecureServer | undefined;
+  server: TlsServer | undefined;
 }
 
 export class OwnTls {
@@ -20,7 +19,7 @@ export class OwnTls {
 
   #next(before: Owned | undefined, tls: ListenerTls): Owned {
     const kept = before !== undefined && sameClients(before.tls, tls);
-    const store = kept ? before.store : new CertificateStore("suffix", tls.clients?.ca);
+    const store = kept ? before.store : new CertificateStore("suffix");
     store.replace(tls.certificates);
     const server = kept ? before.server : undefined;
     server?.certificatesChanged();
@@ -31,7 +30,7 @@ export class OwnTls {
     return this.#owned.has(name);
   }
 
-  server(name: string, make: (store: CertificateStore, tls: ListenerTls) => SecureServer): SecureServer | undefined {
+  server(name: string, make: (store: CertificateStore, tls: ListenerTls) => TlsServer): TlsServer | undefined {
     const owned = this.#owned.get(name);
     return owned === undefined ? undefined : (owned.server ??= make(owned.store, owned.tls));
   }

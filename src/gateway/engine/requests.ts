@@ -15,7 +15,7 @@ import { nobody, withBodyLimit, withMirrors } from "./mirror.ts";
 import { RateLimits } from "./rate-limits.ts";
 import { decide, type Forward } from "./router.ts";
 import type { Sweeper } from "./sweeper.ts";
-import type { ClientCertificate } from "./upstream-tls.ts";
+import type { ClientCertificate } from "./carrier.ts";
 import type { UpstreamPool } from "./upstream.ts";
 
 /** What became of a request: the access log's line, the metrics' labels. */

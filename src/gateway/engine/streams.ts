@@ -2,14 +2,13 @@
  * Listeners below HTTP: TCP and UDP as they come, TLS by its server name, ended here or passed through. A connection keeps the
  * endpoint that it has, whatever is published afterwards.
  */
-import type { RemoteInfo } from "node:dgram";
-import type { Socket } from "node:net";
 import { suffixPatterns, type BackendRef, type StreamListener, type StreamRoute, type StreamSection } from "../../decide/routes/index.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { bindUdp, type UdpListener } from "../../net/listener.ts";
 import { relay } from "../../net/relay.ts";
-import { UdpRelay, type UdpTarget } from "../../net/udp-relay.ts";
+import type { StreamSocket } from "../../net/stream-socket.ts";
+import { UdpRelay, type Sender } from "../../net/udp-relay.ts";
 import type { Backends } from "./backends.ts";
+import type { Carrier, CarrierDatagrams } from "./carrier.ts";
 import { readClientHello } from "./client-hello.ts";
 import type { EngineLimits, EngineListener, ListenFailure } from "./engine.ts";
 import type { Sweeper } from "./sweeper.ts";
@@ -19,13 +18,11 @@ export interface StreamsOptions {
   readonly backends: Backends;
   readonly pool: UpstreamPool;
   readonly sweeper: Sweeper;
-  readonly clock: Clock;
+  readonly carrier: Carrier;
   readonly limits: EngineLimits;
   /** Of a listener's name; undefined: it is not published (yet). */
   readonly listener: (name: string) => StreamListener | undefined;
-  /** Where datagrams go; absent: from this host's network. */
-  readonly udpTarget?: ((endpoint: { readonly ip: string; readonly port: number }) => UdpTarget) | undefined;
-  readonly opened: (pair: readonly [Socket, Socket]) => () => void;
+  readonly opened: (pair: readonly [StreamSocket, StreamSocket]) => () => void;
 }
 
 const maxTries = 3;
@@ -40,13 +37,13 @@ export class Streams {
   }
 
   /** A connection of a TCP listener: paused, nothing read. */
-  tcp(name: string, socket: Socket): void {
+  tcp(name: string, socket: StreamSocket): void {
     const route = this.#options.listener(name)?.sections[0]?.routes[0];
     void this.#join(socket, route);
   }
 
   /** Out of its TLS already. */
-  terminated(name: string, socket: Socket, serverName: string): void {
+  terminated(name: string, socket: StreamSocket, serverName: string): void {
     const found = this.#find(name, serverName);
     void this.#join(socket, found?.route);
   }
@@ -56,7 +53,7 @@ export class Streams {
     return mostSpecific(this.#options.listener(name)?.sections ?? [], serverName);
   }
 
-  passThrough(name: string, socket: Socket, serverName: string): void {
+  passThrough(name: string, socket: StreamSocket, serverName: string): void {
     void this.#join(socket, this.#find(name, serverName)?.route);
   }
 
@@ -65,7 +62,7 @@ export class Streams {
     return section === undefined ? undefined : { route: mostSpecific(section.routes, serverName) };
   }
 
-  async #join(socket: Socket, route: StreamRoute | undefined): Promise<void> {
+  async #join(socket: StreamSocket, route: StreamRoute | undefined): Promise<void> {
     socket.on("error", noticedAtClose);
     const backend = route === undefined ? undefined : this.#options.backends.chooseBackend(route.backends);
     if (backend === undefined || backend.refused !== undefined) return void socket.destroy();
@@ -75,14 +72,14 @@ export class Streams {
     relay(socket, upstream, { onClose: closed });
   }
 
-  async #connect(backend: BackendRef): Promise<Socket | undefined> {
+  async #connect(backend: BackendRef): Promise<StreamSocket | undefined> {
     const { backends, sweeper, pool } = this.#options;
     const tried = new Set<Endpoint>();
     for (let tries = 0; tries < maxTries; tries++) {
       const choice = backends.choose(backend, sweeper.after(0), tried);
       if (choice.kind === "none") return undefined;
       try {
-        return (await pool.connect(choice.endpoint)) as Socket;
+        return await pool.connect(choice.endpoint);
       } catch {
         choice.endpoint.avoidUntil = sweeper.after(avoidMs);
         tried.add(choice.endpoint);
@@ -92,8 +89,8 @@ export class Streams {
   }
 
   async udp(name: string, host: string, port: number): Promise<EngineListener | ListenFailure> {
-    let passOn: (message: Buffer, from: RemoteInfo) => void = () => {};
-    const listener = await bindUdp({ host, port, onMessage: (message, from) => passOn(message, from) });
+    let passOn: (message: Buffer, from: Sender) => void = () => {};
+    const listener = await this.#options.carrier.bindUdp({ host, port, onMessage: (message, from) => passOn(message, from) });
     if (listener.kind === "failed") return listener;
     const relays = this.#relay(name, listener);
     passOn = (message, from) => relays.receive(message, from);
@@ -108,19 +105,18 @@ export class Streams {
     };
   }
 
-  #relay(name: string, { socket }: UdpListener): UdpRelay {
-    const { clock, backends, sweeper, udpTarget } = this.#options;
+  #relay(name: string, { socket }: CarrierDatagrams): UdpRelay {
+    const { carrier, backends, sweeper } = this.#options;
     return new UdpRelay({
       listener: socket,
-      clock,
+      clock: carrier.clock,
       idleMs: udpIdleMs,
       choose: () => {
         const backend = backends.chooseBackend(this.#options.listener(name)?.sections[0]?.routes[0]?.backends ?? []);
         if (backend === undefined || backend.refused !== undefined) return undefined;
         const choice = backends.choose(backend, sweeper.after(0));
         if (choice.kind === "none") return undefined;
-        const { address } = choice.endpoint;
-        return udpTarget?.(address) ?? address;
+        return carrier.udpTarget(choice.endpoint.address);
       },
     });
   }
@@ -137,7 +133,12 @@ function mostSpecific<T extends { readonly host: string }>(all: readonly T[], ho
 }
 
 /** Reads on until the ClientHello is whole, then gives the socket back with all that was read before it. */
-export function sniffServerName(socket: Socket, timeoutMs: number, clock: Clock, done: (serverName: string | undefined) => void): void {
+export function sniffServerName(
+  socket: StreamSocket,
+  timeoutMs: number,
+  clock: Clock,
+  done: (serverName: string | undefined) => void,
+): void {
   let seen = Buffer.alloc(0);
   const timer = clock.after(timeoutMs, () => socket.destroy());
   const stop = () => {

@@ -1,16 +1,14 @@
 /** Connections to endpoints, kept open between requests. One request at a time goes over each (HTTP/1.1 without pipelining). */
-import { connect as connectHttp2, type ClientHttp2Session } from "node:http2";
-import type { Socket } from "node:net";
 import { errnoCode } from "../../lib/errors.ts";
 import type { BackendEndpoint, BackendProtocol, UpstreamTls } from "../../decide/routes/index.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { StreamSocket } from "../../net/stream-socket.ts";
+import type { Carrier, ClientCertificate } from "./carrier.ts";
+import { Http2Upstream } from "./http2-upstream.ts";
 import type { Expiring, Sweeper } from "./sweeper.ts";
 import { endpointId } from "./sticky.ts";
-import { secure, type ClientCertificate } from "./upstream-tls.ts";
 
-/** A connected socket, half-open allowed, not yet read. Rejects with the system's error. */
-export type Connect = (endpoint: BackendEndpoint, timeoutMs: number) => Promise<StreamSocket>;
+export type Connect = Carrier["connect"];
 
 /** Who uses a connection now. */
 export interface UpstreamUser {
@@ -45,7 +43,9 @@ export class Endpoint {
   avoidUntil = 0;
   readonly idle: UpstreamConnection[] = [];
   /** Over HTTP/2 all requests share one. */
-  session: Promise<ClientHttp2Session> | undefined;
+  session: Promise<Http2Upstream> | undefined;
+  /** That connection, once it is open. */
+  open: Http2Upstream | undefined;
   /** The endpoint that this is a way to speak to; itself, unless `as` made it. */
   readonly place: Endpoint;
   #variants: Map<string, Endpoint> | undefined;
@@ -88,7 +88,7 @@ export class Endpoint {
   /** No backend has it any more: what is idle goes, what is under way goes on. */
   drop(): void {
     for (const connection of [...this.idle]) connection.destroy();
-    this.session?.then((session) => session.close(), nobodyWaits);
+    this.session?.then((session) => session.drain(), nobodyWaits);
     for (const variant of this.#variants?.values() ?? []) {
       variant.references = 0;
       variant.drop();
@@ -97,7 +97,7 @@ export class Endpoint {
 }
 
 export interface PoolOptions {
-  readonly connect: Connect;
+  readonly carrier: Carrier;
   readonly sweeper: Sweeper;
   readonly connectMs: number;
   readonly maxIdle: number;
@@ -105,13 +105,11 @@ export interface PoolOptions {
 
 /** How long an idle connection is kept: less than the 5 s after which Node closes its side, the shortest common default. */
 const idleMs = 4000;
-/** Of a connection that requests over HTTP/2 share, without any. */
-const sessionIdleMs = 60_000;
 
 export class UpstreamPool {
   readonly options: PoolOptions;
   readonly #connections = new Set<UpstreamConnection>();
-  readonly #sessions = new Set<ClientHttp2Session>();
+  readonly #sessions = new Set<Http2Upstream>();
 
   constructor(options: PoolOptions) {
     this.options = options;
@@ -131,43 +129,39 @@ export class UpstreamPool {
 
   /** A connection of its own, in the endpoint's TLS if it has one. */
   async connect({ address, speech: { speaks, tls, certificate } }: Endpoint): Promise<StreamSocket> {
-    const { connect, connectMs } = this.options;
-    const socket = await connect(address, connectMs);
+    const { carrier, connectMs } = this.options;
+    const socket = await carrier.connect(address, connectMs);
     if (tls === undefined) return socket;
-    return await secure(socket as Socket, { tls, certificate, protocol: speaks === "h2c" ? "h2" : "http/1.1", timeoutMs: connectMs });
+    return await carrier.tlsClient(socket, { tls, certificate, protocol: speaks === "h2c" ? "h2" : "http/1.1", timeoutMs: connectMs });
   }
 
   /** The connection that requests over HTTP/2 share; opened when there is none. */
-  session(endpoint: Endpoint): Promise<ClientHttp2Session> {
+  session(endpoint: Endpoint): Promise<Http2Upstream> {
     if (endpoint.session !== undefined) return endpoint.session;
-    const opening = this.#openSession(endpoint);
+    const opening = this.#openSession(endpoint, () => {
+      if (endpoint.session === opening) endpoint.session = endpoint.open = undefined;
+    });
     endpoint.session = opening;
-    const forget = () => {
-      if (endpoint.session === opening) endpoint.session = undefined;
-    };
-    opening.then((session) => {
-      session.once("close", forget);
-      session.once("goaway", forget);
-    }, forget);
+    opening.then(
+      (session) => endpoint.session === opening && (endpoint.open = session),
+      () => endpoint.session === opening && (endpoint.session = undefined),
+    );
     return opening;
   }
 
-  async #openSession(endpoint: Endpoint): Promise<ClientHttp2Session> {
-    const socket = (await this.connect(endpoint)) as Socket;
-    // A socket that was adopted from elsewhere does not read yet, and node:http2 only takes over what does.
-    socket.read(0);
-    // In HTTP/2 an end of either side is the end of both.
-    socket.allowHalfOpen = false;
-    const session = connectHttp2("http://endpoint", {
-      createConnection: () => socket,
-      settings: { enablePush: false, initialWindowSize: 1 << 20 },
-      maxSessionMemory: 64,
+  async #openSession(endpoint: Endpoint, spent: () => void): Promise<Http2Upstream> {
+    const socket = await this.connect(endpoint);
+    const { carrier, sweeper } = this.options;
+    socket.setNoDelay(true);
+    const session: Http2Upstream = new Http2Upstream({
+      socket,
+      sweeper,
+      now: () => carrier.clock.monotonic(),
+      soon: (run) => carrier.soon(run),
+      spent,
+      closed: () => this.#sessions.delete(session),
     });
     this.#sessions.add(session);
-    session.on("error", nobodyWaits);
-    session.once("close", () => this.#sessions.delete(session));
-    session.setTimeout(sessionIdleMs, () => session.close());
-    session.setLocalWindowSize(1 << 22);
     return session;
   }
 

@@ -31,8 +31,11 @@ export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
   #whenEnded: (() => void) | undefined;
   #destroyWhenSent = false;
   #connected: ((errno: number) => void) | undefined;
+  #again: Buffer | undefined;
   readableEnded = false;
   destroyed = false;
+  /** What is kept is copied. */
+  readonly writableLength = 0;
 
   /**
    * `fd`: not blocking, connected, or with `connected` on its way there, which is called back once it is, or with the errno if it
@@ -89,6 +92,9 @@ export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
     if (this.#reading || this.destroyed) return;
     this.#reading = true;
     const { libc, readBuffer } = this.#loop;
+    const again = this.#again;
+    this.#again = undefined;
+    if (again !== undefined) this.emit("data", again);
     for (let reads = 0; this.#flowing && this.#readable && !this.destroyed; reads++) {
       if (reads === readsAtOnce) {
         this.#readSoon();
@@ -123,7 +129,11 @@ export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
   resume(): void {
     if (this.#flowing || this.readableEnded) return;
     this.#flowing = true;
-    if (this.#readable) this.#readSoon();
+    if (this.#readable || this.#again !== undefined) this.#readSoon();
+  }
+
+  unshift(bytes: Buffer): void {
+    this.#again = this.#again === undefined ? Buffer.from(bytes) : Buffer.concat([bytes, this.#again]);
   }
 
   #readSoon(): void {
@@ -131,7 +141,7 @@ export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
     this.#resumeDeferred = true;
     this.#loop.defer(() => {
       this.#resumeDeferred = false;
-      if (this.#flowing && this.#readable) this.#read();
+      if (this.#flowing && (this.#readable || this.#again !== undefined)) this.#read();
     });
   }
 
