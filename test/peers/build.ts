@@ -10,7 +10,7 @@ import { basename, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 /** Those of the release that this program follows. */
-export const versions = { kubernetes: "1.36.3", coredns: "1.14.7", etcd: "3.7.3", helm: "3.22.0" } as const;
+export const versions = { kubernetes: "1.36.3", coredns: "1.14.7", etcd: "3.7.3", helm: "3.22.0", h2spec: "2.2.1+incompatible" } as const;
 
 interface Peer {
   readonly module: string;
@@ -35,6 +35,7 @@ const kubernetes = (path: string): Peer => ({
 const peers: Readonly<Record<string, Peer>> = {
   coredns: { module: "github.com/coredns/coredns", version: versions.coredns, package: "." },
   etcd: { module: "go.etcd.io/etcd/server/v3", version: versions.etcd, package: "." },
+  h2spec: { module: "github.com/summerwind/h2spec", version: versions.h2spec, package: "./cmd/h2spec" },
   helm: { module: "helm.sh/helm/v3", version: versions.helm, package: "./cmd/helm" },
   "kube-proxy": kubernetes("./cmd/kube-proxy"),
   "kube-apiserver": kubernetes("./cmd/kube-apiserver"),
