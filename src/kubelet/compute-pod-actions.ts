@@ -59,7 +59,7 @@ function containerAction(
   if (record?.running !== undefined) {
     return record.unhealthy === undefined || record.running.stopping ? [] : [{ kind: "kill", name, message: record.unhealthy }];
   }
-  if (isDone(container, record, podPolicy)) return [];
+  if (isDone(container, record, podPolicy) || record?.pulling === true) return [];
   if (record?.retryAt !== undefined && record.retryAt > now) return [{ kind: "retry", name, until: record.retryAt }];
   if (record?.exit === undefined) return [{ kind: "start", name }];
   const remaining = backOffRemaining(record.backOff, record.exit.finishedAt, now, policy);

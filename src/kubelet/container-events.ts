@@ -3,7 +3,7 @@ import type { Container, Pod } from "../api/types.ts";
 import type { EventRecorder } from "../client/event-recorder.ts";
 import type { Prepared } from "./prepare-container.ts";
 import type { ProbeKind } from "./probes/schedule.ts";
-import type { PodIdentity, Runtime } from "./runtime/runtime.ts";
+import type { ImageAbsent, PodIdentity, Runtime } from "./runtime/runtime.ts";
 
 type ReadyContainer = Extract<Prepared, { kind: "ready" }>;
 
@@ -26,7 +26,8 @@ export class ContainerEvents {
     this.#once(pod, "ignored", "Warning", "FieldsIgnored", `without effect on this node: ${text}`);
   }
 
-  prepared(pod: Pod, identity: PodIdentity, container: Container, { imageNote, skipped }: ReadyContainer): void {
+  /** `pulled`: just now, and told already. */
+  prepared(pod: Pod, identity: PodIdentity, container: Container, { imageNote, skipped }: ReadyContainer, pulled: boolean): void {
     const { name, image } = container;
     if (imageNote !== undefined) this.#once(pod, `image ${name}`, "Warning", "ImageNotUsed", imageNote);
     const note = this.#runtime.mountNote?.(identity, container);
@@ -35,7 +36,7 @@ export class ContainerEvents {
       const text = `Keys [${skipped.join(", ")}] of envFrom were skipped since they are considered invalid environment variable names.`;
       this.#once(pod, `skipped ${name}`, "Warning", "InvalidEnvironmentVariableNames", text);
     }
-    if (imageNote === undefined)
+    if (imageNote === undefined && !pulled)
       this.#recorder.event(pod, "Normal", "Pulled", `Container image ${JSON.stringify(image)} already present on machine`);
   }
 
@@ -52,9 +53,22 @@ export class ContainerEvents {
     this.#recorder.event(pod, "Warning", "Failed", `Error: ${message}`);
   }
 
-  noImage(pod: Pod, { image }: Container, message: string): void {
-    this.#recorder.event(pod, "Warning", "Failed", `Failed to pull image ${JSON.stringify(image)}: ${message}`);
-    this.failed(pod, "ErrImagePull");
+  pulling(pod: Pod, { image }: Container): void {
+    this.#recorder.event(pod, "Normal", "Pulling", `Pulling image ${JSON.stringify(image)}`);
+  }
+
+  /** `size` in bytes. */
+  pulled(pod: Pod, { image }: Container, ms: number, size: number): void {
+    const seconds = `${(ms / 1000).toFixed(3)}s`;
+    const text = `Successfully pulled image ${JSON.stringify(image)} in ${seconds} (${seconds} including waiting). Image size: ${size} bytes.`;
+    this.#recorder.event(pod, "Normal", "Pulled", text);
+  }
+
+  noImage(pod: Pod, { image }: Container, { reason = "ErrImagePull", message }: ImageAbsent): void {
+    const isPull = reason === "ErrImagePull";
+    const text = isPull ? `Failed to pull image ${JSON.stringify(image)}: ${message}` : message;
+    this.#recorder.event(pod, "Warning", isPull ? "Failed" : reason === "InvalidImageName" ? "InspectFailed" : reason, text);
+    this.failed(pod, reason);
   }
 
   imageBackOff(pod: Pod, { image }: Container): void {

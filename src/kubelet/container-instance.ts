@@ -89,7 +89,7 @@ export class ContainerInstance {
       clock,
       deadline,
       delayMs,
-      stopSignal: (container.lifecycle?.stopSignal as NodeJS.Signals | undefined) ?? "SIGTERM",
+      stopSignal: (container.lifecycle?.stopSignal as NodeJS.Signals | undefined) ?? this.running.stopSignal ?? "SIGTERM",
       ...(hook === undefined
         ? {}
         : { preStop: async (timeoutMs: number) => this.#reportHook(await this.#hook("preStop", hook, timeoutMs)) }),

@@ -32,6 +32,8 @@ export interface ContainerRecord {
   readonly waiting?: { readonly reason: string; readonly message?: string };
   /** Not to be tried again before this time: set where creating it failed. */
   readonly retryAt?: number;
+  /** Its image is being pulled: nothing can be done before. */
+  readonly pulling?: true;
   /** Its startup probe passed, or it has none and runs. */
   readonly started: boolean;
   readonly ready: boolean;

@@ -5,10 +5,12 @@ import { nextBackOff } from "./back-off.ts";
 import { ContainerEvents, probeTitle } from "./container-events.ts";
 import { ContainerInstance, type InstanceEvents } from "./container-instance.ts";
 import { newRecord, wasStarted, type ContainerRecord, type ContainerRecords, type DeclaredContainer } from "./container-record.ts";
+import { ImagePulls } from "./image-pulls.ts";
 import { bindConflict, takenPorts } from "./port-conflict.ts";
 import { exitRecord, prepareContainer, type Prepared, type PrepareInput } from "./prepare-container.ts";
 import type { ProbeKind, ProbeOutcome } from "./probes/schedule.ts";
-import { ContainerStartError, type PodIdentity, type ProcessExit } from "./runtime/runtime.ts";
+import { pullCredentials, pullSecretNames } from "./pull-secrets.ts";
+import { ContainerStartError, type ImageAbsent, type PodIdentity, type ProcessExit } from "./runtime/runtime.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 const configRetryMs = 10_000;
@@ -23,8 +25,7 @@ export class ContainerSet {
   readonly #instances = new Map<string, ContainerInstance>();
   /** Output of ended instances that is still on its way to disk. */
   readonly #writing = new Set<Promise<void>>();
-  /** container → the pause before its image is looked for again. */
-  readonly #pullPauses = new Map<string, number>();
+  readonly #pulls: ImagePulls;
   readonly #events: ContainerEvents;
   #pod: Pod;
 
@@ -34,6 +35,8 @@ export class ContainerSet {
     this.#records = new Map(records);
     this.#changed = changed;
     this.#events = new ContainerEvents(context.recorder, context.runtime);
+    const { runtime, clock, backOff } = context;
+    this.#pulls = new ImagePulls({ runtime, clock, backOff, events: this.#events, changed: (name) => this.#pullEnded(name) });
   }
 
   /** The pod as Events name it. */
@@ -63,10 +66,12 @@ export class ContainerSet {
   async start(declared: DeclaredContainer, input: StartInput): Promise<void> {
     const { container } = declared;
     this.#events.ignoredFields(input.pod);
-    const prepared = await prepareContainer({ ...input, context: this.#context, container });
-    if (prepared.kind === "no-image") return this.#noImage(declared, input.pod, prepared.message);
+    const pulled = this.#pulls.take(container.name);
+    const prepared = await prepareContainer({ ...input, context: this.#context, container, pulled });
+    if (prepared.kind === "pull") return this.#pull(declared, input);
+    if (prepared.kind === "no-image") return this.#noImage(declared, input.pod, prepared.absent);
     if (prepared.kind === "config-error") return this.#configError(declared, input.pod, prepared.message);
-    this.#events.prepared(input.pod, input.identity, container, prepared);
+    this.#events.prepared(input.pod, input.identity, container, prepared, pulled !== undefined);
     await this.#run(declared, input, prepared);
   }
 
@@ -224,15 +229,25 @@ export class ContainerSet {
     if (!outcome.ok) this.#events.unhealthy(pod, kind, outcome.message);
   }
 
-  #noImage({ container, role }: DeclaredContainer, pod: Pod, message: string): void {
-    const { clock, backOff } = this.#context;
-    const pauseMs = Math.min(this.#pullPauses.get(container.name) ?? backOff.initialMs, backOff.maxMs);
-    this.#pullPauses.set(container.name, pauseMs * 2);
-    this.#events.noImage(pod, container, message);
+  #pull({ container, role }: DeclaredContainer, { pod, sources }: StartInput): void {
+    this.#records.set(container.name, { ...this.#record(container.name, role), pulling: true });
+    const secrets = pullSecretNames(pod).flatMap((name) => sources.secret(name) ?? []);
+    this.#pulls.begin(container, pod, pullCredentials(secrets));
+  }
+
+  #pullEnded(name: string): void {
+    const { pulling: _, ...record } = this.#records.get(name) as ContainerRecord;
+    this.#records.set(name, record);
+    this.#changed();
+  }
+
+  #noImage({ container, role }: DeclaredContainer, pod: Pod, absent: ImageAbsent): void {
+    const { reason = "ErrImagePull", message } = absent;
+    this.#events.noImage(pod, container, absent);
     this.#records.set(container.name, {
       ...this.#record(container.name, role),
-      waiting: { reason: "ErrImagePull", message },
-      retryAt: clock.now() + pauseMs,
+      waiting: { reason, message },
+      retryAt: this.#context.clock.now() + this.#pulls.nextPause(container.name),
     });
   }
 

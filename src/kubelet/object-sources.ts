@@ -8,6 +8,7 @@ import type { Client } from "../client/client.ts";
 import type { Informer, InformerFactory } from "../client/informer.ts";
 import { declaredContainers } from "./container-record.ts";
 import type { PodSources } from "./environment.ts";
+import { pullSecretNames } from "./pull-secrets.ts";
 
 export class ObjectSources {
   readonly configMaps: Informer<ConfigMap>;
@@ -67,11 +68,12 @@ export interface ReferencedNames {
   readonly secrets: ReadonlySet<string>;
 }
 
-/** The ConfigMaps and Secrets that a pod's containers and volumes name. */
+/** The ConfigMaps and Secrets that a pod's containers, volumes and pull secrets name. */
 export function referencedNames(pod: Pod): ReferencedNames {
   const configMaps = new Set<string>();
   const secrets = new Set<string>();
   const add = (set: Set<string>, name: string | undefined) => name !== undefined && name !== "" && set.add(name);
+  for (const name of pullSecretNames(pod)) add(secrets, name);
   const containers: readonly Container[] = declaredContainers(pod).map(({ container }) => container);
   for (const { configMapRef, secretRef } of containers.flatMap(({ envFrom }) => envFrom ?? [])) {
     add(configMaps, configMapRef?.name);

@@ -3,7 +3,7 @@ import type { Container, Pod } from "../api/types.ts";
 import type { ContainerExit } from "./container-record.ts";
 import { containerEnvironment, expandAll, type PodSources } from "./environment.ts";
 import type { PodFacts } from "./pod-fields.ts";
-import type { ContainerSpec, PodIdentity } from "./runtime/runtime.ts";
+import type { ContainerSpec, ImageAbsent, PodIdentity, ProcessExit, PullAnswer } from "./runtime/runtime.ts";
 import { podHostname } from "./pod-names.ts";
 import { serviceVariables } from "./service-variables.ts";
 import type { PodVolumes } from "./volumes/pod-volumes.ts";
@@ -17,6 +17,8 @@ export interface PrepareInput {
   readonly facts: PodFacts;
   readonly sources: PodSources;
   readonly volumes: PodVolumes;
+  /** What came of pulling its image, just now. */
+  readonly pulled?: PullAnswer | undefined;
 }
 
 export type Prepared =
@@ -27,13 +29,16 @@ export type Prepared =
       readonly skipped: readonly string[];
       readonly parts: Omit<ContainerSpec, "output" | "instance">;
     }
-  | { readonly kind: "no-image"; readonly message: string }
+  | { readonly kind: "no-image"; readonly absent: ImageAbsent }
+  /** Not before its image is pulled. */
+  | { readonly kind: "pull" }
   | { readonly kind: "config-error"; readonly message: string };
 
 export async function prepareContainer(input: PrepareInput): Promise<Prepared> {
   const { context, pod, identity, container } = input;
-  const image = context.runtime.image(container);
-  if (image.kind === "absent") return { kind: "no-image", message: image.message };
+  const image = input.pulled ?? context.runtime.image(container);
+  if (image.kind === "pull") return image;
+  if (image.kind === "absent") return { kind: "no-image", absent: image };
   const refusal = context.runtime.refusal?.(pod, container);
   if (refusal !== undefined) return { kind: "config-error", message: refusal };
   const environment = containerEnvironment({
@@ -54,7 +59,7 @@ export async function prepareContainer(input: PrepareInput): Promise<Prepared> {
   return {
     kind: "ready",
     imageID: image.imageID,
-    ...(image.note === undefined ? {} : { imageNote: image.note }),
+    ...("note" in image && image.note !== undefined ? { imageNote: image.note } : {}),
     skipped: environment.skipped,
     parts: {
       pod: identity,
@@ -75,7 +80,7 @@ export function exitRecord(
   container: Container,
   id: string,
   startedAt: number,
-  exit: { readonly exitCode: number; readonly message?: string },
+  exit: ProcessExit,
   errorTail: string,
   now: number,
 ): ContainerExit {
@@ -85,7 +90,7 @@ export function exitRecord(
   return {
     id,
     exitCode: exit.exitCode,
-    reason: exit.exitCode === 0 ? "Completed" : "Error",
+    reason: exit.outOfMemory === true ? "OOMKilled" : exit.exitCode === 0 ? "Completed" : "Error",
     ...(message === "" ? {} : { message }),
     startedAt,
     finishedAt: now,

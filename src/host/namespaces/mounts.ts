@@ -40,6 +40,8 @@ export function applyMount(libc: Libc, mount: Mount, places: Places): void {
       return places(mount.target, "leave", (place) => mask(libc, place));
     case "directory":
       return places(mount.target, "directory", (place) => chmodSync(place, mount.mode)); // mkdir's own mode is cut by the umask
+    case "overlay":
+      return places(mount.target, "directory", (place) => overlay(libc, mount, place));
     case "seal":
       return places(mount.target, "leave", (place) =>
         libc.mount(null, place, null, c.MS_REMOUNT | c.MS_BIND | c.MS_RDONLY | c.MS_NOSUID | c.MS_NODEV),
@@ -78,6 +80,16 @@ function bind(libc: Libc, { source, target, readOnly }: Bind, places: Places): v
   places(target, like, (place) => libc.mount(source, place, null, c.MS_BIND | c.MS_REC));
   // Looked up again: a path from before means what now lies below the mount.
   if (readOnly) places(target, "leave", (place) => setReadOnly(libc, place));
+}
+
+function overlay(libc: Libc, { lower, upper, work, userAttributes }: Extract<Mount, { kind: "overlay" }>, place: string): void {
+  const data = `lowerdir=${escaped(lower)},upperdir=${escaped(upper)},workdir=${escaped(work)}${userAttributes ? ",userxattr" : ""}`;
+  libc.mount("overlay", place, "overlay", c.MS_NODEV, data);
+}
+
+/** Of a path among the options: a colon would divide two layers, a comma two options. */
+function escaped(path: string): string {
+  return path.replace(/[\\:,]/g, "\\$&");
 }
 
 function setReadOnly(libc: Libc, target: string): void {

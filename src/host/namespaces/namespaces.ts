@@ -121,6 +121,16 @@ export type Mount =
   | { readonly kind: "directory"; readonly target: string; readonly mode: number }
   /** A file of its own with that content, which anybody may read and run. */
   | { readonly kind: "copy"; readonly source: string; readonly target: string; readonly owner?: Owner }
+  /** `lower` is seen, what is written goes to `upper`; `work` is empty, on the same file system as that. */
+  | {
+      readonly kind: "overlay";
+      readonly lower: string;
+      readonly upper: string;
+      readonly work: string;
+      readonly target: string;
+      /** What it notes of files stands in attributes that users may write: needed where the program is not the machine's root. */
+      readonly userAttributes: boolean;
+    }
   /** The file system that is mounted there becomes read-only; what is mounted below it stays as it is. */
   | { readonly kind: "seal"; readonly target: string }
   /** `target` becomes a symbolic link to `to`. */

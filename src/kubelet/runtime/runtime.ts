@@ -12,6 +12,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { AttachOptions, ExecOptions, ExecSession, PodRef } from "../../api/node-agent.ts";
 import type { Container, Pod } from "../../api/types.ts";
+import type { RegistryCredentials } from "../images/image-source.ts";
 import type { LogStream } from "../logs/log-format.ts";
 import type { ProbeKind, ProbeOutcome } from "../probes/schedule.ts";
 
@@ -55,12 +56,16 @@ export interface ProcessExit {
   readonly exitCode: number;
   /** What the container left as its termination message, if anything. */
   readonly message?: string;
+  /** The kernel killed it, for it had more memory than its limit. */
+  readonly outOfMemory?: boolean;
 }
 
 export interface RunningContainer {
   /** `loopback://1f3a…`: unique over restarts of the program. */
   readonly id: string;
   readonly exited: Promise<ProcessExit>;
+  /** With which it wants to be stopped, where its image says so. */
+  readonly stopSignal?: NodeJS.Signals;
   /** No output comes any more. Settles after `exited`, within a bounded time. */
   readonly drained: Promise<void>;
   /** Sends a signal (`SIGTERM`) to all processes of the container. Nothing happens when it is over. */
@@ -80,7 +85,20 @@ export class ContainerStartError extends Error {
 
 export type ImageAnswer =
   /** `note`: what the user should know, as a Warning. */
-  { readonly kind: "present"; readonly imageID: string; readonly note?: string } | { readonly kind: "absent"; readonly message: string };
+  | { readonly kind: "present"; readonly imageID: string; readonly note?: string }
+  | ImageAbsent
+  /** `Runtime.pull` may have it. */
+  | { readonly kind: "pull" };
+
+export interface ImageAbsent {
+  readonly kind: "absent";
+  /** Of the container's status; default `ErrImagePull`, which is tried again. */
+  readonly reason?: "ErrImagePull" | "ErrImageNeverPull" | "InvalidImageName";
+  readonly message: string;
+}
+
+/** `size`: of its layers as they came, in bytes. */
+export type PullAnswer = { readonly kind: "present"; readonly imageID: string; readonly size: number } | ImageAbsent;
 
 /** A field of a pod that has no effect here. */
 export interface IgnoredField {
@@ -122,6 +140,8 @@ export interface Runtime {
   stop(): Promise<void>;
   /** What stands behind a container's image. */
   image(container: Container): ImageAnswer;
+  /** Has an image that `image` asks to be pulled. Never rejects. */
+  pull?(container: Container, credentials: readonly RegistryCredentials[]): Promise<PullAnswer>;
   /** Variables that every container gets: lowest in precedence, and known to `$(NAME)`. */
   baseEnvironment(pod: PodIdentity, container: Container, object: Pod): Readonly<Record<string, string>>;
   /** Why a container may not run as its pod asks: reason CreateContainerConfigError. Undefined: it may. */

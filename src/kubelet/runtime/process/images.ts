@@ -1,6 +1,8 @@
 /** What stands behind an image name where there are no images: programs of this machine. */
 import type { Container } from "../../../api/types.ts";
-import type { ImageAnswer } from "../runtime.ts";
+import type { RegistryCredentials } from "../../images/image-source.ts";
+import type { Accounts } from "../oci/image-user.ts";
+import type { ImageAnswer, PullAnswer } from "../runtime.ts";
 
 /** One image: how its programs are found. */
 export interface ImageEntry {
@@ -17,6 +19,28 @@ export interface ImageEntry {
   readonly files?: Readonly<Record<string, string>>;
   /** What the user should know of it, as a Warning. */
   readonly note?: string;
+  /** A real image: its containers have its files as their root, and an OCI runtime runs them. */
+  readonly root?: ImageRoot;
+}
+
+/** What a real image has beside its words and variables. */
+export interface ImageRoot {
+  /** Its files, never to be written. */
+  readonly directory: string;
+  readonly accounts: Accounts;
+  /** `app:staff`; empty: root. */
+  readonly user: string;
+  readonly workingDir: string;
+  /** `SIGQUIT`; undefined: the container's, or SIGTERM. */
+  readonly stopSignal?: NodeJS.Signals;
+}
+
+/** Images that are pulled. */
+export interface RealImages {
+  /** Undefined: not here (yet). */
+  find(image: string): ImageEntry | undefined;
+  answer(container: Container): ImageAnswer;
+  pull(container: Container, credentials: readonly RegistryCredentials[]): Promise<PullAnswer>;
 }
 
 /** Only holds a pod's surroundings, for `fairlead run` to join. */
@@ -54,7 +78,7 @@ export function answerImage(images: readonly ImageEntry[], container: Container)
   const known = images.flatMap(({ repositories }) => repositories).join(", ");
   return {
     kind: "absent",
-    message: `no program stands behind image ${JSON.stringify(image)}: this node runs pods as plain processes of this machine and pulls no images. Set the container's command, or use one of: ${known}`,
+    message: `no program stands behind image ${JSON.stringify(image)}: this node runs pods as plain processes of this machine and pulls no images (--image-source gives real ones). Set the container's command, or use one of: ${known}`,
   };
 }
 

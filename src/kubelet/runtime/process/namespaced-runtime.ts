@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import type { NodeNetwork } from "../../../host/namespaces/namespaces.ts";
 import { loadLibc } from "../../../host/syscalls/libc.ts";
 import { FairleadError } from "../../../lib/errors.ts";
+import type { OciTool } from "../oci/tool.ts";
 import type { Runtime } from "../runtime.ts";
 import { NamespacedPlacement } from "./namespaced/namespaced-placement.ts";
 import { isMachineRoot } from "./namespaced/process-user.ts";
@@ -22,6 +23,8 @@ export interface NamespacedRuntimeOptions extends ProcessRuntimeOptions {
   };
   /** Further files and directories that no container sees. The user's home is one already. */
   readonly hidden?: readonly string[];
+  /** What runs containers of real images. */
+  readonly oci?: OciTool;
   /** The process id that the host's /proc shows for one of ours, where that can be known. */
   readonly hostPid?: (pid: number) => number | undefined;
 }
@@ -30,7 +33,7 @@ export interface NamespacedRuntimeOptions extends ProcessRuntimeOptions {
 export function createNamespacedRuntime(options: NamespacedRuntimeOptions): Runtime {
   const libc = loadLibc();
   if (libc === undefined) throw new FairleadError("FL_UNSUPPORTED", "pods in namespaces need the native library koffi, which is not there");
-  const { directory, network, nodeName, dns, hidden = [], hostPid } = options;
+  const { directory, network, nodeName, dns, hidden = [], hostPid, oci } = options;
   const placement = new NamespacedPlacement({
     directory,
     network,
@@ -40,6 +43,7 @@ export function createNamespacedRuntime(options: NamespacedRuntimeOptions): Runt
     hidden: [homedir(), directory, ...hidden].flatMap(namesOf),
     isRoot: isMachineRoot(readFileSync("/proc/self/uid_map", "utf8"), process.getuid?.() ?? -1),
     ...(hostPid === undefined ? {} : { hostPid }),
+    ...(oci === undefined ? {} : { oci }),
   });
   return new ProcessRuntime(options, placement);
 }

@@ -33,6 +33,9 @@ export interface ContainerProcess {
 
 /** One container's surroundings. */
 export interface ContainerPlace {
+  /** Of container ids, where it is not the placement's. */
+  readonly scheme?: string;
+  readonly stopSignal?: NodeJS.Signals;
   /** On this machine: where the container's termination message will be. */
   readonly messageFile: string;
   /** Starts the main process. Throws ContainerStartError. */
@@ -64,7 +67,8 @@ export interface Placement {
   refusal?(object: Pod, container: Container): string | undefined;
   /** Makes the place of a container's next instance. Throws ContainerStartError. */
   prepare(spec: ContainerSpec, image: ImageEntry | undefined): Promise<ContainerPlace>;
-  ignoredFields(pod: Pod): readonly IgnoredField[];
+  /** `isReal`: whether a real image stands behind the container. */
+  ignoredFields(pod: Pod, isReal: (container: Container) => boolean): readonly IgnoredField[];
   mountNote?(pod: PodRef, container: Container): string | undefined;
   listeners?(port: number, ip: string | undefined, containers: readonly RunningProcess[]): Promise<readonly PortListener[]>;
   mountMemory?(pod: PodRef, directory: string, sizeBytes: number | undefined): void;

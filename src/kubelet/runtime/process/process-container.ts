@@ -18,6 +18,7 @@ export class ProcessContainer implements RunningContainer {
   readonly pid: number;
   readonly exited: Promise<ProcessExit>;
   readonly drained: Promise<void>;
+  readonly stopSignal?: NodeJS.Signals;
   readonly #main: ContainerProcess;
   readonly #place: ContainerPlace;
   readonly #attachments: Attachments;
@@ -27,6 +28,7 @@ export class ProcessContainer implements RunningContainer {
     this.id = id;
     this.spec = spec;
     this.pid = main.pid;
+    if (place.stopSignal !== undefined) this.stopSignal = place.stopSignal;
     this.#main = main;
     this.#place = place;
     this.#attachments = new Attachments(spec.container, main);

@@ -18,7 +18,8 @@ import type {
   RunningContainer,
   Runtime,
 } from "../runtime.ts";
-import { answerImage, commandLine, findImage, type ImageEntry } from "./images.ts";
+import { imageEnvironment, rootRefusal, userOf } from "../oci/image-root.ts";
+import { answerImage, commandLine, findImage, type ImageEntry, type RealImages } from "./images.ts";
 import { LoopbackPlacement } from "./loopback/loopback-placement.ts";
 import type { Placement } from "./placement.ts";
 import { ProcessContainer } from "./process-container.ts";
@@ -29,6 +30,8 @@ export interface ProcessRuntimeOptions {
   /** Where pods get their directories; belongs to this runtime alone. */
   readonly directory: string;
   readonly images: readonly ImageEntry[];
+  /** Asked for images that are not among those. Default: there are none. */
+  readonly realImages?: RealImages;
   /** Of the program, for the node's `containerRuntimeVersion`. */
   readonly version: string;
   readonly log?: Logger;
@@ -47,6 +50,7 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): Runtime {
 export class ProcessRuntime implements Runtime {
   readonly version: string;
   readonly hostNetwork: boolean;
+  readonly pull?: NonNullable<Runtime["pull"]>;
   readonly connect?: Connect;
   readonly setsGroups: boolean;
   readonly mountMemory?: (pod: PodRef, directory: string, sizeBytes: number | undefined) => void;
@@ -63,6 +67,8 @@ export class ProcessRuntime implements Runtime {
     this.version = `${placement.scheme}://${options.version}`;
     this.hostNetwork = placement.hostNetwork;
     this.setsGroups = placement.setsGroups ?? false;
+    const { realImages } = options;
+    if (realImages !== undefined) this.pull = (container, credentials) => realImages.pull(container, credentials);
     if (placement.mountMemory !== undefined) this.mountMemory = placement.mountMemory.bind(placement);
     const connect = options.connect ?? placement.connect;
     if (connect !== undefined) this.connect = connect;
@@ -84,11 +90,13 @@ export class ProcessRuntime implements Runtime {
   }
 
   image(container: Container): ImageAnswer {
-    return answerImage(this.#options.images, container);
+    const { images, realImages } = this.#options;
+    return realImages !== undefined && this.#isReal(container) ? realImages.answer(container) : answerImage(images, container);
   }
 
   baseEnvironment(pod: PodIdentity, container: Container, object: Pod): Readonly<Record<string, string>> {
-    const entry = findImage(this.#options.images, container.image ?? "");
+    const entry = this.#entry(container);
+    if (entry?.root !== undefined) return imageEnvironment(entry, userOf(entry.root, container, object));
     return {
       PATH: [...(entry?.path ?? []), hostPath].join(":"),
       LANG: "C.UTF-8",
@@ -98,7 +106,9 @@ export class ProcessRuntime implements Runtime {
   }
 
   refusal(object: Pod, container: Container): string | undefined {
-    return this.#placement.refusal?.(object, container);
+    const root = this.#entry(container)?.root;
+    if (root === undefined) return this.#placement.refusal?.(object, container);
+    return rootRefusal(root, container, object);
   }
 
   setUpPod(pod: PodIdentity, object: Pod): Promise<readonly PodNote[]> {
@@ -110,11 +120,11 @@ export class ProcessRuntime implements Runtime {
   }
 
   async run(spec: ContainerSpec): Promise<RunningContainer> {
-    const entry = findImage(this.#options.images, spec.container.image ?? "");
+    const entry = this.#entry(spec.container);
     const place = await this.#placement.prepare(spec, entry);
     const streams = { stdin: spec.container.stdin === true, terminal: spec.container.tty === true };
     const main = await place.start(commandLine(entry, spec.command, spec.args), streams);
-    const container = new ProcessContainer(`${this.#placement.scheme}://${this.#newId()}`, spec, main, place);
+    const container = new ProcessContainer(`${place.scheme ?? this.#placement.scheme}://${this.#newId()}`, spec, main, place);
     this.#containers.add(container);
     void container.exited.then(() => this.#containers.delete(container));
     return container;
@@ -125,7 +135,17 @@ export class ProcessRuntime implements Runtime {
   }
 
   ignoredFields(pod: Pod): readonly IgnoredField[] {
-    return this.#placement.ignoredFields(pod);
+    return this.#placement.ignoredFields(pod, (container) => this.#isReal(container));
+  }
+
+  /** Whether a real image stands behind it, pulled or not. */
+  #isReal({ image = "" }: Container): boolean {
+    const { images, realImages } = this.#options;
+    return realImages !== undefined && findImage(images, image) === undefined;
+  }
+
+  #entry({ image = "" }: Container): ImageEntry | undefined {
+    return findImage(this.#options.images, image) ?? this.#options.realImages?.find(image);
   }
 
   #processes() {

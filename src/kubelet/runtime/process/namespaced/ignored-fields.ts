@@ -11,8 +11,9 @@ const podRules: readonly Rule<Spec>[] = [
   ["hostIPC", "all pods share this machine's memory segments anyway", (spec) => spec.hostIPC === true],
   ["shareProcessNamespace", "each container has a process table of its own", (spec) => spec.shareProcessNamespace === true],
   ["runtimeClassName", "this node has one runtime", (spec) => spec.runtimeClassName !== undefined],
-  ["imagePullSecrets", "no images are pulled", (spec) => (spec.imagePullSecrets ?? []).length > 0],
 ];
+
+const pullSecretsRule: Rule<Spec> = ["imagePullSecrets", "no images are pulled", (spec) => (spec.imagePullSecrets ?? []).length > 0];
 
 const sharedSecurity: readonly Rule<PodSecurityContext | SecurityContext>[] = [
   ["seLinuxOptions", "no labels are set", (context) => hasContent(context.seLinuxOptions)],
@@ -36,16 +37,6 @@ const containerRules: readonly Rule<Container>[] = [
     ({ resources }) => hasContent({ ...resources?.limits, "ephemeral-storage": undefined }),
   ],
   [
-    "securityContext.capabilities.add",
-    "a container has no capability outside its own user namespace",
-    (container) => (container.securityContext?.capabilities?.add ?? []).length > 0,
-  ],
-  [
-    "securityContext.procMount",
-    "/proc is the kernel's own",
-    (container) => (container.securityContext?.procMount ?? "Default") !== "Default",
-  ],
-  [
     "targetContainerName",
     "each container has a process table of its own",
     (container) => ((container as { targetContainerName?: string }).targetContainerName ?? "") !== "",
@@ -58,6 +49,20 @@ const containerRules: readonly Rule<Container>[] = [
   ],
 ];
 
+/** Where a container is a plain process. */
+const processRules: readonly Rule<Container>[] = [
+  [
+    "securityContext.capabilities.add",
+    "a container has no capability outside its own user namespace",
+    (container) => (container.securityContext?.capabilities?.add ?? []).length > 0,
+  ],
+  [
+    "securityContext.procMount",
+    "/proc is the kernel's own",
+    (container) => (container.securityContext?.procMount ?? "Default") !== "Default",
+  ],
+];
+
 const volumeRules: readonly Rule<Volume>[] = [
   ["emptyDir.medium", "there are no huge pages", ({ emptyDir }) => (emptyDir?.medium ?? "").startsWith("HugePages")],
   [
@@ -67,7 +72,8 @@ const volumeRules: readonly Rule<Volume>[] = [
   ],
 ];
 
-export function ignoredFields(pod: Pod, isRoot: boolean): readonly IgnoredField[] {
+/** `isReal`: whether a container's image is a real one, so that an OCI runtime runs it. */
+export function ignoredFields(pod: Pod, isRoot: boolean, isReal: (container: Container) => boolean = () => false): readonly IgnoredField[] {
   const spec = pod.spec;
   if (spec === undefined) return [];
   const lists: readonly (readonly [string, readonly Container[]])[] = [
@@ -77,16 +83,18 @@ export function ignoredFields(pod: Pod, isRoot: boolean): readonly IgnoredField[
   ];
   const shared = spec.securityContext ?? {};
   return [
-    ...broken("spec", spec, podRules),
+    ...broken("spec", spec, spec.containers.some(isReal) ? podRules : [...podRules, pullSecretsRule]),
     ...broken("spec.securityContext", shared, [...sharedSecurity, ...(isRoot ? [] : rootlessRules)]),
-    ...lists.flatMap(([path, containers]) => containers.flatMap((container, i) => containerFields(`${path}[${i}]`, container))),
+    ...lists.flatMap(([path, containers]) =>
+      containers.flatMap((container, i) => containerFields(`${path}[${i}]`, container, isReal(container))),
+    ),
     ...(spec.volumes ?? []).flatMap((volume, i) => broken(`spec.volumes[${i}]`, volume, volumeRules)),
   ];
 }
 
-function containerFields(path: string, container: Container): readonly IgnoredField[] {
+function containerFields(path: string, container: Container, isReal: boolean): readonly IgnoredField[] {
   return [
-    ...broken(path, container, containerRules),
+    ...broken(path, container, isReal ? containerRules : [...containerRules, ...processRules]),
     ...broken(`${path}.securityContext`, container.securityContext ?? {}, sharedSecurity),
   ];
 }

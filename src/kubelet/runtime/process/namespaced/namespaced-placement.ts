@@ -12,8 +12,9 @@ import { MNT_DETACH, MS_NODEV, MS_NOSUID } from "../../../../host/syscalls/const
 import type { Libc } from "../../../../host/syscalls/libc.ts";
 import { realClock } from "../../../../lib/clock.ts";
 import { errorMessage, FairleadError } from "../../../../lib/errors.ts";
-import type { Connect, ContainerSpec, IgnoredField, PodIdentity, PodNote } from "../../runtime.ts";
-import type { ImageEntry } from "../images.ts";
+import type { OciTool } from "../../oci/tool.ts";
+import { ContainerStartError, type Connect, type ContainerSpec, type IgnoredField, type PodIdentity, type PodNote } from "../../runtime.ts";
+import type { ImageEntry, ImageRoot } from "../images.ts";
 import { isRunImage } from "../images.ts";
 import type { ContainerPlace, Placement } from "../placement.ts";
 import { hostPorts, openHostPorts, type CloseHostPorts } from "./host-ports.ts";
@@ -35,6 +36,8 @@ export interface NamespacedOptions {
   readonly hidden: readonly string[];
   /** Whether this program is the machine's root, not only that of a user namespace. */
   readonly isRoot: boolean;
+  /** What runs containers of real images. */
+  readonly oci?: OciTool;
   /** The process id that the host's /proc shows for one of ours, where that can be known. */
   readonly hostPid?: (pid: number) => number | undefined;
 }
@@ -125,12 +128,13 @@ export class NamespacedPlacement implements Placement {
     const { libc, isRoot, hidden, directory, hostPid } = this.#options;
     const podDirectory = join(directory, spec.pod.uid);
     const root = this.#root;
+    if (image?.root !== undefined) return this.#ociPlace(spec, image.root, podDirectory);
     if (image !== undefined && isRunImage(image)) return runPlace({ spec, network, libc, files, podDirectory, hostPid });
     return namespacedPlace({ spec, image, network, libc, files, isRoot, hidden, podDirectory, root });
   }
 
-  ignoredFields(pod: Pod): readonly IgnoredField[] {
-    return ignoredFields(pod, this.#options.isRoot);
+  ignoredFields(pod: Pod, isReal: (container: Container) => boolean): readonly IgnoredField[] {
+    return ignoredFields(pod, this.#options.isRoot, isReal);
   }
 
   /** As containerd's port-forward: at the pod's own `localhost`. */
@@ -145,6 +149,14 @@ export class NamespacedPlacement implements Placement {
         });
       });
     }
+  }
+
+  async #ociPlace(spec: ContainerSpec, image: ImageRoot, podDirectory: string): Promise<ContainerPlace> {
+    const { network, files } = this.#placed(spec.pod);
+    const { libc, isRoot, oci: tool } = this.#options;
+    if (tool === undefined) throw new ContainerStartError("real images need an OCI runtime: install crun, or runc");
+    const { ociPlace } = await import("../../oci/oci-place.ts");
+    return ociPlace({ spec, image, tool, network, libc, files, podDirectory, isRoot });
   }
 
   /** An empty directory upon which each container's root lies, in a mount namespace where nobody else sees it. */
