@@ -82,9 +82,15 @@ export const NFT_PAYLOAD_TRANSPORT_HEADER = 2;
 export const NFT_META_MARK = 3;
 export const NFT_META_IIFNAME = 6;
 export const NFT_META_L4PROTO = 16;
+export const NFT_CT_STATE = 0;
 export const NFT_CT_MARK = 3;
+/** `NF_CT_STATE_BIT` (include/uapi/linux/netfilter/nf_conntrack_common.h). */
+export const NF_CT_STATE_ESTABLISHED = 1 << 1;
+export const NF_CT_STATE_RELATED = 1 << 2;
 export const NFT_CMP_EQ = 0;
 export const NFT_CMP_NEQ = 1;
+export const NFT_CMP_LTE = 3;
+export const NFT_CMP_GTE = 5;
 export const NFT_FIB_RESULT_OIF = 1;
 export const NFTA_FIB_F_DADDR = 2;
 /** The result is whether there is one. */

@@ -55,6 +55,17 @@ function writeStatement(writer: NetlinkWriter, family: TableFamily, statement: S
   switch (statement.kind) {
     case "match":
       return writeMatch(writer, statement.field, statement.operator === "==" ? c.NFT_CMP_EQ : c.NFT_CMP_NEQ, statement.value);
+    case "inRange": {
+      load(writer, [statement.field]);
+      expression.compare(writer, first, c.NFT_CMP_GTE, encodeAtom(statement.from, "inet_service"));
+      return expression.compare(writer, first, c.NFT_CMP_LTE, encodeAtom(statement.to, "inet_service"));
+    }
+    case "established": {
+      const bits = Uint8Array.from(encodeAtoms([c.NF_CT_STATE_ESTABLISHED | c.NF_CT_STATE_RELATED], ["mark"]));
+      expression.ctLoad(writer, c.NFT_CT_STATE, first);
+      expression.bitwise(writer, first, first, bits, new Uint8Array(4));
+      return expression.compare(writer, first, c.NFT_CMP_NEQ, new Uint8Array(4));
+    }
     case "bitsSet": {
       load(writer, [statement.field]);
       const bits = Uint8Array.from(encodeAtoms([statement.bits], ["mark"]));

@@ -1,10 +1,10 @@
 /**
- * Sends the first packet of a connection through a ruleset in memory, as the kernel's nat hooks would: prerouting (output for the
+ * Sends the first packet of a connection through a ruleset in memory, as the kernel's hooks would: prerouting and forward (output for the
  * node's own packets), then postrouting with the addresses that it got. Dynamic maps change as they would.
  */
 import { cidrContains, parseCidr, parseIp } from "../ip.ts";
-import { keyText, type Ruleset, type SetState, type StoredElement, type TableState } from "./model.ts";
-import { protocolOf, unknownStatement, type Atom, type Field, type Statement, type Verdict } from "./ruleset.ts";
+import { keyText, type ChainState, type Ruleset, type SetState, type StoredElement, type TableState } from "./model.ts";
+import { protocolOf, unknownStatement, type Atom, type BaseHook, type Field, type Statement, type Verdict } from "./ruleset.ts";
 import { isVerdict } from "./text.ts";
 
 export interface EvaluatedPacket {
@@ -51,10 +51,10 @@ type End = { readonly kind: "accept" | "drop" } | { readonly kind: "reject"; rea
 
 export function evaluate(ruleset: Ruleset, packet: EvaluatedPacket, options: EvaluateOptions): Outcome {
   const flow: Flow = { packet, options, address: packet.to, port: packet.port, mark: 0, ctMark: 0, masquerade: false };
-  for (const hook of [packet.local ? "output" : "prerouting", "postrouting"] as const) {
+  const hooks = packet.local ? (["output", "postrouting"] as const) : (["prerouting", "forward", "postrouting"] as const);
+  for (const hook of hooks) {
     for (const state of tablesFor(ruleset, packet)) {
-      for (const [name, chain] of state.chains) {
-        if (chain.base?.hook !== hook) continue;
+      for (const [name] of basesAt(state, hook)) {
         const end = runChain(state, name, flow, 0);
         if (end !== "continue" && end.kind !== "accept") return end.kind === "drop" ? { kind: "drop" } : (end as Outcome);
       }
@@ -62,6 +62,12 @@ export function evaluate(ruleset: Ruleset, packet: EvaluatedPacket, options: Eva
     if (flow.dnat !== undefined) Object.assign(flow, flow.dnat);
   }
   return { kind: "accept", masquerade: flow.masquerade, ...(flow.dnat === undefined ? {} : { dnat: flow.dnat }) };
+}
+
+function basesAt({ chains }: TableState, hook: BaseHook["hook"]): readonly (readonly [string, ChainState])[] {
+  return [...chains]
+    .filter(([, { base }]) => base?.hook === hook)
+    .sort(([, a], [, b]) => (a.base?.priority ?? 0) - (b.base?.priority ?? 0));
 }
 
 function tablesFor(ruleset: Ruleset, { to }: EvaluatedPacket): TableState[] {
@@ -108,6 +114,11 @@ function runStatement(state: TableState, statement: Statement, flow: Flow): Step
   switch (statement.kind) {
     case "match":
       return when(matches(load(flow, statement.field), statement.value) === (statement.operator === "=="));
+    case "inRange":
+      return when(flow.port >= statement.from && flow.port <= statement.to);
+    // What is traced here is a new connection, tracked or not.
+    case "established":
+      return "break";
     case "bitsSet":
       return when((flow.ctMark & statement.bits) === statement.bits);
     case "inSet":
@@ -131,7 +142,6 @@ function runStatement(state: TableState, statement: Statement, flow: Flow): Step
       return dnat(flow, statement.address, statement.port);
     case "remember":
       return when(remember(state, statement, flow));
-    // What is traced here is a new connection, tracked or not.
     case "fromInterface": {
       const { interface: by = "" } = flow.packet;
       return when(statement.prefix ? by.startsWith(statement.name) : by === statement.name);

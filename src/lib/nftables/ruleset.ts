@@ -59,6 +59,10 @@ export interface BaseHook {
 export type Statement =
   /** `value`: an atom of the field's type, or for an address a CIDR. */
   | { readonly kind: "match"; readonly field: Field; readonly operator: "==" | "!="; readonly value: Atom }
+  /** From `from` to `to`, both included. */
+  | { readonly kind: "inRange"; readonly field: "tcp dport" | "udp dport" | "sctp dport"; readonly from: number; readonly to: number }
+  /** Of a connection that was let pass before, in either direction, or about one (an ICMP error). */
+  | { readonly kind: "established" }
   /** Whether all `bits` of the field are set. */
   | { readonly kind: "bitsSet"; readonly field: "ct mark"; readonly bits: number }
   | { readonly kind: "inSet"; readonly key: readonly Field[]; readonly set: string; readonly negated?: boolean }
@@ -154,6 +158,7 @@ export const protocolNumbers: Readonly<Record<string, number>> = { icmp: 1, tcp:
 export function fieldsOf(statement: Statement): readonly Field[] {
   switch (statement.kind) {
     case "match":
+    case "inRange":
     case "bitsSet":
     case "setBits":
       return [statement.field];
@@ -164,6 +169,7 @@ export function fieldsOf(statement: Statement): readonly Field[] {
       return statement.key;
     case "setMark":
       return statement.to.kind === "map" ? statement.to.key : [];
+    case "established":
     case "noRoute":
     case "dnat":
     case "masquerade":

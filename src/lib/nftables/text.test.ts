@@ -8,6 +8,8 @@ const printed: readonly (readonly [statement: Statement, text: string, inTableIp
   [{ kind: "match", field: "ip saddr", operator: "==", value: "10.0.0.7/32" }, "ip saddr 10.0.0.7"],
   [{ kind: "match", field: "ip6 saddr", operator: "!=", value: "2001:db8::/32" }, "ip6 saddr != 2001:db8::/32"],
   [{ kind: "match", field: "ip6 saddr", operator: "==", value: "2001:db8::1/128" }, "ip6 saddr 2001:db8::1"],
+  [{ kind: "inRange", field: "tcp dport", from: 80, to: 90 }, "tcp dport 80-90"],
+  [{ kind: "established" }, "ct state established,related"],
   [{ kind: "bitsSet", field: "ct mark", bits: 0x4000 }, "ct mark & 0x00004000 == 0x00004000"],
   [{ kind: "setBits", field: "ct mark", bits: 0x4000 }, "ct mark set ct mark | 0x00004000"],
   [{ kind: "inSet", key: ["ip saddr", "ip daddr"], set: "s", negated: true }, "ip saddr . ip daddr != @s"],

@@ -70,6 +70,10 @@ function statementText(statement: Statement, family: TableFamily): string {
   switch (statement.kind) {
     case "match":
       return `${statement.field} ${statement.operator === "!=" ? "!= " : ""}${valueText(statement.value)}`;
+    case "inRange":
+      return `${statement.field} ${statement.from}-${statement.to}`;
+    case "established":
+      return "ct state established,related";
     case "bitsSet":
       return `${statement.field} & ${hex(statement.bits)} == ${hex(statement.bits)}`;
     case "inSet":
