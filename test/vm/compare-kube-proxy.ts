@@ -1,7 +1,7 @@
 /**
  * The real kube-proxy in mode ipvs and ours, on the same random cluster states, in a kernel that has IPVS:
- * `sh bin/node test/vm/compare-kube-proxy.ts --kube-proxy FILE --states 500`. Prints JSON; exit code 1: they differ. A state takes some
- * seconds there, as kube-proxy starts `ipset` once for each set and entry.
+ * `sh bin/node test/vm/compare-kube-proxy.ts --kube-proxy FILE --states 500`. Prints JSON; exit code 1: they differ. A state takes ten
+ * seconds and more there, as kube-proxy starts some 400 processes for it, `ipset` once for each set and entry: `--minutes` ends it sooner.
  */
 import { parseArgs } from "node:util";
 import { missingVm, runInVm } from "./boot.ts";
@@ -12,6 +12,8 @@ const { values: flags } = parseArgs({
     "kube-proxy": { type: "string", default: process.env["KUBE_PROXY"] ?? "" },
     states: { type: "string", default: "500" },
     seed: { type: "string", default: "1" },
+    /** No further state is begun after so long. */
+    minutes: { type: "string", default: "600" },
     verbose: { type: "boolean", default: false },
   },
 });
@@ -25,7 +27,13 @@ const { results, console: said } = await runInVm({
   kernelModules: ipvsModules,
   memoryMiB: 1024,
   timeoutMs: 120_000 + Number(flags.states) * 60_000,
-  env: { KUBE_PROXY: flags["kube-proxy"], STATES: flags.states, SEED: flags.seed, ...(flags.verbose ? { VERBOSE: "1" } : {}) },
+  env: {
+    KUBE_PROXY: flags["kube-proxy"],
+    STATES: flags.states,
+    SEED: flags.seed,
+    MINUTES: flags.minutes,
+    ...(flags.verbose ? { VERBOSE: "1" } : {}),
+  },
   ...(flags.verbose ? { onConsole: (text: string) => void process.stderr.write(text) } : {}),
 });
 if (results === undefined) {

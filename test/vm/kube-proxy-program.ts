@@ -44,6 +44,7 @@ function startKubeProxy(kubeconfig: string): ChildProcess {
       "--nodeport-addresses=primary",
       "--conntrack-max-per-core=0",
       "--oom-score-adj=0",
+      ...(env("VERBOSE", "") === "" ? [] : ["-v=2"]),
     ],
     { stdio: ["ignore", "ignore", env("VERBOSE", "") === "" ? "ignore" : "inherit"] },
   );
@@ -232,11 +233,15 @@ async function main(): Promise<void> {
   const kernel = await openKernel();
   const started = performance.now();
   for (const [round, one] of fc.sample(state, { numRuns: Number(env("STATES", "3")), seed: Number(env("SEED", "1")) }).entries()) {
+    if (performance.now() - started > Number(env("MINUTES", "1e9")) * 60_000) break;
     // Else it makes a sync of each few changes; here each takes seconds.
+    const begun = performance.now();
     kubeProxy.kill("SIGSTOP");
     await apply(cluster.client, one, round);
     kubeProxy.kill("SIGCONT");
+    const applied = performance.now();
     const dump = await settledKernel(kernel, round, () => ended);
+    const settled = performance.now();
     const plan = planServices((await cluster.client.list(services)).items, (await cluster.client.list(endpointSlices)).items, planNode);
     const [theirs, ours] = [
       ([4, 6] as const).map((family) => kernelState(dump, family)),
@@ -261,7 +266,8 @@ async function main(): Promise<void> {
       }
     }
     writeFileSync(file, JSON.stringify(report));
-    console.log(`state ${round}: ${report.differences} differences, ${Math.round((performance.now() - started) / 1000)} s`);
+    const seconds = [applied - begun, settled - applied, performance.now() - settled].map((ms) => (ms / 1000).toFixed(1));
+    console.log(`state ${round}: ${report.differences} differences; written, settled and compared in ${seconds.join(", ")} s`);
   }
   kubeProxy.kill("SIGKILL");
 }
