@@ -11,6 +11,7 @@ import { addProxy } from "./proxy/command.ts";
 import { addRun } from "./run/command.ts";
 import { addSnapshot } from "./snapshot/command.ts";
 import { createTerminal, type Terminal } from "./terminal.ts";
+import { addTestServer } from "./test-server/command.ts";
 import { addUp } from "./up/command.ts";
 import { kubernetesVersion, version } from "./version.ts";
 
@@ -72,6 +73,7 @@ Examples:
   addProxy(program, terminal, report);
   addIngress(program, terminal, report);
   addSnapshot(program, terminal, report);
+  addTestServer(program, terminal, report);
   addCompletion(program, terminal);
   return program;
 }

@@ -15,6 +15,8 @@ import { createTestClock } from "./test-clock.ts";
 import { createTestCluster, testUser } from "./test-cluster.ts";
 import type { StartClusterOptions, TestCluster } from "./types.ts";
 
+/** What a client is asked for: `cluster.client.list(resources.configMaps)`. */
+export * as resources from "../api/resources.ts";
 export type { PodFunction, PodFunctionContext } from "../cmd/cluster-options.ts";
 export type { Client } from "../client/client.ts";
 export type { Faults } from "./faults/index.ts";

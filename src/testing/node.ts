@@ -8,13 +8,22 @@ import { after, before } from "node:test";
 import { FairleadError } from "../lib/errors.ts";
 import { startCluster, type StartClusterOptions, type TestCluster } from "./index.ts";
 
-/** Started before the first test and stopped after the last one. What it returns throws FL_NOT_RUNNING outside of tests. */
-export function useCluster(options: StartClusterOptions = {}): () => TestCluster {
+/** What else the tests need: gets the cluster, and may return what ends it. */
+export type Begin = (cluster: TestCluster) => Promise<(() => unknown) | void>;
+
+/**
+ * Started before the first test, then `begin`; stopped after the last one, in the other order. (Not by hooks of their own: those of
+ * a file run at the same time.) What it returns throws FL_NOT_RUNNING outside of tests.
+ */
+export function useCluster(options: StartClusterOptions = {}, begin: Begin = async () => undefined): () => TestCluster {
   let running: TestCluster | undefined;
+  let end: (() => unknown) | void = undefined;
   before(async () => {
     running = await startCluster(options);
+    end = await begin(running);
   });
   after(async () => {
+    await end?.();
     await running?.stop();
     running = undefined;
   });
