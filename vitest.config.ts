@@ -14,7 +14,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: "all",
-          include: ["src/**/*.test.ts", "test/**/*.test.ts", "scripts/**/*.test.ts"],
+          include: ["src/**/*.test.ts", "test/**/*.test.ts", "scripts/**/*.test.ts", "web/**/*.test.ts"],
           exclude: alone,
           sequence: { groupOrder: 0 },
         },

@@ -8,18 +8,21 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { buildWeb } from "./build-web.ts";
 
 const root = join(import.meta.dirname, "..");
-/** output name → entry */
-const entries: Readonly<Record<string, string>> = {
-  fairlead: "src/cmd/fairlead.ts",
-  testing: "src/testing/index.ts",
-  "storage-worker": "src/storage/sqlite/worker.ts",
-  "namespaces-thread": "src/host/namespaces/thread.ts",
-  "dns-batch": "src/dns/server/batch/thread.ts",
-  "capability-probe": "src/host/capabilities/kernel-entry.ts",
-  agnhost: "examples/agnhost/main.ts",
-};
+/** Bundles, each output name → entry. Those of one bundle share what they have in common. */
+const bundles: readonly Readonly<Record<string, string>>[] = [
+  { fairlead: "src/cmd/fairlead.ts" },
+  { testing: "src/testing/index.ts", "testing-vitest": "src/testing/vitest.ts", "testing-node": "src/testing/node.ts" },
+  { "storage-worker": "src/storage/sqlite/worker.ts" },
+  { "namespaces-thread": "src/host/namespaces/thread.ts" },
+  { "dns-batch": "src/dns/server/batch/thread.ts" },
+  { "capability-probe": "src/host/capabilities/kernel-entry.ts" },
+  { agnhost: "examples/agnhost/main.ts" },
+];
+/** Not ours to bundle: a native module, and the test runner of whoever imports `fairlead/testing/vitest`. */
+const external = ["koffi", "vitest"];
 
 export interface BuildOptions {
   /** Default `dist`. */
@@ -31,12 +34,13 @@ export async function build({ out = join(root, "dist"), types = false }: BuildOp
   const { rolldown } = await import("rolldown");
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
-  for (const [name, input] of Object.entries(entries)) {
-    const bundle = await rolldown({ input: join(root, input), platform: "node", external: ["koffi"], treeshake: true, logLevel: "warn" });
+  for (const entries of bundles) {
+    const input = Object.fromEntries(Object.entries(entries).map(([name, path]) => [name, join(root, path)]));
+    const bundle = await rolldown({ input, platform: "node", external, treeshake: true, logLevel: "warn" });
     await bundle.write({
       dir: out,
       format: "esm",
-      entryFileNames: `${name}.js`,
+      entryFileNames: "[name].js",
       // Beside the entries: workers and helpers are found relative to the file that starts them.
       chunkFileNames: "[name]-[hash].js",
       // Lines stay: what goes wrong shows its line, not the whole program.
@@ -44,6 +48,7 @@ export async function build({ out = join(root, "dist"), types = false }: BuildOp
     });
     await bundle.close();
   }
+  await buildWeb(join(out, "web"));
   if (types)
     execFileSync(
       process.execPath,

@@ -24,6 +24,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   gateway: ["api", "client", "decide", "net", "lib", "component"],
   kubelet: ["api", "client", "decide", "host", "net", "lib", "component"],
   component: ["lib"],
+  console: ["api", "client", "decide", "component", "lib"],
 };
 
 /** Places with rights of their own: prefix → what it may import beyond its folder's row. */
@@ -71,6 +72,20 @@ test("every folder of src has its row", () => {
   const composers = ["cli", "cmd", "testing"];
   expect(
     [...new Set(files.map((file) => file.split("/")[0] as string))].filter((folder) => !(folder in layers) && !composers.includes(folder)),
+  ).toEqual([]);
+});
+
+test("the console's page is a client: of src it has decisions and what they stand on, and the types of what the server sends", () => {
+  const web = join(import.meta.dirname, "../../web");
+  const imports = globSync("**/*.{ts,tsx}", { cwd: web, exclude: ["vite.config.ts"] }).flatMap((file) =>
+    [...readFileSync(join(web, file), "utf8").matchAll(/\b(import(?: type)?|export)\b[^;]*?from\s+"([./]+src\/([^/"]+)[^"]*)"/g)].map(
+      ([, how, path, folder]) => ({ file, how, path, folder: folder as string }),
+    ),
+  );
+  const allowed = ["api", "decide", "lib"];
+  expect(imports.length).toBeGreaterThan(10);
+  expect(
+    imports.filter(({ how, path, folder }) => !allowed.includes(folder) && !(how === "import type" && path?.endsWith("/console/wire.ts"))),
   ).toEqual([]);
 });
 

@@ -21,6 +21,10 @@ test("types", { timeout: 120_000 }, async () => {
   expect(await output("typescript/bin/tsc", "-p", ".")).toBe("");
 });
 
+test("types of the console's page, which has a browser's", { timeout: 120_000 }, async () => {
+  expect(await output("typescript/bin/tsc", "-p", "web")).toBe("");
+});
+
 test("lint", { timeout: 60_000 }, async () => {
   expect(await output("oxlint/bin/oxlint", "--deny-warnings")).toBe("");
 });

@@ -1,0 +1,2 @@
+/** Stylesheets are bundled for what they do. */
+declare module "*.css";

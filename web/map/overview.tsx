@@ -1,0 +1,206 @@
+/**
+ * The map of very many Services: a tile each, on a canvas that is as large as the window and no larger. Arrow keys go from tile to tile,
+ * Enter opens one; what the tile under the cursor is gets told as text.
+ */
+import type { JSX } from "preact";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Rates } from "../data/rates.ts";
+import type { ServiceRow } from "../data/service-row.ts";
+import { serviceTone, serviceWord, type Tone } from "../parts/mark.tsx";
+import { go } from "../route.ts";
+import { headHeight, layoutTiles, tileAt, tileUnder, type Tiles } from "./tiles.ts";
+
+export interface OverviewProps {
+  readonly rows: readonly ServiceRow[];
+  readonly rates: Rates;
+}
+
+interface Palette {
+  readonly tones: Readonly<Record<Tone, string>>;
+  readonly ink: string;
+  readonly soft: string;
+  readonly ground: string;
+  readonly accent: string;
+  readonly font: string;
+}
+
+export function Overview({ rows, rates }: OverviewProps): JSX.Element {
+  const frame = useRef<HTMLDivElement>(null);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [view, setView] = useState({ width: 800, height: 500, top: 0 });
+  const [theme, setTheme] = useState(0);
+  const [chosen, setChosen] = useState<number | undefined>(undefined);
+  const tiles = useMemo(() => layoutTiles(rows, view.width), [rows, view.width]);
+
+  useEffect(() => {
+    const element = frame.current as HTMLDivElement;
+    const look = () => setView({ width: element.clientWidth, height: element.clientHeight, top: element.scrollTop });
+    const observer = new ResizeObserver(look);
+    const recolour = () => setTheme((count) => count + 1);
+    observer.observe(element);
+    element.addEventListener("scroll", look, { passive: true });
+    addEventListener("themechange", recolour);
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    dark.addEventListener("change", recolour);
+    return () => {
+      observer.disconnect();
+      element.removeEventListener("scroll", look);
+      removeEventListener("themechange", recolour);
+      dark.removeEventListener("change", recolour);
+    };
+  }, []);
+
+  const palette = useMemo(() => paletteOf(document.documentElement), [theme]);
+  useEffect(() => {
+    draw(canvas.current as HTMLCanvasElement, { rows, rates, tiles, palette, chosen, ...view });
+  }, [rows, rates, tiles, palette, chosen, view]);
+
+  const under = (event: MouseEvent) => {
+    const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
+    return tileUnder(tiles, event.clientX - box.left, event.clientY - box.top + view.top);
+  };
+  const move = (event: KeyboardEvent) => {
+    const row = rows[chosen ?? -1];
+    if (event.key === "Enter" && row !== undefined) return open(row);
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: tiles.perRow, ArrowUp: -tiles.perRow }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    const next = chosen === undefined ? 0 : Math.max(0, Math.min(rows.length - 1, chosen + step));
+    setChosen(next);
+    bringIntoSight(frame.current as HTMLDivElement, tileAt(tiles, next).y, tiles.size);
+  };
+  const row = rows[chosen ?? -1];
+  return (
+    <div class="overview">
+      <div class="overview-frame" ref={frame}>
+        <canvas
+          ref={canvas}
+          tabIndex={0}
+          role="application"
+          aria-label={`${rows.length} Services as tiles. Arrow keys move, Enter opens.`}
+          style={{ width: `${view.width}px`, height: `${view.height}px` }}
+          onMouseMove={(event) => setChosen(under(event))}
+          onMouseLeave={() => setChosen(undefined)}
+          onClick={(event) => {
+            const found = rows[under(event) ?? -1];
+            if (found !== undefined) open(found);
+          }}
+          onKeyDown={move}
+        />
+        <div style={{ height: `${Math.max(0, tiles.height - view.height)}px` }} />
+      </div>
+      <p class="overview-said" aria-live="polite">
+        {row === undefined ? "Point at a tile, or press an arrow key." : `${row.key}: ${serviceWord(row)}, ${row.type} ${row.clusterIP}`}
+      </p>
+    </div>
+  );
+}
+
+/** The Service with what leads to it and what it leads to. */
+function open({ namespace, name }: ServiceRow): void {
+  go(`/?${new URLSearchParams({ ns: namespace, q: `${namespace}/${name}` })}`);
+}
+
+function bringIntoSight(frame: HTMLElement, y: number, size: number): void {
+  if (y < frame.scrollTop + headHeight) frame.scrollTop = y - headHeight;
+  else if (y + size > frame.scrollTop + frame.clientHeight) frame.scrollTop = y + size - frame.clientHeight + 8;
+}
+
+/** Tokens may be `light-dark(…)`: only an element's own colour says which it is now. */
+function paletteOf(root: HTMLElement): Palette {
+  const probe = document.createElement("i");
+  root.append(probe);
+  const colour = (token: string) => {
+    probe.style.color = `var(${token})`;
+    return getComputedStyle(probe).color;
+  };
+  const tones = { ok: colour("--ok"), warn: colour("--warn"), bad: colour("--bad"), idle: colour("--idle") };
+  const palette = {
+    tones,
+    ink: colour("--ink"),
+    soft: colour("--ink-3"),
+    ground: colour("--panel"),
+    accent: colour("--accent"),
+    font: getComputedStyle(document.body).fontFamily,
+  };
+  probe.remove();
+  return palette;
+}
+
+interface Drawing extends OverviewProps {
+  readonly tiles: Tiles;
+  readonly palette: Palette;
+  readonly chosen: number | undefined;
+  readonly width: number;
+  readonly height: number;
+  readonly top: number;
+}
+
+function draw(canvas: HTMLCanvasElement, drawing: Drawing): void {
+  const { width, height, top, tiles, rows, palette, chosen } = drawing;
+  const scale = devicePixelRatio;
+  if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
+    canvas.width = Math.round(width * scale);
+    canvas.height = Math.round(height * scale);
+  }
+  const context = canvas.getContext("2d");
+  if (context === null) return;
+  context.setTransform(scale, 0, 0, scale, 0, 0);
+  context.clearRect(0, 0, width, height);
+  context.translate(0, -top);
+  for (const block of tiles.blocks) {
+    const end = block.y + headHeight + Math.ceil(block.count / tiles.perRow) * tiles.step;
+    if (end < top || block.y > top + height) continue;
+    context.font = `600 12px ${palette.font}`;
+    context.fillStyle = palette.ink;
+    context.fillText(block.namespace, 0, block.y + 22);
+    const wide = context.measureText(block.namespace).width;
+    context.font = `12px ${palette.font}`;
+    context.fillStyle = palette.soft;
+    context.fillText(`${block.count}`, wide + 8, block.y + 22);
+    const firstLine = Math.max(0, Math.floor((top - block.y - headHeight) / tiles.step));
+    const lastLine = Math.ceil((top + height - block.y - headHeight) / tiles.step);
+    const stop = Math.min(block.count, lastLine * tiles.perRow);
+    for (let i = firstLine * tiles.perRow; i < stop; i++) drawTile(context, block.first + i, drawing);
+  }
+  if (chosen !== undefined && rows[chosen] !== undefined) {
+    const { x, y } = tileAt(tiles, chosen);
+    context.strokeStyle = palette.accent;
+    context.lineWidth = 2;
+    context.strokeRect(x - 1.5, y - 1.5, tiles.size + 3, tiles.size + 3);
+  }
+}
+
+function drawTile(context: CanvasRenderingContext2D, index: number, { rows, rates, tiles, palette }: Drawing): void {
+  const row = rows[index] as ServiceRow;
+  const { x, y } = tileAt(tiles, index);
+  const { size } = tiles;
+  const tone = serviceTone[row.state];
+  const busy = rates.service.has(row.key);
+  context.fillStyle = palette.tones[tone];
+  context.strokeStyle = palette.tones[tone];
+  context.globalAlpha = tone === "ok" ? (busy ? 1 : 0.55) : 1;
+  // The same shapes as everywhere: full, half, crossed, a dash.
+  if (tone === "ok") context.fillRect(x, y, size, size);
+  else if (tone === "warn") {
+    context.fillRect(x + size / 2, y, size / 2, size);
+    context.lineWidth = 1.5;
+    context.strokeRect(x + 0.75, y + 0.75, size - 1.5, size - 1.5);
+  } else if (tone === "bad") {
+    context.lineWidth = 1.5;
+    context.strokeRect(x + 0.75, y + 0.75, size - 1.5, size - 1.5);
+    context.beginPath();
+    context.moveTo(x + 3, y + 3);
+    context.lineTo(x + size - 3, y + size - 3);
+    context.moveTo(x + size - 3, y + 3);
+    context.lineTo(x + 3, y + size - 3);
+    context.stroke();
+  } else context.fillRect(x + 2, y + size / 2 - 1, size - 4, 2);
+  context.globalAlpha = 1;
+  if (busy && size > 8) {
+    context.fillStyle = palette.ground;
+    context.beginPath();
+    context.arc(x + size / 2, y + size / 2, Math.max(1.5, size / 8), 0, 2 * Math.PI);
+    context.fill();
+  }
+}

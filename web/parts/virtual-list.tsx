@@ -1,0 +1,119 @@
+/**
+ * A list of which only the rows in sight are in the page, however long it is. Rows have one height and lead somewhere; arrow keys move between
+ * them, and a screen reader is told how many there are.
+ */
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+
+const rowHeight = 40;
+/** Rows above and below what is in sight, so that a fast scroll shows no holes. */
+const margin = 8;
+
+export interface Column<T> {
+  readonly title: string;
+  /** A CSS grid track: `minmax(0, 2fr)`. */
+  readonly width: string;
+  /** Not on small screens. */
+  readonly wide?: boolean;
+  readonly cell: (row: T) => ComponentChildren;
+}
+
+export interface VirtualListProps<T> {
+  readonly rows: readonly T[];
+  readonly columns: readonly Column<T>[];
+  readonly keyOf: (row: T) => string;
+  readonly hrefOf: (row: T) => string;
+  readonly label: string;
+}
+
+export interface Range {
+  readonly first: number;
+  /** Behind the last. */
+  readonly end: number;
+}
+
+/** Which rows are drawn. Pure. */
+export function rangeInSight(top: number, height: number, count: number): Range {
+  const first = Math.max(0, Math.min(count, Math.floor(top / rowHeight) - margin));
+  return { first, end: Math.min(count, Math.ceil((top + height) / rowHeight) + margin) };
+}
+
+export function VirtualList<T>({ rows, columns, keyOf, hrefOf, label }: VirtualListProps<T>): JSX.Element {
+  const body = useRef<HTMLDivElement>(null);
+  const [range, setRange] = useState<Range>({ first: 0, end: 30 });
+  const narrow = useNarrow();
+  const shown = narrow ? columns.filter(({ wide }) => wide !== true) : columns;
+  const template = { gridTemplateColumns: shown.map(({ width }) => width).join(" ") };
+  const look = () => {
+    const element = body.current;
+    if (element === null) return;
+    const next = rangeInSight(element.scrollTop, element.clientHeight, rows.length);
+    setRange((now) => (now.first === next.first && now.end === next.end ? now : next));
+  };
+  useLayoutEffect(look, [rows.length]);
+  useEffect(() => {
+    addEventListener("resize", look);
+    return () => removeEventListener("resize", look);
+  });
+  return (
+    <div class="panel list" role="table" aria-label={label} aria-rowcount={rows.length + 1}>
+      <div class="list-head" role="row" aria-rowindex={1} style={template}>
+        {shown.map(({ title }) => (
+          <span key={title} role="columnheader">
+            {title}
+          </span>
+        ))}
+      </div>
+      <div class="list-body" role="rowgroup" ref={body} onScroll={look} onKeyDown={moveFocus}>
+        <div role="presentation" style={{ height: `${rows.length * rowHeight}px` }}>
+          {rows.slice(range.first, range.end).map((row, i) => (
+            <div
+              key={keyOf(row)}
+              class="list-row"
+              role="row"
+              aria-rowindex={range.first + i + 2}
+              data-index={range.first + i}
+              style={{ ...template, top: `${(range.first + i) * rowHeight}px` }}
+            >
+              {shown.map(({ title, cell }, column) => (
+                <span key={title} role="cell">
+                  {column === 0 ? <a href={hrefOf(row)}>{cell(row)}</a> : cell(row)}
+                </span>
+              ))}
+            </div>
+          ))}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+const steps: Readonly<Record<string, number>> = { ArrowDown: 1, ArrowUp: -1, PageDown: 12, PageUp: -12, Home: -Infinity, End: Infinity };
+
+/** The row comes into sight first: only then is it in the page and can have the focus. */
+function moveFocus(event: KeyboardEvent): void {
+  const step = steps[event.key];
+  const row = (event.target as Element).closest<HTMLElement>("[data-index]");
+  const body = event.currentTarget as HTMLElement;
+  if (step === undefined || row === null) return;
+  event.preventDefault();
+  const last = Math.round((body.firstElementChild as HTMLElement).offsetHeight / rowHeight) - 1;
+  const wanted = Math.max(0, Math.min(last, Number(row.dataset["index"]) + step));
+  const top = wanted * rowHeight;
+  if (top < body.scrollTop) body.scrollTop = top;
+  else if (top + rowHeight > body.scrollTop + body.clientHeight) body.scrollTop = top + rowHeight - body.clientHeight;
+  const focus = () => body.querySelector<HTMLElement>(`[data-index="${wanted}"] a`)?.focus({ preventScroll: true });
+  focus();
+  requestAnimationFrame(() => requestAnimationFrame(focus));
+}
+
+export function useNarrow(): boolean {
+  const [narrow, setNarrow] = useState(() => matchMedia("(max-width: 680px)").matches);
+  useEffect(() => {
+    const query = matchMedia("(max-width: 680px)");
+    const look = () => setNarrow(query.matches);
+    query.addEventListener("change", look);
+    return () => query.removeEventListener("change", look);
+  }, []);
+  return narrow;
+}
