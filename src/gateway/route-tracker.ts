@@ -6,6 +6,7 @@ import { objectKey } from "../api/object.ts";
 import type { EndpointSlice, Ingress, IngressClass, Service } from "../api/types.ts";
 import {
   backendKey,
+  backendsOf,
   classVerdict,
   datedCertificates,
   ingressTable,
@@ -31,6 +32,8 @@ export interface TrackerSources {
   readonly classes: () => readonly IngressClass[];
   readonly service: (namespace: string, name: string) => Service | undefined;
   readonly slices: (namespace: string, name: string) => readonly EndpointSlice[];
+  /** Where the gateway is. */
+  readonly zone?: string | undefined;
 }
 
 export interface TrackerChange {
@@ -162,14 +165,14 @@ export class RouteTracker {
     for (const { host, route } of old?.routes ?? []) {
       this.#dirtyHosts.add(host);
       this.#routes.get(host)?.delete(key);
-      for (const ref of route.backends) this.#release(key, ref);
+      for (const ref of backendsOf(route)) this.#release(key, ref);
     }
     if (ingress === undefined) this.#ingresses.delete(key);
     const next = ingress === undefined ? undefined : this.#translate(key, ingress);
     for (const [host, routes] of Map.groupBy(next?.routes ?? [], (each) => each.host)) {
       this.#dirtyHosts.add(host);
       entry(this.#routes, host, () => new Map<string, readonly HostRoute[]>()).set(key, routes);
-      for (const { route } of routes) for (const ref of route.backends) this.#use(key, ref);
+      for (const { route } of routes) for (const ref of backendsOf(route)) this.#use(key, ref);
     }
     this.#certificatesDirty ||= (old?.certificates.length ?? 0) + (next?.certificates.length ?? 0) > 0;
   }
@@ -225,7 +228,8 @@ export class RouteTracker {
       this.#changed.set(key, null);
       return;
     }
-    const backend = resolveBackend(ref, this.#sources.service(ref.namespace, ref.name), this.#sources.slices(ref.namespace, ref.name));
+    const { service, slices, zone } = this.#sources;
+    const backend = resolveBackend(ref, service(ref.namespace, ref.name), slices(ref.namespace, ref.name), { zone });
     if (JSON.stringify(backend) === JSON.stringify(tracked.backend)) return;
     tracked.backend = backend;
     this.#changed.set(key, backend);
@@ -260,7 +264,7 @@ export class RouteTracker {
   #backendProblems(routes: readonly HostRoute[]): readonly RouteProblem[] {
     const found = new Map<string, RouteProblem>();
     for (const { route } of routes) {
-      for (const ref of route.backends) {
+      for (const ref of backendsOf(route)) {
         const key = backendKey(ref);
         const backend = this.#backends.get(key)?.backend;
         if (backend?.kind !== "unusable" || found.has(key)) continue;

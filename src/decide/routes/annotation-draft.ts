@@ -29,5 +29,5 @@ export interface AnnotationDraft {
   aliases: readonly string[];
   appRoot: string | undefined;
   fromToWww: boolean;
-  backend: Pick<BackendRef, "speaks" | "tls">;
+  backend: Pick<BackendRef, "speaks" | "tls" | "balance">;
 }

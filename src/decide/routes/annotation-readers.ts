@@ -1,6 +1,7 @@
 /** What each annotation of ingress-nginx does here: its reader, or why it is refused. */
 import { parseCidr } from "../../lib/ip.ts";
 import { toHttps, type AnnotationDraft, type ReadResult } from "./annotation-draft.ts";
+import { parseHashKey } from "./balance.ts";
 import { readCanary } from "./canary.ts";
 import { hostPattern } from "./host.ts";
 import type { Filter } from "./route-table.ts";
@@ -84,9 +85,10 @@ export const annotationReaders: Readonly<Record<string, AnnotationReader>> = {
   "whitelist-source-range": (value, draft) => source(value, draft, "allow"),
   "allowlist-source-range": (value, draft) => source(value, draft, "allow"),
   "denylist-source-range": (value, draft) => source(value, draft, "deny"),
-  "load-balance": (value) =>
-    value === "round_robin" ? undefined : differs("in turns, and away from endpoints with more requests under way"),
-  "upstream-hash-by": always("requests are spread in turns; affinity by cookie keeps sessions together"),
+  "load-balance": readBalance,
+  "upstream-hash-by": readHash,
+  "upstream-hash-by-subset": (value) => (value === "false" ? undefined : differs("every endpoint by itself, no subsets")),
+  "upstream-hash-by-subset-size": belongs,
   "custom-http-errors": always("an endpoint's own answer is passed on"),
   "default-backend": always("no endpoint: 503 with the reason"),
   "service-upstream": (value) => (value === "false" ? undefined : differs("endpoints are asked directly, past the Service's address")),
@@ -233,17 +235,33 @@ function readBackendProtocol(value: string, draft: AnnotationDraft): ReadResult 
     case "AUTO_HTTP":
       return undefined;
     case "HTTPS":
-      draft.backend = { tls: "unverified" };
+      draft.backend = { ...draft.backend, tls: "unverified" };
       return undefined;
     case "GRPC":
-      draft.backend = { speaks: "h2c" };
+      draft.backend = { ...draft.backend, speaks: "h2c" };
       return undefined;
     case "GRPCS":
-      draft.backend = { speaks: "h2c", tls: "unverified" };
+      draft.backend = { ...draft.backend, speaks: "h2c", tls: "unverified" };
       return undefined;
     default:
       return refused("endpoints are asked by HTTP, HTTPS, GRPC or GRPCS");
   }
+}
+
+function readBalance(value: string, draft: AnnotationDraft): ReadResult {
+  // Without it requests go in turns too, only away from endpoints that have more of them under way.
+  if (value === "round_robin") return undefined;
+  if (value !== "ewma") return differs("round_robin and ewma are what ingress-nginx has: in turns");
+  // "upstream-hash-by" goes before it, whichever is written first.
+  if (draft.all.get("upstream-hash-by") === undefined) draft.backend = { ...draft.backend, balance: { kind: "ewma" } };
+  return undefined;
+}
+
+function readHash(value: string, draft: AnnotationDraft): ReadResult {
+  const by = parseHashKey(value);
+  if (by === undefined) return refused("no variables of nginx that are known here");
+  draft.backend = { ...draft.backend, balance: { kind: "hash", by } };
+  return undefined;
 }
 
 const corsHeaders = "DNT,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,Cache-Control,Content-Type,Range,Authorization";

@@ -44,7 +44,7 @@ export interface AnnotationEffects {
   readonly appRoot?: string;
   /** `www.` and without: the one that has no rules leads to the one that has. */
   readonly fromToWww: boolean;
-  readonly backend: Pick<BackendRef, "speaks" | "tls">;
+  readonly backend: Pick<BackendRef, "speaks" | "tls" | "balance">;
   /** Its routes answer with an error. */
   readonly closed: boolean;
   readonly verdicts: readonly JudgedAnnotation[];

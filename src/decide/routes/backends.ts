@@ -2,6 +2,7 @@
 import type { Endpoint, EndpointSlice, Service, ServicePort } from "../../api/types.ts";
 import type { RouteReason } from "./reasons.ts";
 import type { BackendPort, BackendProtocol, BackendRef } from "./route-table.ts";
+import { readServiceTuning, type ServiceTuning } from "./service-annotations.ts";
 
 export interface BackendEndpoint {
   readonly ip: string;
@@ -29,35 +30,56 @@ export type Backend =
       readonly speaks?: BackendProtocol;
       /** Absent: plain. */
       readonly tls?: UpstreamTls;
+      /** What the Service says of how its endpoints are asked; absent: nothing. */
+      readonly tuning?: ServiceTuning;
     }
   | { readonly kind: "unusable"; readonly reason: BackendReason; readonly message: string };
 
 export type BackendReason = Extract<
   RouteReason,
-  "ServiceNotFound" | "ServicePortNotFound" | "ExternalName" | "PortProtocol" | "AppProtocol" | "BackendTLS" | "NoEndpoints"
+  | "ServiceNotFound"
+  | "ServicePortNotFound"
+  | "ExternalName"
+  | "PortProtocol"
+  | "AppProtocol"
+  | "BackendTLS"
+  | "NoEndpoints"
+  | "UnsupportedAnnotation"
 >;
 
 type Unusable = Extract<Backend, { kind: "unusable" }>;
 
-/** `given`: how to speak TLS to it, if a BackendTLSPolicy says so. */
+export interface ResolveOptions {
+  /** How to speak TLS to it, if a BackendTLSPolicy says so. */
+  readonly tls?: UpstreamTls | undefined;
+  /** Where the gateway is (`topology.kubernetes.io/zone`); absent: nowhere in particular. */
+  readonly zone?: string | undefined;
+}
+
 export function resolveBackend(
   ref: BackendRef,
   service: Service | undefined,
   slices: readonly EndpointSlice[],
-  given?: UpstreamTls,
+  { tls: given, zone }: ResolveOptions = {},
 ): Backend {
   const tls = given ?? (ref.tls === "unverified" ? unverified(service) : undefined);
   const port = servicePort(ref, service, tls !== undefined);
   if ("kind" in port) return port;
-  const endpoints = endpointsOf(port, ofOneFamily(service as Service, slices));
-  if (endpoints.length > 0)
-    return {
-      kind: "endpoints",
-      endpoints,
-      ...(speaksHttp2(port) ? { speaks: "h2c" as const } : {}),
-      ...(tls === undefined ? {} : { tls }),
-    };
-  return unusable("NoEndpoints", `Service ${ref.namespace}/${ref.name} has no ready endpoint for port ${portText(ref.port)}`);
+  const name = `Service ${ref.namespace}/${ref.name}`;
+  const tuning = readServiceTuning(service as Service);
+  if (typeof tuning === "string") return unusable("UnsupportedAnnotation", `${name}: ${tuning}`);
+  const endpoints = endpointsOf(port, ofOneFamily(service as Service, slices), zone);
+  if (endpoints.length === 0) return unusable("NoEndpoints", `${name} has no ready endpoint for port ${portText(ref.port)}`);
+  const http2 = speaksHttp2(port);
+  if (tuning.proxyProtocol !== undefined && (http2 || ref.speaks === "h2c"))
+    return unusable("UnsupportedAnnotation", `${name}: a PROXY header names one client, and connections over HTTP/2 are shared by many`);
+  return {
+    kind: "endpoints",
+    endpoints,
+    ...(http2 ? { speaks: "h2c" as const } : {}),
+    ...(tls === undefined ? {} : { tls }),
+    ...(Object.keys(tuning).length === 0 ? {} : { tuning }),
+  };
 }
 
 function unverified(service: Service | undefined): UpstreamTls {
@@ -116,10 +138,21 @@ function unusable(reason: BackendReason, message: string): Unusable {
   return { kind: "unusable", reason, message };
 }
 
-/** The ready ones; when none is, those that still serve while they end (KEP-1669). Each address once, in a stable order. */
-function endpointsOf(port: ServicePort, slices: readonly EndpointSlice[]): readonly BackendEndpoint[] {
-  const ready = collect(port, slices, (conditions) => conditions?.ready !== false);
-  return ready.length > 0 ? ready : collect(port, slices, (conditions) => conditions?.serving === true && conditions.terminating === true);
+/**
+ * The ready ones; when none is, those that still serve while they end (KEP-1669). Of these the ones for the gateway's zone, if every
+ * one has hints and some are for it (KEP-2433, `trafficDistribution`). Each address once, in a stable order.
+ */
+function endpointsOf(port: ServicePort, slices: readonly EndpointSlice[], zone: string | undefined): readonly BackendEndpoint[] {
+  const ready = collect(port, slices, ({ conditions }) => conditions?.ready !== false);
+  const all =
+    ready.length > 0 ? ready : collect(port, slices, ({ conditions }) => conditions?.serving === true && conditions.terminating === true);
+  return (zone === undefined ? all : near(all, zone)).map(({ address }) => address);
+}
+
+function near(all: readonly Collected[], zone: string): readonly Collected[] {
+  if (!all.every(({ zones }) => zones.length > 0)) return all;
+  const own = all.filter(({ zones }) => zones.includes(zone));
+  return own.length > 0 ? own : all;
 }
 
 /** A pod with two addresses is one endpoint: the slices of one family are enough, the Service's first one that has any. */
@@ -129,22 +162,24 @@ function ofOneFamily(service: Service, slices: readonly EndpointSlice[]): readon
   return family === undefined ? slices : slices.filter(({ addressType }) => addressType === family);
 }
 
-type Conditions = Endpoint["conditions"];
+interface Collected {
+  readonly address: BackendEndpoint;
+  /** Of its hints. */
+  readonly zones: readonly string[];
+}
 
-function collect(
-  port: ServicePort,
-  slices: readonly EndpointSlice[],
-  usable: (conditions: Conditions) => boolean,
-): readonly BackendEndpoint[] {
-  const found = new Map<string, BackendEndpoint>();
+function collect(port: ServicePort, slices: readonly EndpointSlice[], usable: (endpoint: Endpoint) => boolean): readonly Collected[] {
+  const found = new Map<string, Collected>();
   for (const { addressType, endpoints, ports } of slices) {
     const number = ports?.find(({ name }) => (name ?? "") === (port.name ?? ""))?.port;
     if (number === undefined || addressType === "FQDN") continue;
-    for (const { addresses, conditions, zone } of endpoints ?? []) {
-      const [ip] = addresses;
-      if (ip !== undefined && usable(conditions))
-        found.set(`${ip} ${number}`, { ip, port: number, ...(zone === undefined ? {} : { zone }) });
+    for (const endpoint of endpoints ?? []) {
+      const { zone, hints } = endpoint;
+      const [ip] = endpoint.addresses;
+      if (ip === undefined || !usable(endpoint)) continue;
+      const address = { ip, port: number, ...(zone === undefined ? {} : { zone }) };
+      found.set(`${ip} ${number}`, { address, zones: (hints?.forZones ?? []).map(({ name }) => name) });
     }
   }
-  return [...found.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, endpoint]) => endpoint);
+  return [...found.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, each]) => each);
 }

@@ -1,4 +1,5 @@
 /** The decisions of the gateway: which rule takes a request, what is behind it, and why not another. Pure; see each file. */
+export { type BalancePolicy, type HashPart } from "./balance.ts";
 export { portText, resolveBackend, type Backend, type BackendEndpoint, type BackendReason, type UpstreamTls } from "./backends.ts";
 export { cors, corsNames, type CorsResult } from "./cors.ts";
 export { explain, type Candidate, type RejectionReason, type RouteExplanation } from "./explain.ts";
@@ -29,6 +30,7 @@ export { renderNginx, type NginxOptions, type RenderedNginx } from "./render-ngi
 export { routeReasons, type RouteProblem, type RouteReason, type SourceRef } from "./reasons.ts";
 export {
   backendKey,
+  backendsOf,
   type BackendProtocol,
   type BackendRef,
   type CertificateRef,

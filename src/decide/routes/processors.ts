@@ -10,7 +10,15 @@ import { translateIngress, type HostRoute, type Translation } from "./ingress.ts
 import { mergeCertificates, mergeHost, type DatedCertificate, type MergedHost } from "./merge.ts";
 import { compareHosts } from "./host.ts";
 import type { RouteProblem, RouteReason } from "./reasons.ts";
-import { backendKey, type BackendRef, type CertificateRef, type Listener, type RouteTable, type VirtualHost } from "./route-table.ts";
+import {
+  backendKey,
+  backendsOf,
+  type BackendRef,
+  type CertificateRef,
+  type Listener,
+  type RouteTable,
+  type VirtualHost,
+} from "./route-table.ts";
 
 export interface RouteObjects {
   readonly ingresses: readonly Ingress[];
@@ -82,7 +90,7 @@ export function checkBackends(
 ): readonly RouteProblem[] {
   const seen = new Set<string>();
   return routes.flatMap(({ route }) =>
-    route.backends.flatMap((ref): RouteProblem[] => {
+    backendsOf(route).flatMap((ref): RouteProblem[] => {
       const key = backendKey(ref);
       if (seen.has(key)) return [];
       seen.add(key);

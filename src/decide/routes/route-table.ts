@@ -3,6 +3,7 @@
  * HTTPRoutes) are translated into it by `processors`; `match` reads it for each request, `explain` says why.
  * Names follow Envoy's and the Gateway API's.
  */
+import type { BalancePolicy } from "./balance.ts";
 import type { SourceRef } from "./reasons.ts";
 
 export interface RouteTable {
@@ -191,6 +192,8 @@ export interface BackendRef {
   readonly filters?: readonly Filter[];
   /** What the route knows and the Service's port may not say: GRPCRoutes speak HTTP/2. */
   readonly speaks?: BackendProtocol;
+  /** How its requests are spread; absent: as the Service says, or in turns and away from the busy. */
+  readonly balance?: BalancePolicy;
   /** Of the Service's port; absent: TCP. */
   readonly transport?: "UDP";
   /** TLS without a look at the certificate, where nothing says whom to trust (ingress-nginx's `backend-protocol: HTTPS`). */
@@ -235,4 +238,13 @@ export function backendKey({
 }: Pick<BackendRef, "namespace" | "name" | "port" | "transport" | "tls">): string {
   const how = `${transport === undefined ? "" : `/${transport}`}${tls === undefined ? "" : `/tls-${tls}`}`;
   return `${namespace}/${name}:${port.kind === "number" ? port.number : port.name}${how}`;
+}
+
+/** Every Service that a route may send something to: its backends, and those that its filters name. */
+export function backendsOf({ backends, filters }: Pick<Route, "backends" | "filters">): readonly BackendRef[] {
+  return [...backends, ...[...filters, ...backends.flatMap((ref) => ref.filters ?? [])].flatMap(backendsOfFilter)];
+}
+
+function backendsOfFilter(filter: Filter): readonly BackendRef[] {
+  return filter.kind === "mirror" ? [filter.backend] : [];
 }

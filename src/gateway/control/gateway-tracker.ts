@@ -35,6 +35,8 @@ import { MultiMap } from "./multi-map.ts";
 
 export interface TrackerWorld extends GatewayWorld {
   readonly slices: (namespace: string, name: string) => readonly EndpointSlice[];
+  /** Where the gateway is. */
+  readonly zone?: string | undefined;
 }
 
 export interface GatewayChange {
@@ -305,7 +307,7 @@ export class GatewayTracker {
     if (policy !== undefined && policy.tls === undefined) {
       return { kind: "unusable", reason: "BackendTLS", message: `BackendTLSPolicy ${policy.key}: ${policy.resolvedRefs.message}` };
     }
-    return resolveBackend(ref, service, this.#world.slices(namespace, name), policy?.tls);
+    return resolveBackend(ref, service, this.#world.slices(namespace, name), { tls: policy?.tls, zone: this.#world.zone });
   }
 
   #take(): GatewayChange {

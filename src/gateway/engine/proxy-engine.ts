@@ -48,7 +48,7 @@ class ProxyEngine implements Engine {
     const { clock } = carrier;
     this.#carrier = carrier;
     this.#sweeper = new Sweeper(clock);
-    this.#backends = new Backends(random);
+    this.#backends = new Backends({ random, now: () => clock.monotonic() });
     const [sweeper, backends, ownTls] = [this.#sweeper, this.#backends, this.#ownTls];
     this.#pool = new UpstreamPool({ carrier, sweeper, connectMs: limits.connectMs, maxIdle: limits.idleUpstreams });
     const pool = this.#pool;

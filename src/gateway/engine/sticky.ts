@@ -7,8 +7,12 @@ export function endpointId(address: { readonly ip: string; readonly port: number
 }
 
 export function stickyId({ kind, name }: SessionPersistence, header: (name: string) => string | undefined): string | undefined {
-  if (kind === "header") return header(name.toLowerCase());
-  for (const pair of (header("cookie") ?? "").split(";")) {
+  return kind === "header" ? header(name.toLowerCase()) : cookieOf(header("cookie"), name);
+}
+
+/** `cookies`: the header's value. */
+export function cookieOf(cookies: string | undefined, name: string): string | undefined {
+  for (const pair of (cookies ?? "").split(";")) {
     const equals = pair.indexOf("=");
     if (equals > 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim();
   }

@@ -8,6 +8,7 @@ import { relay } from "../../net/relay.ts";
 import type { StreamSocket } from "../../net/stream-socket.ts";
 import { UdpRelay, type Sender } from "../../net/udp-relay.ts";
 import type { Backends } from "./backends.ts";
+import { connectionAsking } from "./balancing.ts";
 import type { Carrier, CarrierDatagrams } from "./carrier.ts";
 import { readClientHello } from "./client-hello.ts";
 import type { EngineLimits, EngineListener, ListenFailure } from "./engine.ts";
@@ -66,17 +67,18 @@ export class Streams {
     socket.on("error", noticedAtClose);
     const backend = route === undefined ? undefined : this.#options.backends.chooseBackend(route.backends);
     if (backend === undefined || backend.refused !== undefined) return void socket.destroy();
-    const upstream = await this.#connect(backend);
+    const upstream = await this.#connect(backend, socket);
     if (upstream === undefined || socket.destroyed) return void (socket.destroy(), upstream?.destroy());
     const closed = this.#options.opened([socket, upstream]);
     relay(socket, upstream, { onClose: closed });
   }
 
-  async #connect(backend: BackendRef): Promise<StreamSocket | undefined> {
+  async #connect(backend: BackendRef, client: StreamSocket): Promise<StreamSocket | undefined> {
     const { backends, sweeper, pool } = this.#options;
     const tried = new Set<Endpoint>();
+    const request = connectionAsking(client.remoteAddress ?? "");
     for (let tries = 0; tries < maxTries; tries++) {
-      const choice = backends.choose(backend, sweeper.after(0), tried);
+      const choice = backends.choose(backend, sweeper.after(0), { request, tried });
       if (choice.kind === "none") return undefined;
       try {
         return await pool.connect(choice.endpoint);
@@ -111,10 +113,10 @@ export class Streams {
       listener: socket,
       clock: carrier.clock,
       idleMs: udpIdleMs,
-      choose: () => {
+      choose: (from) => {
         const backend = backends.chooseBackend(this.#options.listener(name)?.sections[0]?.routes[0]?.backends ?? []);
         if (backend === undefined || backend.refused !== undefined) return undefined;
-        const choice = backends.choose(backend, sweeper.after(0));
+        const choice = backends.choose(backend, sweeper.after(0), { request: connectionAsking(from) });
         if (choice.kind === "none") return undefined;
         return carrier.udpTarget(choice.endpoint.address);
       },

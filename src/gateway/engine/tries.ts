@@ -7,6 +7,7 @@
  */
 import type { Clock, Timer } from "../../lib/clock.ts";
 import type { Choice } from "./backends.ts";
+import { isFault } from "./endpoint-health.ts";
 import type { ExchangeOptions } from "./exchange.ts";
 import { stickyId } from "./sticky.ts";
 import type { Endpoint } from "./upstream.ts";
@@ -27,6 +28,7 @@ export interface Fault {
   readonly message: string;
 }
 
+const clientGone = 499;
 const maxTries = 3;
 /** How long an endpoint that refused a connection is avoided. */
 const avoidMs = 2000;
@@ -49,6 +51,8 @@ export class Tries {
   #requestTimer: Timer | undefined;
   #tryTimer: Timer | undefined;
   #setCookie = "";
+  /** When this try began, where that is wanted. */
+  #begun: number | undefined;
 
   constructor(options: ExchangeOptions, user: TriesUser) {
     this.#options = options;
@@ -74,13 +78,14 @@ export class Tries {
     const { backends, sweeper, backend, route, request, certificate } = this.#options;
     const { persistence } = route;
     const wanted = persistence === undefined ? undefined : stickyId(persistence, request.header);
-    const choice = backends.choose(backend, sweeper.after(0), this.#tried, wanted);
+    const choice = backends.choose(backend, sweeper.after(0), { request, tried: this.#tried, session: wanted });
     if (choice.kind === "none") return choice;
     const { endpoint: place } = choice;
     if (persistence !== undefined && place.id !== wanted) this.#setCookie = cookieLine(persistence, place.id);
     const endpoint = place.as(backend.speaks ?? place.speech.speaks, certificate);
     this.#count += 1;
     this.#occupy(endpoint);
+    if (backends.measures(backend)) this.#begun = this.#clock.monotonic();
     return { kind: "endpoint", endpoint };
   }
 
@@ -119,7 +124,7 @@ export class Tries {
     if (ms === undefined || !Number.isFinite(ms)) return;
     this.#tryTimer?.cancel();
     this.#tryTimer = this.#clock.after(ms, () => {
-      if (this.#again(this.#policyAllows())) return;
+      if (this.#againAfterFault(this.#policyAllows())) return;
       this.#user.timedOut("the endpoint's time is up");
     });
   }
@@ -127,6 +132,10 @@ export class Tries {
   /** An answer is being passed on. */
   answered(): void {
     this.#tryTimer?.cancel();
+    if (this.#begun !== undefined) {
+      const now = this.#clock.monotonic();
+      this.#endpoint?.place.latency.observe(now - this.#begun, now);
+    }
     // What is left of the request's time is for the rest of the answer.
   }
 
@@ -144,7 +153,9 @@ export class Tries {
 
   /** Whether the answer is thrown away for another try. */
   afterStatus(status: number): boolean {
-    return this.#options.route.retry?.codes.includes(status) === true && this.#again(this.#policyAllows());
+    return (
+      this.#options.route.retry?.codes.includes(status) === true && this.#againAfterFault(this.#policyAllows(), undefined, isFault(status))
+    );
   }
 
   /** The connection ended without an answer. `untouched`: the endpoint has not looked at the request. `reused`: it had carried others. */
@@ -155,8 +166,23 @@ export class Tries {
     const allowed = plain || this.#policyAllows();
     if (!allowed) return false;
     this.#fresh = true;
-    if (!reused && this.#endpoint !== undefined) this.#avoid(this.#endpoint);
-    return this.#again(true, plain ? 0 : undefined);
+    // A kept connection that ends is mostly the endpoint's right, and no fault.
+    if (reused) return this.#again(true, 0);
+    if (this.#endpoint !== undefined) this.#avoid(this.#endpoint);
+    return this.#againAfterFault(true, plain ? 0 : undefined);
+  }
+
+  /** Another try after the endpoint had its turn and failed: as far as the backend's budget goes. */
+  #againAfterFault(allowed: boolean, backoffMs?: number, fault = true): boolean {
+    const { backends, backend } = this.#options;
+    if (!allowed || !backends.mayRetry(backend)) return false;
+    if (fault) this.#judge(true);
+    return this.#again(true, backoffMs);
+  }
+
+  #judge(fault: boolean): void {
+    const { backends, backend, sweeper } = this.#options;
+    if (this.#endpoint !== undefined) backends.judge(backend, this.#endpoint.place, fault, sweeper.after(0));
   }
 
   #limit(): number {
@@ -183,6 +209,8 @@ export class Tries {
     const endpoint = this.#endpoint;
     this.#requestTimer?.cancel();
     this.#tryTimer?.cancel();
+    // What the client broke off says nothing about the endpoint.
+    if (status !== clientGone) this.#judge(isFault(status));
     this.#occupy(undefined);
     this.#options.finished(status, endpoint);
   }

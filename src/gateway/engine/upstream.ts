@@ -3,7 +3,9 @@ import { errnoCode } from "../../lib/errors.ts";
 import type { BackendEndpoint, BackendProtocol, UpstreamTls } from "../../decide/routes/index.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { StreamSocket } from "../../net/stream-socket.ts";
+import { PeakAverage } from "./balancing.ts";
 import type { Carrier, ClientCertificate } from "./carrier.ts";
+import { EndpointHealth } from "./endpoint-health.ts";
 import { Http2Upstream } from "./http2-upstream.ts";
 import type { Expiring, Sweeper } from "./sweeper.ts";
 import { endpointId } from "./sticky.ts";
@@ -27,6 +29,8 @@ export interface Speech {
   readonly speaks: BackendProtocol;
   readonly tls?: UpstreamTls | undefined;
   readonly certificate?: ClientCertificate | undefined;
+  /** Each connection begins with a PROXY header of this version, and so is one client's. */
+  readonly proxyProtocol?: 1 | 2 | undefined;
 }
 
 const plainSpeech: Speech = { speaks: "http1" };
@@ -41,6 +45,8 @@ export class Endpoint {
   references = 0;
   /** In the sweeper's time: not chosen before that if another can be. */
   avoidUntil = 0;
+  readonly health = new EndpointHealth();
+  readonly latency = new PeakAverage();
   readonly idle: UpstreamConnection[] = [];
   /** Over HTTP/2 all requests share one. */
   session: Promise<Http2Upstream> | undefined;
@@ -63,22 +69,22 @@ export class Endpoint {
   }
 
   get key(): string {
-    const { speaks, tls } = this.speech;
+    const { speaks, tls, proxyProtocol = 0 } = this.speech;
     const { ip, port } = this.address;
-    return speaks === "http1" && tls === undefined
+    return speaks === "http1" && tls === undefined && proxyProtocol === 0
       ? `${ip} ${port}`
-      : `${ip} ${port} ${speaks} ${tls === undefined ? "" : JSON.stringify(tls)}`;
+      : `${ip} ${port} ${speaks} ${proxyProtocol} ${tls === undefined ? "" : JSON.stringify(tls)}`;
   }
 
   /** The same place spoken to otherwise: connections that show another certificate are not shared. */
   as(speaks: BackendProtocol, certificate: ClientCertificate | undefined): Endpoint {
-    const { tls } = this.speech;
+    const { tls, proxyProtocol } = this.speech;
     const shown = tls === undefined ? undefined : certificate;
     if (speaks === this.speech.speaks && shown === undefined) return this;
     const key = `${speaks} ${shown?.cert ?? ""}`;
     let variant = this.#variants?.get(key);
     if (variant === undefined) {
-      variant = new Endpoint(this.address, { speaks, tls, certificate: shown }, this);
+      variant = new Endpoint(this.address, { speaks, tls, certificate: shown, proxyProtocol }, this);
       (this.#variants ??= new Map()).set(key, variant);
     }
     variant.references = this.references;
