@@ -16,6 +16,7 @@ import { createClusterGatewayApi, type ClusterGatewayApi } from "./cluster-gatew
 import type { DebugPage } from "../apiserver/handler.ts";
 import { startControlPlane, type ControlPlane } from "./control-plane.ts";
 import { removeFormerNodes } from "./former-nodes.ts";
+import { whyPoliciesAreNotEnforced, withPolicyWarnings } from "./network-policies.ts";
 import { createNetwork } from "./network/index.ts";
 import type { AddressPlan, ClusterNetwork, RunningNode } from "./network/network.ts";
 import { createPowerWatch } from "./network/power.ts";
@@ -25,7 +26,7 @@ import { RunningCluster } from "./running-cluster.ts";
 import { withRuntimeWarnings } from "./runtime-warnings.ts";
 
 const mergePatch = "application/merge-patch+json";
-const parts = ["dns", "proxy", "forward-proxy", "kubelet", "gateway"];
+const parts = ["dns", "proxy", "forward-proxy", "kubelet", "gateway", "networkpolicy"];
 
 export async function createCluster(options: ClusterOptions): Promise<Cluster> {
   refuseUnknownParts(options.disable);
@@ -85,7 +86,10 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
     manager,
     network,
     plan,
-    kinds: withRuntimeWarnings(kinds, (pod) => network.ignoredFields(pod)),
+    kinds: withPolicyWarnings(
+      withRuntimeWarnings(kinds, (pod) => network.ignoredFields(pod)),
+      whyPoliciesAreNotEnforced(network.mode, options),
+    ),
     storage: options.storage ?? "sqlite",
     paths,
     apiPort: options.apiPort,

@@ -20,6 +20,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   host: ["lib"],
   net: ["host", "lib"],
   proxy: ["api", "client", "decide", "host", "net", "lib", "component"],
+  networkpolicy: ["api", "client", "decide", "host", "lib", "component"],
   dns: ["api", "decide", "net", "host", "lib", "component"],
   gateway: ["api", "client", "decide", "net", "lib", "component"],
   kubelet: ["api", "client", "decide", "host", "net", "lib", "component"],

@@ -1,4 +1,4 @@
-/** NetworkPolicies (networking.k8s.io/v1): stored and checked; this cluster does not enforce them, and says so. */
+/** NetworkPolicies (networking.k8s.io/v1): stored and checked here; `src/networkpolicy` has the kernel hold to them. */
 import { equalSemantics } from "../equality.ts";
 import type { Draft } from "../object.ts";
 import { networkPolicies } from "../resources.ts";
@@ -13,8 +13,6 @@ function applyDefaults({ spec }: Draft<NetworkPolicy>): void {
   // A policy without rules is one about ingress, as it was before there was any other.
   if ((spec.policyTypes?.length ?? 0) === 0) spec.policyTypes = (spec.egress?.length ?? 0) > 0 ? ["Ingress", "Egress"] : ["Ingress"];
 }
-
-const notEnforced = "NetworkPolicies are stored but not enforced by this cluster: all traffic between pods is allowed";
 
 export const networkPolicyKind = defineKind<NetworkPolicy>({
   resource: networkPolicies,
@@ -32,7 +30,6 @@ export const networkPolicyKind = defineKind<NetworkPolicy>({
     if (!equalSemantics(policy.spec, old.spec)) policy.metadata.generation = (old.metadata.generation ?? 0) + 1;
   },
   validate: validateNetworkPolicy,
-  warnings: (_, old) => (old === undefined ? [notEnforced] : []),
   columns: [
     nameColumn,
     text("Pod-Selector", "Labels of the pods that it is about.", ({ spec }) => orNone(formatSelector(selectorOf(spec?.podSelector ?? {})))),

@@ -1,19 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { faults, stored, tableCells, warnings } from "./testing.ts";
+import { faults, stored, tableCells } from "./testing.ts";
 
 const meta = { name: "web", namespace: "default" };
 
 describe("NetworkPolicy", () => {
   const policy = (spec: object) => ({ metadata: meta, spec: { podSelector: {}, ...spec } });
 
-  test("says that nobody enforces it", () => {
+  test("is of the types that its rules say", () => {
     const object = stored("NetworkPolicy", policy({ egress: [{ ports: [{ port: 53 }] }] }));
     expect(object).toMatchObject({ spec: { policyTypes: ["Ingress", "Egress"], egress: [{ ports: [{ protocol: "TCP" }] }] } });
     expect(tableCells("NetworkPolicy", object)).toHaveProperty("Pod-Selector", "<none>");
-    expect(warnings("NetworkPolicy", policy({}))).toEqual([
-      "NetworkPolicies are stored but not enforced by this cluster: all traffic between pods is allowed",
-    ]);
-    expect(warnings("NetworkPolicy", policy({}), object)).toEqual([]);
   });
 
   test.each([

@@ -34,6 +34,7 @@ import { namespaceTransport } from "../way-in-transport.ts";
 import { createLoadBalancerWayIn, createNodeWayIn, type WayIn, type WayInContext } from "../way-in.ts";
 import { claimLoopbackNetwork, type LoopbackNetwork } from "./loopback-slots.ts";
 import type { ClusterNetwork, NodeContext, SharedContext } from "./network.ts";
+import { createNodePolicies } from "./node-policies.ts";
 import { nodePodCIDRs } from "./pod-ranges.ts";
 import { poweredNode, type PoweredParts } from "./power.ts";
 import { renamed } from "./renamed.ts";
@@ -183,6 +184,8 @@ async function startParts(
     ? createNodeWayIn({ name, labels: context.labels, network, hostAddress }, wayInContext(context, namespaces))
     : undefined;
   if (wayIn !== undefined) await parts.start(wayIn);
+  const policies = await createNodePolicies({ ...place, dnsAddresses: namespaces.fabric.systemAddresses }, context);
+  if (policies !== undefined) await parts.start(renamed(policies, `networkpolicy ${name}`));
   const kubelet = wants("kubelet") ? kubeletOf(place, context) : undefined;
   if (kubelet !== undefined) await parts.start(renamed(kubelet, `kubelet ${name}`));
   const doors = [wayIn, balancers].flatMap((door) => door ?? []);
@@ -198,7 +201,7 @@ async function startParts(
       listensAt: (address, port) => doorAt(address)?.listensAt(address, port),
       limits: () => [...notes, ...doors.flatMap((door) => door.limits())],
       settled: async () => {
-        await Promise.all([proxy?.settled(), ...doors.map((door) => door.settled())]);
+        await Promise.all([proxy?.settled(), policies?.settled(), ...doors.map((door) => door.settled())]);
       },
     },
     ready: () => [...parts.readiness().values()].find(({ ready }) => !ready) ?? isReady,

@@ -108,7 +108,7 @@ function startRules(node: string, family: "ip" | "ip6") {
 function sorted(text: string): string {
   return text
     .split(/\n(?=\t(?:chain|set|map) )/)
-    .map((block) => block.replace(/\n?\}?\n*$/, ""))
+    .map((block) => block.replace(/[\s}]*$/, ""))
     .sort()
     .join("\n");
 }

@@ -54,11 +54,11 @@ export class PolicyTracker {
     for (const [key, policy] of this.#policies) if (asksForNamespaces(policy)) this.#changed.add(key);
   }
 
-  /** Of all that changed since the last call. */
-  take(): readonly PolicyChange[] {
-    const keys = [...this.#changed];
-    this.#changed.clear();
+  /** Of those that changed, at most so many; the rest is left. */
+  take(most = Number.POSITIVE_INFINITY): readonly PolicyChange[] {
+    const keys = [...this.#changed].slice(0, most);
     return keys.map((key) => {
+      this.#changed.delete(key);
       const policy = this.#policies.get(key);
       return { key, plan: policy === undefined ? undefined : planPolicy(policy, this.#world) };
     });
