@@ -5,8 +5,12 @@ import type { Duplex } from "node:stream";
 import { ingressTable, type Backend, type HostRoute, mergeHost } from "../decide/routes/index.ts";
 import { realClock } from "../lib/clock.ts";
 import { connectTcp } from "../net/connect.ts";
+import { openEventLoop } from "../net/epoll/event-loop.ts";
+import { openTls } from "../net/epoll/tls.ts";
 import type { Engine, EngineLimits } from "./engine/engine.ts";
-import { createNodeEngine } from "./engine/node-engine.ts";
+import { createEpollCarrier } from "./engine/epoll-carrier.ts";
+import { createNodeEngine, type NodeEngineOptions } from "./engine/node-engine.ts";
+import { createProxyEngine } from "./engine/proxy-engine.ts";
 import type { RequestRecord } from "./engine/requests.ts";
 import type { Connect } from "./engine/upstream.ts";
 
@@ -73,6 +77,27 @@ export const plainConnect: Connect = ({ ip, port }, timeoutMs) =>
     });
   });
 
+type EngineKind = "node" | "epoll";
+let kind: EngineKind = "node";
+
+/** Which engine `startEngine` starts, in this file of tests. */
+export function useEngine(wanted: EngineKind): void {
+  kind = wanted;
+}
+
+type TestEngineOptions = Omit<NodeEngineOptions, "connect" | "udpTarget">;
+
+function engineOf(opened: Opened, options: TestEngineOptions): Engine {
+  if (kind === "node") return createNodeEngine({ ...options, connect: plainConnect });
+  // In the thread of the test, so that Node's sockets of clients and endpoints take turns with it.
+  const loop = openEventLoop(options.clock, 1);
+  if (loop === undefined) throw new Error("no FFI");
+  opened.add(loop, () => loop.stop());
+  const tls = openTls(loop);
+  if (tls === undefined) throw new Error("no OpenSSL");
+  return createProxyEngine(createEpollCarrier({ loop, tls }), options);
+}
+
 /** An engine whose one rule sends every request of every host to `default/web:80`. */
 export async function startEngine(
   opened: Opened,
@@ -81,13 +106,7 @@ export async function startEngine(
   clock = realClock,
 ): Promise<TestEngine> {
   const records: RequestRecord[] = [];
-  const engine = createNodeEngine({
-    clock,
-    random: () => 0,
-    connect: plainConnect,
-    limits,
-    onRequest: (record) => void records.push(record),
-  });
+  const engine = engineOf(opened, { clock, random: () => 0, limits, onRequest: (record) => void records.push(record) });
   opened.add(engine, () => engine.stop());
   engine.publish({ routeTable: ingressTable([mergeHost("*", [everything]).virtualHost], []) });
   const setEndpoints = (...to: readonly number[]) => {

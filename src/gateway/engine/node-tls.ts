@@ -1,17 +1,10 @@
 /** TLS by `node:tls`: in front, and to endpoints. */
 import { isIP, type Socket } from "node:net";
-import {
-  checkServerIdentity,
-  connect,
-  createSecureContext,
-  createServer,
-  type PeerCertificate,
-  type SecureContext,
-  type TLSSocket,
-} from "node:tls";
+import { connect, createSecureContext, createServer, type SecureContext, type TLSSocket } from "node:tls";
 import type { UpstreamTls } from "../../decide/routes/index.ts";
 import type { ClientCertificate, TlsClientOptions, TlsServer, TlsServerOptions } from "./carrier.ts";
 import type { ServedCertificate } from "./engine.ts";
+import { identityFault } from "./upstream-identity.ts";
 
 export function createNodeTlsServer({ certificates, clients, handshakeMs, pickProtocol, onSecured }: TlsServerOptions): TlsServer {
   const authorities = clients === undefined ? {} : { ca: clients.ca };
@@ -112,15 +105,6 @@ function contextOf(tls: UpstreamTls, certificate: ClientCertificate | undefined)
     known.set(key, context);
   }
   return context;
-}
-
-/** "If SubjectAltNames is specified, Hostname MUST NOT be used for authentication." */
-function identityFault({ serverName, names, unverified }: UpstreamTls, peer: PeerCertificate): Error | undefined {
-  if (unverified === true) return undefined;
-  if (names.length === 0) return checkServerIdentity(serverName, peer);
-  const uris = new Set((peer.subjectaltname ?? "").split(", ").flatMap((text) => (text.startsWith("URI:") ? [text.slice(4)] : [])));
-  const isNamed = names.some(({ kind, value }) => (kind === "uri" ? uris.has(value) : checkServerIdentity(value, peer) === undefined));
-  return isNamed ? undefined : Object.assign(new Error("the certificate has none of the names"), { code: "ERR_TLS_CERT_ALTNAME_INVALID" });
 }
 
 function noticedAtClose(): void {

@@ -16,8 +16,8 @@
  * `accept4`, `connect`, `shutdown`, `epoll_wait`, `recvmmsg`, `sendmmsg`) return the result or a negative errno, as the kernel does,
  * because EAGAIN is their daily bread.
  */
-import { createRequire } from "node:module";
 import * as c from "./constants.ts";
+import { loadKoffi, type Koffi } from "./koffi.ts";
 import { SystemError } from "./system-error.ts";
 
 export type Libc = ReturnType<typeof bindLibc>;
@@ -47,20 +47,9 @@ export interface EndedChild {
   readonly signaled: boolean;
 }
 
-interface Koffi {
-  load(path: null): { func(prototype: string): (...values: unknown[]) => unknown };
-  errno(): number;
-  address(view: Uint8Array): bigint;
-}
-
 function tryLoad(): Libc | undefined {
-  let koffi: Koffi;
-  try {
-    koffi = createRequire(import.meta.url)("koffi") as Koffi;
-  } catch {
-    return undefined; // an optional dependency that this machine has no build of
-  }
-  return bindLibc(koffi);
+  const koffi = loadKoffi();
+  return koffi === undefined ? undefined : bindLibc(koffi);
 }
 
 function text(value: string): string {

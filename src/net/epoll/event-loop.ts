@@ -8,7 +8,7 @@
  */
 import type { Clock, Timer } from "../../lib/clock.ts";
 import * as c from "../../host/syscalls/constants.ts";
-import type { Libc } from "../../host/syscalls/libc.ts";
+import { loadLibc, type Libc } from "../../host/syscalls/libc.ts";
 import { Timers } from "./timers.ts";
 
 /** Who is told what the kernel says of a descriptor: EPOLLIN, EPOLLOUT, … */
@@ -24,6 +24,15 @@ interface Watched {
 
 const eventsAtOnce = 256;
 const longestKeptView = 2048;
+
+/** One that runs; undefined where there is no FFI. */
+export function openEventLoop(clock: Pick<Clock, "now" | "monotonic">, longestWaitMs?: number): EventLoop | undefined {
+  const libc = loadLibc();
+  if (libc === undefined) return undefined;
+  const loop = new EventLoop(libc, clock, longestWaitMs);
+  loop.start();
+  return loop;
+}
 
 export class EventLoop {
   readonly libc: Libc;
@@ -47,7 +56,7 @@ export class EventLoop {
   #state: "new" | "running" | "stopped" = "new";
 
   /** `longestWaitMs`: Node's own loop gets a turn this often even if nothing happens here. */
-  constructor(libc: Libc, { now, monotonic }: Pick<Clock, "now" | "monotonic">, longestWaitMs = 1000) {
+  constructor(libc: Libc, clock: Pick<Clock, "now" | "monotonic">, longestWaitMs = 1000) {
     this.libc = libc;
     this.#longestWaitMs = longestWaitMs;
     this.#epoll = libc.epollCreate();
@@ -55,7 +64,11 @@ export class EventLoop {
     this.#words = new Int32Array(this.#events.buffer);
     this.#event = new Uint8Array(new ArrayBuffer(libc.epollEvent.bytes));
     this.#eventWords = new Int32Array(this.#event.buffer);
-    this.clock = { now, monotonic, after: (ms, run): Timer => this.#timers.add(monotonic() + ms, run) };
+    this.clock = {
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic(),
+      after: (ms, run): Timer => this.#timers.add(clock.monotonic() + ms, run),
+    };
   }
 
   /** The first bytes of `readBuffer`. The same view each time for short ones: making one costs more than most of what is done with it. */
