@@ -20,6 +20,8 @@ export interface ClusterFile {
   readonly version: string;
   /** Removed with its directory when it stops. */
   readonly ephemeral: boolean;
+  /** The URL of its web console, with its token; absent: it has none. */
+  readonly console?: string;
 }
 
 /** Undefined when there is no such process, or it has ended and only waits for its parent to notice (a zombie). */

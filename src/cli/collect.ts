@@ -231,7 +231,7 @@ export function waitingLines(reading: Reading): readonly string[] {
 }
 
 /** Who a report is about. */
-export type ClusterIdentity = Pick<ClusterReport, "name" | "version" | "mode" | "server" | "kubeconfig">;
+export type ClusterIdentity = Pick<ClusterReport, "name" | "version" | "mode" | "server" | "kubeconfig" | "console">;
 
 /** What only the process that runs the cluster knows; `status` reads through the API and leaves it out. */
 export interface Inside {
@@ -247,7 +247,7 @@ export interface Inside {
 const outside: Inside = { requests: [], names: [], listensAt: (_, port) => port, manifests: [], limits: [] };
 
 export function reportOf(
-  { name, version, mode, server, kubeconfig }: ClusterIdentity,
+  { name, version, mode, server, kubeconfig, console: url }: ClusterIdentity,
   reading: Reading,
   inside: Inside = outside,
 ): ClusterReport {
@@ -263,6 +263,7 @@ export function reportOf(
     mode,
     server,
     kubeconfig,
+    ...(url === undefined ? {} : { console: url }),
     nodes: nodeRows(reading),
     pods: podRows(reading, Date.now()),
     services: serviceRows(reading),

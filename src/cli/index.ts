@@ -2,6 +2,7 @@
 import { Command, CommanderError, Help } from "commander";
 import { FairleadError, errorMessage } from "../lib/errors.ts";
 import { addClusterVerbs } from "./cluster/command.ts";
+import { addConsole } from "./console/command.ts";
 import { addDns } from "./dns/command.ts";
 import { addDoctor } from "./doctor/command.ts";
 import { addExplain } from "./explain/command.ts";
@@ -73,6 +74,7 @@ Examples:
   addProxy(program, terminal, report);
   addIngress(program, terminal, report);
   addSnapshot(program, terminal, report);
+  addConsole(program, terminal, report);
   addTestServer(program, terminal, report);
   addCompletion(program, terminal);
   return program;

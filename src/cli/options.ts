@@ -57,6 +57,12 @@ export function gracePeriodOption(value: string): number {
 }
 
 /** `a,b` and repeated flags alike. */
+/** 0: any. */
+export function portOption(value: string): number {
+  if (/^\d{1,5}$/.test(value) && Number(value) <= 65535) return Number(value);
+  throw new FairleadError("FL_USAGE", `${JSON.stringify(value)} is no port`);
+}
+
 export function listOption(value: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, ...value.split(",").filter(Boolean)];
 }

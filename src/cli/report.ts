@@ -13,6 +13,8 @@ export interface ClusterReport {
   readonly mode: string;
   readonly server: string;
   readonly kubeconfig: string;
+  /** The URL of the web console, with its token; absent: there is none. */
+  readonly console?: string;
   readonly nodes: readonly NodeRow[];
   readonly pods: readonly PodRow[];
   readonly services: readonly ServiceRow[];
@@ -114,6 +116,7 @@ export function reportText(report: ClusterReport, paint: Paint): string {
     "To know",
     report.problems.map((problem) => [`${paint.yellow("!")} ${problem}`]),
   );
+  if (report.console !== undefined) sections.push(`${paint.bold("Console")}\n  ${paint.cyan(report.console)}`);
   sections.push(`${paint.bold("kubectl")}\n  ${paint.cyan(`export KUBECONFIG=${shellWord(report.kubeconfig)}`)}`);
   return sections.join("\n\n");
 }

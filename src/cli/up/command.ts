@@ -12,6 +12,7 @@ import {
   nodeLabelsOption,
   mostRealNodes,
   nodesOption,
+  portOption,
   portRangeOption,
   type ModeChoice,
   type NodeLabels,
@@ -38,6 +39,8 @@ interface UpFlags {
   readonly disable?: readonly string[];
   readonly apiPort: number;
   readonly reportFile?: string;
+  readonly console: boolean;
+  readonly consolePort?: number;
   readonly config?: string;
   readonly mode: ModeChoice;
   readonly nodes: number;
@@ -49,6 +52,7 @@ interface UpFlags {
   readonly simulate: boolean;
   readonly proxyMode?: "nftables" | "iptables" | "ipvs";
   readonly nodeCidrMaskSize?: number;
+  readonly imageSource?: readonly string[];
 }
 
 export function addUp(program: Command, argv: readonly string[], terminal: Terminal, report: Report): void {
@@ -107,6 +111,11 @@ export function addUp(program: Command, argv: readonly string[], terminal: Termi
         checked(maskSizeOption),
       ),
     )
+    .option(
+      "--image-source <source>",
+      "where images come from that Fairlead has no program for: 'registry' (their own), the directory of an OCI layout, an archive (skopeo, docker save); may be repeated; needs crun or runc and namespaces mode",
+      checked(listOption),
+    )
     .option("--no-check", "do not send requests and DNS queries for the report")
     .addOption(
       new Option(
@@ -127,11 +136,11 @@ export function addUp(program: Command, argv: readonly string[], terminal: Termi
     )
     .option("--cluster-dns <ip>", "address of the Service kube-dns (default: the tenth of the Services' range)")
     .option("--cluster-domain <domain>", "the zone of Service names", "cluster.local")
+    .addOption(new Option("--api-port <port>", "port of the API server on 127.0.0.1; 0: any").default(6443).argParser(checked(portOption)))
     .addOption(
-      new Option("--api-port <port>", "port of the API server on 127.0.0.1; 0: any")
-        .default(6443)
-        .argParser(checked((value: string) => port(value))),
+      new Option("--console-port <port>", "port of the web console on 127.0.0.1; 0: any (default: 6480)").argParser(checked(portOption)),
     )
+    .option("--no-console", "serve no web console")
     .option("--audit-policy-file <file>", "which requests are written down: a Policy of audit.k8s.io/v1")
     .option("--audit-log-path <file>", "where they are written down, as JSON lines")
     .option(
@@ -171,11 +180,6 @@ async function withConfig(flags: UpFlags, file: string, command: Command): Promi
   return { ...flags, ...Object.fromEntries(values) };
 }
 
-function port(value: string): number {
-  if (/^\d{1,5}$/.test(value) && Number(value) <= 65535) return Number(value);
-  throw new FairleadError("FL_USAGE", `${JSON.stringify(value)} is no port`);
-}
-
 function upOptions(flags: UpFlags) {
   const {
     filename: files = [],
@@ -190,6 +194,7 @@ function upOptions(flags: UpFlags) {
     nodeCidrMaskSize,
     auditPolicyFile: policyFile,
     auditLogPath: logPath,
+    imageSource: imageSources,
     ...rest
   } = flags;
   if ((policyFile === undefined) !== (logPath === undefined))
@@ -210,6 +215,7 @@ function upOptions(flags: UpFlags) {
     ...(clusterDns === undefined ? {} : { clusterDNS: clusterDns }),
     ...(reportFile === undefined ? {} : { reportFile }),
     ...(policyFile === undefined || logPath === undefined ? {} : { audit: { policyFile, logPath } }),
+    ...(imageSources === undefined ? {} : { imageSources }),
     ...(nodeCidrMaskSize === undefined ? {} : { nodeCIDRMaskSize: nodeCidrMaskSize }),
   };
 }

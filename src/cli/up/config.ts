@@ -56,6 +56,7 @@ export const configFields: Readonly<Record<string, Field>> = {
   },
   disable: { flag: "disable", what: "parts to leave out", read: list },
   logLevel: { flag: "logLevel", what: "error, warn, info or debug", read: oneOf("error", "warn", "info", "debug") },
+  "console.port": { flag: "consolePort", what: "port of the web console on 127.0.0.1; 0: any", read: whole(0, 65535) },
   "apiServer.port": { flag: "apiPort", what: "port of the API server on 127.0.0.1; 0: any", read: whole(0, 65535) },
   "apiServer.auditPolicyFile": {
     flag: "auditPolicyFile",
@@ -90,6 +91,11 @@ export const configFields: Readonly<Record<string, Field>> = {
     read: (value) => gracePeriodOption(text(value)),
   },
   maxPods: { flag: "maxPods", what: "pods of each node", read: whole(1, 60_000) },
+  imageSources: {
+    flag: "imageSource",
+    what: "where real images come from: `registry`, or layouts and archives relative to this file",
+    read: (value, { directory }) => list(value).map((source) => (source === "registry" ? source : resolve(directory, source))),
+  },
   "networking.dnsDomain": { flag: "clusterDomain", what: "the zone of Service names", read: text },
   "networking.clusterDNS": { flag: "clusterDns", what: "address of the Service kube-dns", read: text },
 };

@@ -27,12 +27,15 @@ import { servedResources, type ModeChoice, type NodeLabels, type Output } from "
 import { clusterPaths, clusterRoot, checkedName, type ClusterPaths } from "../paths.ts";
 import { reportText, type ClusterReport, type NameRow, type RequestRow } from "../report.ts";
 import { readSource, sourceFiles } from "../sources.ts";
+import type { Console } from "../../console/server.ts";
+import { openConsole, type OpenConsoleOptions } from "./open-console.ts";
 import type { Terminal } from "../terminal.ts";
 import { version } from "../version.ts";
 import { waitForRest, type Progress } from "../wait.ts";
 import { watchManifests } from "./watch.ts";
 
-export interface UpOptions extends Omit<ClusterOptions, "paths" | "clock" | "log" | "runtime" | "name" | "mode" | "nodes" | "nodeLabels"> {
+export interface UpOptions
+  extends Omit<ClusterOptions, "paths" | "clock" | "log" | "runtime" | "name" | "mode" | "nodes" | "nodeLabels">, OpenConsoleOptions {
   readonly name: string;
   readonly mode: ModeChoice;
   readonly nodes: number;
@@ -68,6 +71,7 @@ export async function up(options: UpOptions, terminal: Terminal): Promise<number
   const stop = AbortSignal.any([stopSignal(options.signal), failed.signal]);
   const log = createLogger({ level: options.logLevel });
   let cluster: Cluster | undefined;
+  let served: Console | undefined;
   try {
     const starting = terminal.step("Starting the API server, controllers, DNS, proxy and node");
     try {
@@ -86,10 +90,13 @@ export async function up(options: UpOptions, terminal: Terminal): Promise<number
       throw error;
     }
     starting.done(`API server, controllers, DNS, proxy and node started at ${cluster.server}`);
-    register(cluster, paths, options, pid);
+    register(clusterFile(cluster, paths, options, pid), paths, options);
+    const opening = openConsole(cluster, options, log);
     const result = await bringIn(cluster, sources, terminal);
     await rest(cluster, options.timeout, terminal, stop);
-    const report = await makeReport(cluster, options, result, terminal, why);
+    served = await opening;
+    if (served !== undefined) register({ ...clusterFile(cluster, paths, options, pid), console: served.url }, paths, options);
+    const report = await makeReport(cluster, options, result, terminal, { whyLoopback: why, served });
     publish(report, options, terminal);
     if (options.reportFile !== undefined) writeWhole(options.reportFile, JSON.stringify(report));
     if (options.watch) watchManifests({ cluster, files: options.files, terminal, signal: stop });
@@ -97,6 +104,7 @@ export async function up(options: UpOptions, terminal: Terminal): Promise<number
     if (!stop.aborted) await aborted(stop);
     return result.problems.length > 0 || failed.signal.aborted ? 1 : 0;
   } finally {
+    await served?.stop();
     await shutDown(cluster, paths, options, terminal);
   }
 }
@@ -182,8 +190,7 @@ function clusterFile(cluster: Cluster, paths: ClusterPaths, options: UpOptions, 
   };
 }
 
-function register(cluster: Cluster, paths: ClusterPaths, options: UpOptions, pid: number): void {
-  const file = clusterFile(cluster, paths, options, pid);
+function register(file: ClusterFile, paths: ClusterPaths, options: UpOptions): void {
   writeClusterFile(paths.clusterFile, file);
   if (options.ephemeral || options.dataDir !== undefined) writeClusterFile(registryPath(options.name), file);
 }
@@ -214,7 +221,7 @@ async function makeReport(
   options: Pick<UpOptions, "name" | "check">,
   result: ApplyResult,
   terminal: Terminal,
-  whyLoopback: string | undefined,
+  { whyLoopback, served }: { readonly whyLoopback: string | undefined; readonly served: Console | undefined },
 ): Promise<ClusterReport> {
   await cluster.settled();
   const reading = await read(cluster.client);
@@ -231,7 +238,8 @@ async function makeReport(
     : { requests: [], names: [] };
   step?.done(checkSummary(requests, names));
   const { mode, server, kubeconfig } = cluster;
-  return reportOf({ name: options.name, version, mode, server, kubeconfig }, reading, {
+  const identity = { name: options.name, version, mode, server, kubeconfig, ...(served === undefined ? {} : { console: served.url }) };
+  return reportOf(identity, reading, {
     requests,
     names,
     listensAt: (address, port) => cluster.listensAt(address, port),
