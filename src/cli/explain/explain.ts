@@ -1,38 +1,54 @@
-/** `fairlead explain svc NAME`: why each pod is an endpoint of the Service, or why not. */
-import { explainService, type ServiceExplanation } from "../../decide/explain/service.ts";
+/** `fairlead explain TARGET`: what becomes of a request, why, and what to change. */
+import { explainCodes, explain as explainTarget, type Explanation, type Question } from "../../decide/explain/explain.ts";
 import { FairleadError } from "../../lib/errors.ts";
-import { read } from "../collect.ts";
-import { connect, findCluster, type ClusterChoice } from "../connect.ts";
-import type { Output } from "../options.ts";
-import { explanationText } from "./explanation-text.ts";
 import type { Terminal } from "../terminal.ts";
+import { explanationText } from "./explanation-text.ts";
+import { readSnapshot, type SnapshotChoice } from "./read-snapshot.ts";
 
-export interface ExplainOptions extends ClusterChoice {
-  readonly kind: string;
+export interface ExplainOptions extends SnapshotChoice {
   readonly target: string;
-  readonly namespace: string;
-  readonly output: Output;
-  /** Any cluster's kubeconfig instead of a running Fairlead's. */
-  readonly kubeconfig?: string;
+  readonly from?: string;
+  readonly namespace?: string;
+  readonly method?: string;
+  /** `Name: value` */
+  readonly header?: readonly string[];
+  readonly live: boolean;
+  readonly output: "text" | "json" | "sarif";
 }
 
-const serviceWords = new Set(["svc", "service", "services"]);
-
-/** Exit code 0: the Service has ready endpoints; 1: it has none. */
+/** Exit code 0: it arrives, or leaves the cluster; 1: it does not arrive, or what decides could not be read. */
 export async function explain(options: ExplainOptions, terminal: Terminal): Promise<number> {
-  if (!serviceWords.has(options.kind)) {
-    throw new FairleadError("FL_UNSUPPORTED", `explain ${options.kind}: only Services can be explained so far`, {
-      hint: "Try: fairlead explain svc NAME -n NAMESPACE",
-    });
-  }
-  const connection = await connect(options.kubeconfig ?? findCluster(options).kubeconfig);
-  let explanation: ServiceExplanation;
-  try {
-    const reading = await read(connection.client);
-    explanation = explainService({ ...reading, endpointSlices: reading.slices }, options.namespace, options.target);
-  } finally {
-    await connection.close();
-  }
+  if (options.output === "sarif") throw new FairleadError("FL_USAGE", "-o sarif is for --all", { hint: "Use -o text or -o json here." });
+  const question = questionOf(options);
+  const { snapshot } = await readSnapshot(options);
+  const explanation = explainTarget(snapshot, question);
   terminal.print(options.output === "json" ? JSON.stringify(explanation, null, 2) : explanationText(explanation, terminal.paint));
-  return explanation.ok ? 0 : 1;
+  return exitCode(explanation);
+}
+
+function exitCode({ code }: Explanation): number {
+  return explainCodes[code].kind === "broken" || code === "NotRead" ? 1 : 0;
+}
+
+/** Throws FL_USAGE. */
+function questionOf({ target, from, namespace, method, header = [] }: ExplainOptions): Question {
+  if (target === "")
+    throw new FairleadError("FL_USAGE", "explain what?", {
+      hint: "Such as fairlead explain http://web.shop/cart --from pod/shop/client, svc/web, or --all",
+    });
+  const headers = Object.fromEntries(header.map(headerOf));
+  return {
+    target,
+    ...(from === undefined ? {} : { from }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(method === undefined ? {} : { method: method.toUpperCase() }),
+    ...(header.length === 0 ? {} : { headers }),
+  };
+}
+
+function headerOf(text: string): readonly [string, string] {
+  const [, name, value] = /^([^\s:]+):\s*(.*)$/.exec(text) ?? [];
+  if (name === undefined || value === undefined)
+    throw new FairleadError("FL_USAGE", `--header ${text}: no header`, { hint: "Example: -H 'x-user: ann'" });
+  return [name.toLowerCase(), value];
 }

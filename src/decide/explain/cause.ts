@@ -84,7 +84,11 @@ function podsCause(world: World, target: ServiceTarget, id: string, matching: re
   if (ready.length > 0 && lacking.length === ready.length) return missingPort(target, id, lacking);
   if (ready.length > lacking.length) {
     const text = `${plural(ready.length, "pod")} of Service ${id} ${ready.length === 1 ? "is" : "are"} ready, and its EndpointSlices do not say so: is the EndpointSlice controller running?`;
-    return { code: "EndpointsBehind", text };
+    return {
+      code: "EndpointsBehind",
+      text,
+      proposals: [{ text: "Look after the controller endpointslice-controller of kube-controller-manager" }],
+    };
   }
   const left = ofLeftOut(selection, id);
   if (usable.length === 0 && left !== undefined) return left;
@@ -114,12 +118,28 @@ function missingPort({ service, port }: ServiceTarget, id: string, [pod]: readon
     if (protocol !== (port.protocol ?? "TCP")) {
       if (name !== String(port.targetPort)) return [];
       const edit: Edit = { ref, field: `spec.ports[${index}].protocol`, from: port.protocol ?? "TCP", to: protocol };
-      return [{ text: `Set the protocol of port ${port.port} of Service ${id} to ${protocol}`, edit }];
+      return [
+        { text: `Declare the container port ${name} for ${port.protocol ?? "TCP"}, if the program serves that` },
+        { text: `Set the protocol of port ${port.port} of Service ${id} to ${protocol}, if clients use that`, edit },
+      ];
     }
     const edit: Edit = { ref, field: `spec.ports[${index}].targetPort`, from: port.targetPort, to: name };
     return [{ text: `Set targetPort of port ${port.port} of Service ${id} to ${name}`, edit }];
   });
-  return { code: "TargetPortNameMissing", text, proposals };
+  return { code: "TargetPortNameMissing", text, proposals: [...numberMeant(service, port, ref, id), ...proposals] };
+}
+
+/** `"9376"` in quotes is a name: the number was meant. */
+function numberMeant(service: Service, port: ServiceTarget["port"], ref: ReturnType<typeof refOf>, id: string): readonly Proposal[] {
+  const { targetPort } = port;
+  if (typeof targetPort !== "string" || !/^\d{1,5}$/.test(targetPort)) return [];
+  const edit: Edit = {
+    ref,
+    field: `spec.ports[${(service.spec?.ports ?? []).indexOf(port)}].targetPort`,
+    from: targetPort,
+    to: Number(targetPort),
+  };
+  return [{ text: `Set targetPort of port ${port.port} of Service ${id} to the number ${targetPort}: in quotes it is a name`, edit }];
 }
 
 /** Of several faults the most frequent one; of equals the one that keeps a pod from going any further. */
@@ -146,7 +166,8 @@ function notReady(world: World, id: string, matching: readonly Pod[]): Outcome {
   const [worst] = order.toSorted((a, b) => count(b) - count(a) || order.indexOf(a) - order.indexOf(b));
   const code = worst ?? "PodsNotReady";
   const example = faults.find((fault) => fault.code === code)?.pod ?? matching[0];
-  const who = `none of the ${plural(matching.length, "pod")} of Service ${id} is ready`;
+  const who =
+    matching.length === 1 ? `the one pod of Service ${id} is not ready` : `none of the ${matching.length} pods of Service ${id} is ready`;
   const detail = example === undefined ? explainCodes[code].meaning : `pod ${example.metadata.name}: ${detailOf(example, code)}`;
   return { code, text: `${who}: ${detail}`, proposals: example === undefined ? [] : podProposals(example, code) };
 }
@@ -200,6 +221,8 @@ function podProposals(pod: Pod, code: PodFault): readonly Proposal[] {
           text: `Whoever sets ${listed((pod.spec?.readinessGates ?? []).map(({ conditionType }) => conditionType))} has not set it to True`,
         },
       ];
+    case "PodsTerminating":
+      return [{ text: `Let other pods be there before these go: a rolling update does so, deleting them does not` }];
     case "PodsFinished":
       return [{ text: "Run the program under a Deployment: the pods of a Job end" }];
     default:

@@ -34,8 +34,8 @@ function changeOf(world: World, question: Question, { text, edit, ask }: Proposa
 }
 
 /** `anywhere`: from some pod. */
-function reworded({ from, ...question }: Question, { target = question.target, from: other }: NonNullable<Proposal["ask"]>): Question {
-  return { ...question, target, ...(other === "anywhere" || from === undefined ? {} : { from }) };
+function reworded({ from, ...question }: Question, { from: other, ...ask }: NonNullable<Proposal["ask"]>): Question {
+  return { ...question, ...ask, ...(other === "anywhere" || from === undefined ? {} : { from }) };
 }
 
 function withEdit(world: World, edit: Edit): World | undefined {

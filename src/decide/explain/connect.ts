@@ -66,7 +66,7 @@ function inside(walk: Walk, service: Service, address: string): Outcome | undefi
 }
 
 export function waysIn(service: Service): readonly Proposal[] {
-  const { spec, status } = service;
+  const { status } = service;
   const id = `${service.metadata.namespace}/${service.metadata.name}`;
   const [balancer] = status?.loadBalancer?.ingress ?? [];
   if (balancer?.ip !== undefined) {
@@ -76,8 +76,7 @@ export function waysIn(service: Service): readonly Proposal[] {
   }
   const nodePort = portsOf(service).find((port) => (port.nodePort ?? 0) > 0)?.nodePort;
   if (nodePort !== undefined) return [{ text: `Ask a node at port ${nodePort}` }];
-  const edit = { ref: refOf("Service", service), field: "spec.type", from: spec?.type ?? "ClusterIP", to: "NodePort" };
-  return [{ text: `Make Service ${id} of type NodePort or LoadBalancer, or write an Ingress for it`, edit }];
+  return [{ text: `Make Service ${id} of type NodePort or LoadBalancer, or write an Ingress for it` }];
 }
 
 function noPort(walk: Walk, services: readonly Service[], { address, port, protocol }: Destination): Outcome {
@@ -122,7 +121,7 @@ function portProposals({ question }: Walk, service: Service, address: string, po
 }
 
 /** The same target at another port: `http://web:81/a` → `http://web:80/a`. */
-function withPort(target: string, port: number): string | undefined {
+export function withPort(target: string, port: number): string | undefined {
   const url = /^(https?:\/\/)([^/?#:]+|\[[^\]]+\])(?::\d+)?(.*)$/i.exec(target);
   if (url !== null) return `${url[1]}${url[2]}:${port}${url[3]}`;
   const place = /^([^:[\]]+|\[[^\]]+\])(?::\d+)?((?:\/\w+)?)$/.exec(target);

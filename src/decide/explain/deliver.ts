@@ -26,6 +26,7 @@ export function deliver(walk: Walk, endpoints: readonly Addressee[], protocol: P
   if ("code" in open) return open;
   const silent = undeclared(walk, open, protocol, through);
   if (silent !== undefined) return silent;
+  warnOfHairpin(walk, open, through);
   const names = open.map(({ endpoint }) => joinHostPort(endpoint.ip, endpoint.port)).toSorted();
   const pods = open.flatMap(({ pod }) => (pod === undefined ? [] : [`${pod.metadata.namespace}/${pod.metadata.name}`]));
   const who = pods.length === 0 ? listed(names) : `${pods.length === 1 ? "pod" : "one of the pods"} ${listed(pods)}`;
@@ -41,6 +42,15 @@ interface Found {
 function podOf({ world }: Walk, { ip, target }: Addressee): Pod | undefined {
   const [, namespace, name] = /^Pod ([^/]*)\/(.+)$/.exec(target ?? "") ?? [];
   return namespace === undefined || name === undefined ? world.podsAt(ip)[0] : world.pod(namespace, name);
+}
+
+/** A pod that gets its own request back needs a network that lets it ("Debug Services", hairpin); which one it is no object says. */
+function warnOfHairpin({ client, warnings }: Walk, found: readonly Found[], through: ServiceTarget | undefined): void {
+  const own = found.find(({ pod }) => pod !== undefined && pod === client.pod);
+  if (own?.pod === undefined || through === undefined) return;
+  const chance = found.length === 1 ? "always" : `one time in ${found.length}`;
+  const text = `${client.text} is itself an endpoint and gets its own request ${chance}: the node's network must allow that (kubelet --hairpin-mode, or a CNI plugin's hairpinMode)`;
+  warnings.push({ code: "Hairpin", text, ref: refOf("Pod", own.pod) });
 }
 
 /** Whoever asks a pod by its address is told by nobody that it is not ready. */

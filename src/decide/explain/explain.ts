@@ -165,7 +165,8 @@ function finished(
   };
 }
 
-function verdictOf(kind: "fine" | "broken" | "unknown", target: string, { text: from }: Client, text: string): string {
+function verdictOf(kind: "fine" | "broken" | "unknown", target: string, { text: from }: Client, cause: string): string {
+  const text = cause.replace(/[.?]+$/, "");
   switch (kind) {
     case "fine":
       return `${target} from ${from} arrives: ${text}.`;

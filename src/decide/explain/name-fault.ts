@@ -1,4 +1,5 @@
 /** Why a name has no answer: from what DNS said to each name that was asked, the reason that the person most likely needs. */
+import type { KubeObject } from "../../api/object.ts";
 import type { LookupReason } from "../dns/find.ts";
 import { foldName } from "../dns/name.ts";
 import { nearest } from "./nearest.ts";
@@ -66,7 +67,11 @@ function alias({ world }: Walk, name: string, id: string, target: string, ref: R
   const { clusterDomain } = world.snapshot.config;
   const [service = "", namespace = ""] = partsOf(target, clusterDomain);
   if (`${namespace}/${service}` === id)
-    return { code: "AliasOfItself", text: `${name} does not resolve: Service ${id} is an alias of itself (${target})` };
+    return {
+      code: "AliasOfItself",
+      text: `${name} does not resolve: Service ${id} is an alias of itself (${target})`,
+      proposals: [{ text: `Set spec.externalName of Service ${id} to a name outside, or give it a selector` }],
+    };
   const proposals = nearest(
     service,
     world.servicesIn(namespace).map(({ metadata }) => metadata.name ?? ""),
@@ -127,6 +132,10 @@ function ofNamespace(walk: Walk, name: string, { service, namespace, explicit }:
   const { clusterDomain } = world.snapshot.config;
   const elsewhere = world.servicesNamed(service).map(({ metadata }) => metadata.namespace ?? "");
   const ask = (target: string): Proposal => ({ text: `Ask for ${target}`, ask: { target } });
+  if (explicit && !world.hasNamespace(namespace) && elsewhere.length > 0) {
+    const text = `${name} does not resolve: there is no namespace ${namespace}; ${listed(elsewhere)} ${elsewhere.length === 1 ? "has" : "have"} a Service ${service}`;
+    return { code: "NamespaceNotFound", text, proposals: elsewhere.slice(0, 3).map((each) => ask(`${service}.${each}`)) };
+  }
   if (elsewhere.length > 0) {
     const place = explicit ? `namespace ${namespace}` : `the client's namespace ${namespace}`;
     const text = `${name} does not resolve: ${place} has no Service ${service}; ${listed(elsewhere)} ${elsewhere.length === 1 ? "has" : "have"} one`;
@@ -141,7 +150,22 @@ function ofNamespace(walk: Walk, name: string, { service, namespace, explicit }:
   }
   const here = world.servicesIn(namespace).map(({ metadata }) => metadata.name ?? "");
   const text = `${name} does not resolve: there is no Service ${service} in namespace ${namespace} (it has ${listed(here.toSorted())})`;
-  return { code: "ServiceNotFound", text, proposals: nearest(service, here).map((each) => ask(explicit ? `${each}.${namespace}` : each)) };
+  return {
+    code: "ServiceNotFound",
+    text,
+    proposals: [
+      ...nearest(service, here).map((each) => ask(explicit ? `${each}.${namespace}` : each)),
+      ...exposing(walk, service, namespace),
+    ],
+  };
+}
+
+/** Whoever made the pods may have forgotten the Service. */
+function exposing({ world }: Walk, name: string, namespace: string): readonly Proposal[] {
+  const { deployments, statefulSets } = world.snapshot;
+  const is = ({ metadata }: KubeObject) => metadata.name === name && metadata.namespace === namespace;
+  const kind = deployments.some(is) ? "deployment" : statefulSets.some(is) ? "statefulset" : undefined;
+  return kind === undefined ? [] : [{ text: `Make the Service: kubectl expose ${kind} ${name} -n ${namespace} --port 80` }];
 }
 
 function namespacesOf({ world }: Walk): readonly string[] {

@@ -21,7 +21,9 @@ import { translateIngress, type HostRoute } from "../routes/ingress.ts";
 import { mergeHost } from "../routes/merge.ts";
 import type { RouteProblem } from "../routes/reasons.ts";
 import type { Listener } from "../routes/route-table.ts";
+import { nearest } from "./nearest.ts";
 import { refOf, type ObjectRef, type Snapshot } from "./snapshot.ts";
+import type { Proposal } from "./walk.ts";
 import type { World } from "./world.ts";
 
 export interface RouteWorld {
@@ -39,6 +41,7 @@ export interface Unserved {
   readonly hosts: readonly string[];
   readonly code: "RouteNotServed" | "RouteNotAttached";
   readonly message: string;
+  readonly mend: readonly Proposal[];
 }
 
 const known = new WeakMap<Snapshot, RouteWorld>();
@@ -74,13 +77,24 @@ function ingressWorld(snapshot: Snapshot): RouteWorld {
   return {
     listeners: snapshot.ingresses.length === 0 ? [] : [{ listener, port: undefined, name: "Ingress" }],
     outside: judged.flatMap(({ ingress, verdict }): readonly Unserved[] =>
-      verdict.kind === "ours"
-        ? []
-        : [{ ref: refOf("Ingress", ingress), hosts: hostsOf(ingress), code: "RouteNotServed", message: verdict.message }],
+      verdict.kind === "ours" ? [] : [unservedIngress(ingress, verdict.message, snapshot)],
     ),
     problems: [...served.flatMap(({ problems }) => problems), ...merged.flatMap(({ problems }) => problems)],
     hosts: [...byHost.keys()],
   };
+}
+
+/** The class that was meant, or any there is. */
+function unservedIngress(ingress: Ingress, message: string, { ingressClasses }: Snapshot): Unserved {
+  const ref = refOf("Ingress", ingress);
+  const from = ingress.spec?.ingressClassName;
+  const names = ingressClasses.map(({ metadata }) => metadata.name ?? "");
+  const near = from === undefined ? names : nearest(from, names);
+  const mend = near.slice(0, 3).map((to) => ({
+    text: `Set spec.ingressClassName of Ingress ${ref.namespace}/${ref.name} to ${to}`,
+    edit: { ref, field: "spec.ingressClassName", from, to },
+  }));
+  return { ref, hosts: hostsOf(ingress), code: "RouteNotServed", message, mend };
 }
 
 const hostsOf = ({ spec }: Ingress): readonly string[] => (spec?.rules ?? []).map(({ host }) => host ?? "*");
@@ -172,7 +186,8 @@ function unattached(route: AnyRoute, parents: ReturnType<typeof planRoute>["pare
   const taken = parents.some(({ accepted }) => accepted.status === "True");
   if (taken) return [];
   const [refused] = parents;
-  if (refused !== undefined) return [{ ref, hosts, code: "RouteNotAttached", message: refused.accepted.message }];
+  if (refused !== undefined)
+    return [{ ref, hosts, code: "RouteNotAttached", message: refused.accepted.message, mend: attachMends(route, refused) }];
   const named = (route.spec.parentRefs ?? []).map(
     ({ kind = "Gateway", namespace, name }) => `${kind} ${namespace ?? route.metadata.namespace}/${name}`,
   );
@@ -184,5 +199,21 @@ function unattached(route: AnyRoute, parents: ReturnType<typeof planRoute>["pare
         ? "it names no parent"
         : `${named.join(", ")} does not exist`
       : `GatewayClass ${gateway.spec.gatewayClassName} of Gateway ${keyOf(gateway)} does not exist`;
-  return [{ ref, hosts, code: gateway === undefined ? "RouteNotAttached" : "RouteNotServed", message }];
+  return [{ ref, hosts, code: gateway === undefined ? "RouteNotAttached" : "RouteNotServed", message, mend: [] }];
+}
+
+/** By what the Gateway API's condition says (`Accepted`, reasons of RouteParentStatus). */
+function attachMends({ metadata }: AnyRoute, { accepted, gateway }: RoutePlan["parents"][number]): readonly Proposal[] {
+  switch (accepted.reason) {
+    case "NotAllowedByListeners":
+      return [
+        {
+          text: `Let a listener of Gateway ${gateway} take routes of namespace ${metadata.namespace}: allowedRoutes.namespaces.from All, or a selector`,
+        },
+      ];
+    case "NoMatchingListenerHostname":
+      return [{ text: `Give a listener of Gateway ${gateway} a hostname that the route's fit, or none` }];
+    default:
+      return [];
+  }
 }

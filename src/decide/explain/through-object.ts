@@ -6,7 +6,7 @@ import { podAddresses } from "../endpoints/pod-state.ts";
 import type { Match } from "./request-of-rule.ts";
 import { requestsOf } from "./request-of-rule.ts";
 import { emptyCause, podsBehind } from "./cause.ts";
-import { connect, waysIn } from "./connect.ts";
+import { connect, waysIn, withPort } from "./connect.ts";
 import { deliver } from "./deliver.ts";
 import { nearest } from "./nearest.ts";
 import { declaredPorts } from "./pod-fault.ts";
@@ -15,7 +15,7 @@ import { routeWorldOf } from "./route-world.ts";
 import { refOf, type ObjectRef } from "./snapshot.ts";
 import type { Target } from "./target.ts";
 import { problemOutcome, throughRoute, unservedOutcome } from "./through-route.ts";
-import { listed, step, type Outcome, type Walk } from "./walk.ts";
+import { listed, step, type Outcome, type Proposal, type Walk } from "./walk.ts";
 
 type ObjectTarget = Extract<Target, { kind: "object" }>;
 
@@ -127,24 +127,27 @@ export function headless(walk: Walk, service: Service, only: number | undefined)
     step(walk, { kind: "endpoints", ok: false, ref, text: cause.text });
     return cause;
   }
-  const text = `Service ${id} is headless: DNS gives the addresses of its ${podsBehind(walk.world, service).matching.length} pods, and no port is mapped`;
-  step(walk, { kind: "service", ok: true, ref, text });
   const mapped = ports.find(({ port, targetPort }) => port === only && targetPort !== undefined && targetPort !== port);
   const targets = [...new Set(ready.flatMap(({ port }) => port ?? []))];
   if (only !== undefined && mapped !== undefined && !targets.includes(only)) {
     const says = `Service ${id} is headless: its port ${only} is not mapped to the pods' ${listed(targets.map(String))}`;
+    step(walk, { kind: "service", ok: false, ref, text: says });
     return {
       code: "HeadlessPort",
       text: says,
-      proposals: targets.map((port) => ({
-        text: `Ask for port ${port}`,
-        ask: { target: walk.question.target.replace(/:\d+|(?=\/|$)/, `:${port}`) },
-      })),
+      proposals: targets.map((port) => askPort(walk.question.target, port)),
     };
   }
+  const text = `Service ${id} is headless: DNS gives the addresses of its ${podsBehind(walk.world, service).matching.length} pods, and no port is mapped`;
+  step(walk, { kind: "service", ok: true, ref, text });
   const wanted = only === undefined ? ready : ready.map((each) => ({ ...each, port: only }));
   const unique = [...new Map(wanted.map((each) => [`${each.ip} ${each.port}`, { ...each, port: each.port ?? 0 }])).values()];
   return deliver(walk, unique, "TCP", undefined);
+}
+
+function askPort(target: string, port: number): Proposal {
+  const other = withPort(target, port);
+  return { text: `Ask for port ${port}`, ...(other === undefined ? {} : { ask: { target: other } }) };
 }
 
 function serviceMissing({ world, steps }: Walk, namespace: string, name: string): Outcome {

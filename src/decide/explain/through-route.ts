@@ -116,9 +116,9 @@ function ofUnserved({ outside }: RouteWorld, { host }: RouteRequest): Outcome | 
   return found === undefined ? undefined : unservedOutcome(found);
 }
 
-export function unservedOutcome({ ref, code, message }: Unserved): Outcome {
+export function unservedOutcome({ ref, code, message, mend }: Unserved): Outcome {
   const id = `${ref.kind} ${ref.namespace}/${ref.name}`;
-  return { code, text: `${id} is served by nobody: ${message}` };
+  return { code, text: `${id} is served by nobody: ${message}`, proposals: mend };
 }
 
 /** A part of an object for this host that could not be used. */
@@ -140,11 +140,15 @@ function ofCandidates({ hosts }: RouteWorld, asked: RouteRequest, candidates: re
   const by = (...reasons: readonly string[]) => candidates.filter(({ rejected }) => reasons.includes(rejected?.reason ?? ""));
   const conditions = by("MethodMismatch", "HeaderMismatch", "QueryMismatch");
   const [condition] = conditions;
-  if (condition !== undefined)
-    return {
-      code: "NoRouteForRequest",
-      text: `no rule takes ${asked.method} ${asked.host}${asked.path}: ${condition.route.id}: ${condition.rejected?.detail}`,
-    };
+  if (condition !== undefined) {
+    const { method } = condition.route.match;
+    const text = `no rule takes ${asked.method} ${asked.host}${asked.path}: ${condition.route.id}: ${condition.rejected?.detail}`;
+    const proposals =
+      condition.rejected?.reason === "MethodMismatch" && method !== undefined
+        ? [{ text: `Ask with method ${method}`, ask: { method } }]
+        : [];
+    return { code: "NoRouteForRequest", text, proposals };
+  }
   const paths = by("PathMismatch");
   if (paths.length > 0) return noPath(asked, paths, question.target);
   const near = nearest(asked.host, hosts);

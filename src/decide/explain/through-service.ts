@@ -112,9 +112,9 @@ function policyText(plan: PortPlan, { spec = {} }: Service, node: PlanNode, { ki
   return `${policy}${spread}, ${affinity}${where}`;
 }
 
-function keptText(kept: number, candidates: readonly Candidate[], { metadata }: Service): string {
-  const out = candidates.length - kept;
-  return `${plural(kept, "endpoint")} of Service ${metadata.namespace}/${metadata.name}${out === 0 ? "" : `, ${out} left out`}`;
+function keptText(kept: number, candidates: readonly Candidate[], { metadata, spec }: Service): string {
+  const noun = Object.keys(spec?.selector ?? {}).length > 0 ? "pod" : "endpoint";
+  return `${kept} of ${plural(candidates.length, noun)} of Service ${metadata.namespace}/${metadata.name} ${kept === 1 ? "gets" : "get"} new connections`;
 }
 
 /** Every endpoint and every pod that the selector means, each with its reason. */

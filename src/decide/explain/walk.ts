@@ -32,7 +32,7 @@ export interface Proposal {
   /** None where no single edit does it (start a pod, ask another name). */
   readonly edit?: Edit;
   /** The question that would have been right; tried in place of an edit. */
-  readonly ask?: { readonly target?: string; readonly from?: "anywhere" };
+  readonly ask?: { readonly target?: string; readonly method?: string; readonly from?: "anywhere" };
 }
 
 export interface ServiceTarget {
