@@ -56,7 +56,7 @@ export function baseChains(
   return directions.map((direction, index) => ({
     chain: direction,
     // What is accepted in the first is still asked in the second.
-    base: { type: "filter", hook: "forward", priority: index },
+    base: { type: "filter", hook: "forward", priority: index * 20 },
     rules: [
       [{ kind: "established" }, accept],
       [{ kind: "inSet", key: [source, destination], set: selfSet(family).name }, accept],
