@@ -154,6 +154,9 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
     );
     if (Object.keys(given).length > 0) await client.patch(nodesResource, { name }, mergePatch, { metadata: { labels: given } });
   }
+  pages.set("/debug/proxy/traffic", () => ({
+    connections: [...nodes.flatMap((node) => node.traffic?.() ?? []), ...(network.traffic?.() ?? [])],
+  }));
   await manager.start(createPowerWatch({ informers, recorder: recorder("fairlead-power"), log, nodes: () => nodes }));
 
   // 4. The edge.

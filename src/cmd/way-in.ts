@@ -14,6 +14,7 @@ import { cidrContains, parseCidr, parseIp, type Cidr } from "../lib/ip.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
 import { createProxy, type ProxyStatus } from "../proxy/proxy.ts";
+import type { CarriedConnections } from "../proxy/backends/backend.ts";
 import type { Transport } from "../proxy/transport.ts";
 import { namespaceTransport, type Place } from "./way-in-transport.ts";
 
@@ -41,6 +42,7 @@ export interface WayIn extends Component {
   listensAt(address: string, port: number): number | undefined;
   /** What a person should know, as sentences: stand-ins, ports taken by others. */
   limits(): readonly string[];
+  traffic(): readonly CarriedConnections[];
   /** Every change seen so far is live. */
   settled(): Promise<void>;
 }
@@ -118,6 +120,7 @@ function wayIn(name: string, address: string, context: WayInContext, { planner, 
       return problem === undefined ? port : problem.standIn;
     },
     limits: () => problems().map(({ service, message }) => `Service ${service}: ${message}`),
+    traffic: () => proxy.traffic(),
     settled: () => proxy.settled(),
   };
 }

@@ -15,7 +15,7 @@ import type { IpFamily } from "../lib/ip.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
 import { backendOptions } from "./backend-options.ts";
-import type { AddressProblem, Applied, Backend, DialResult, DialTarget, HandedOver, ServiceChange } from "./backends/backend.ts";
+import type { AddressProblem, Applied, Backend, CarriedConnections, DialResult, DialTarget, HandedOver, ServiceChange } from "./backends/backend.ts";
 import { createBackend, type BackendMode } from "./backends/index.ts";
 import type { IptablesKernelOptions } from "./backends/iptables/apply.ts";
 import type { IpvsBackendKernelOptions } from "./backends/ipvs/apply.ts";
@@ -88,6 +88,8 @@ export interface Proxy extends Component {
   plan(): ProxyPlan;
   /** Connects to a virtual address by the plan, whether or not the address is open. */
   dial(target: DialTarget): Promise<DialResult>;
+  /** What this process has carried itself; in modes of the kernel nothing. */
+  traffic(): readonly CarriedConnections[];
   /** The node has another address, or is in another zone: everything is planned again. */
   setNode(node: PlanNode): void;
   /** The Services' ranges, which mode nftables guards, are others. */
@@ -206,6 +208,10 @@ class MetaProxier implements Proxy {
   plan(): ProxyPlan {
     const sorted = [...this.#plans.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
     return { kind: "plan", node: this.#node, services: sorted.map(([, plan]) => plan) };
+  }
+
+  traffic(): readonly CarriedConnections[] {
+    return this.#backend.traffic?.() ?? [];
   }
 
   setNode(node: PlanNode): void {

@@ -104,6 +104,7 @@ async function startNode(index: number, context: NodeContext, { network, runtime
       const problem = proxy.status().problems.find((one) => one.address === address && one.port === at);
       return problem === undefined ? at : problem.standIn;
     },
+    traffic: () => proxy?.traffic() ?? [],
     limits: () => limitsOf(proxy, plan.serviceCIDRs),
     settled: async () => await proxy?.settled(),
   };

@@ -16,6 +16,7 @@ import type { Pod } from "../../api/types.ts";
 import type { SocketSource } from "../../dns/server/listener.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
+import type { CarriedConnections } from "../../proxy/backends/backend.ts";
 import type { UdpTarget } from "../../net/udp-relay.ts";
 import type { MetricsRegistry } from "../../lib/metrics.ts";
 import type { ClusterPaths } from "../../cli/paths.ts";
@@ -52,6 +53,8 @@ export interface ClusterNetwork {
   readonly connectEndpoint?: (ip: string, port: number, timeoutMs: number) => Promise<Socket>;
   /** How datagrams of the host reach an endpoint, if not from the host's own network. */
   readonly udpTarget?: (endpoint: { readonly ip: string; readonly port: number }) => UdpTarget;
+  /** What came through the addresses of load balancers, where they are no node's. */
+  traffic?(): readonly CarriedConnections[];
   /** A pod's fields that have no effect in this mode. */
   ignoredFields(pod: Pod): readonly IgnoredField[];
   /** Starts what all nodes share, before the first. */
@@ -104,6 +107,8 @@ export interface RunningNode {
   listensAt(address: string, port: number): number | undefined;
   /** What this mode cannot do for what was asked, as sentences. */
   limits(): readonly string[];
+  /** What this process has carried for the node itself: in loopback mode all, else what came from the host. Absent: nothing. */
+  traffic?(): readonly CarriedConnections[];
   /** Every change seen so far is live in the proxy. */
   settled(): Promise<void>;
   /** Pulls its plug, or puts it in again. Absent: it cannot be told apart from the machine. */

@@ -72,6 +72,7 @@ export function poweredNode(name: string, start: () => Promise<PoweredParts>): P
       return await parts.running.connect(host, port);
     },
     listensAt: (address, port) => parts?.running.listensAt(address, port),
+    traffic: () => parts?.running.traffic?.() ?? [],
     limits: () => parts?.running.limits() ?? [],
     settled: async () => await parts?.running.settled(),
     power,

@@ -46,6 +46,15 @@ export type DialResult =
   /** The address belongs to no Service. */
   | { readonly kind: "unknown" };
 
+/** What went to an endpoint of a Service port since the endpoint is one: TCP connections, or flows of datagrams. */
+export interface CarriedConnections {
+  /** `servicePortText` */
+  readonly servicePort: string;
+  /** `ip:port` */
+  readonly endpoint: string;
+  readonly connections: number;
+}
+
 /** A Service and its plan; undefined: the Service is gone. */
 export interface ServiceChange {
   readonly key: string;
@@ -88,6 +97,8 @@ export interface Backend {
   takeReleased(): readonly string[];
   /** Virtual addresses that are being served. */
   readonly served: number;
+  /** Absent: the kernel carries, and counts no connections by endpoint. */
+  traffic?(): readonly CarriedConnections[];
   /** For a proxy that takes this one's place without a gap. */
   handOver?(): HandedOver;
   /** Closes everything; connections are cut. */

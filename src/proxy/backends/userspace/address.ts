@@ -1,5 +1,5 @@
 /** One virtual address of a Service port as the userspace backend holds it: who may come, and to which endpoints. */
-import { parseIp, type Ip } from "../../../lib/ip.ts";
+import { joinHostPort, parseIp, type Ip } from "../../../lib/ip.ts";
 import { Balancer } from "./balancer.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import {
@@ -12,6 +12,7 @@ import {
   type Verdict,
   type VirtualAddress,
 } from "../../../decide/proxy/index.ts";
+import type { CarriedConnections } from "../backend.ts";
 import type { ProxyPeer } from "../../../net/proxy-protocol.ts";
 import { inRange } from "../../../decide/proxy/service-info.ts";
 
@@ -38,6 +39,13 @@ export class PortState {
       const sets = endpointsOf(plan, family);
       for (const set of ["cluster", "local"] as const) this.balancer(family, set).update(sets[set], affinityMs, plan.traffic?.algorithm);
     }
+  }
+
+  traffic(): readonly CarriedConnections[] {
+    const servicePort = this.name;
+    return [...this.#balancers.values()].flatMap((balancer) =>
+      balancer.carried().map(({ endpoint: { ip, port }, connections }) => ({ servicePort, endpoint: joinHostPort(ip, port), connections })),
+    );
   }
 
   balancer(family: 4 | 6, set: EndpointSet): Balancer<PlanEndpoint> {

@@ -13,7 +13,7 @@ import { servicePortText } from "../../../decide/proxy/index.ts";
 import type { ProxyMetrics } from "../../metrics.ts";
 import type { BindFailure } from "../../../net/listener.ts";
 import { hostTransport, type Transport } from "../../transport.ts";
-import type { AddressProblem, Backend, DialResult, DialTarget, HandedOver } from "../backend.ts";
+import type { AddressProblem, Backend, CarriedConnections, DialResult, DialTarget, HandedOver } from "../backend.ts";
 import { carries, PortState, routeOf } from "./address.ts";
 import { cleanup } from "./cleanup.ts";
 import type { HandedListener, InheritedListeners } from "./inherited.ts";
@@ -242,6 +242,10 @@ export class UserspaceBackend implements Backend {
     const listener = this.#options.inherited?.get(key);
     this.#options.inherited?.delete(key);
     return listener === undefined ? undefined : { host, ...listener };
+  }
+
+  traffic(): readonly CarriedConnections[] {
+    return [...this.#services.values()].flatMap(({ ports }) => [...ports.values()].flatMap((port) => port.traffic()));
   }
 
   /** Every Service is known: rules take effect, and what nobody has claimed of an earlier proxy goes. */

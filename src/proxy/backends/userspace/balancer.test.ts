@@ -18,6 +18,20 @@ describe("Balancer", () => {
     expect(balancer.pick("c")).toBeUndefined();
   });
 
+  test("what went to an endpoint is counted as long as it is one", () => {
+    const balancer = new Balancer({ clock });
+    const [one, two] = endpoints(2) as [{ ip: string; port: number }, { ip: string; port: number }];
+    balancer.update([one, two], undefined);
+    for (const endpoint of [one, two, one]) balancer.count(endpoint);
+    const counts = () => balancer.carried().map(({ endpoint: { ip }, connections }) => `${ip} ${connections}`);
+    expect(counts()).toEqual(["127.0.0.1 2", "127.0.0.2 1"]);
+    balancer.update([{ ...one }], undefined);
+    expect(counts()).toEqual(["127.0.0.1 2"]);
+    balancer.update([one, two], undefined);
+    balancer.count(two);
+    expect(counts()).toEqual(["127.0.0.1 2", "127.0.0.2 1"]);
+  });
+
   test("any run of changes and picks: only present endpoints, evenly", () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 6 }), { maxLength: 20 }), (counts) => {

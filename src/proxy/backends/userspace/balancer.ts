@@ -29,6 +29,8 @@ export class Balancer<T extends ChosenEndpoint> {
   #choose: Chooser<T> = () => undefined;
   /** Connections that are open to an endpoint, by `keyOf`; kept where the algorithm asks for it. */
   readonly #open = new Map<string, number>();
+  /** Connections and flows that went to each endpoint that there is, by `keyOf`. */
+  readonly #carried = new Map<string, number>();
   #affinityMs: number | undefined;
   /** Client address → endpoint, longest unseen first. */
   readonly #clients = new Map<string, Remembered<T>>();
@@ -50,6 +52,7 @@ export class Balancer<T extends ChosenEndpoint> {
       const open = (endpoint: T) => this.#open.get(keyOf(endpoint)) ?? 0;
       this.#choose = createChooser(algorithm, endpoints, { random: this.#random, open, turn: this.#turn });
     }
+    for (const key of this.#carried.keys()) if (!kept.has(key)) this.#carried.delete(key);
     this.#endpoints = endpoints;
     this.#algorithm = algorithm;
     this.#affinityMs = affinityMs;
@@ -84,6 +87,19 @@ export class Balancer<T extends ChosenEndpoint> {
       this.#clients.delete(oldest);
       return;
     }
+  }
+
+  /** A connection or flow went to the endpoint. */
+  count(endpoint: T): void {
+    const key = keyOf(endpoint);
+    this.#carried.set(key, (this.#carried.get(key) ?? 0) + 1);
+  }
+
+  carried(): readonly { readonly endpoint: T; readonly connections: number }[] {
+    return this.#endpoints.flatMap((endpoint) => {
+      const connections = this.#carried.get(keyOf(endpoint));
+      return connections === undefined ? [] : [{ endpoint, connections }];
+    });
   }
 
   /** A connection to the endpoint has begun; call what it gives when it is over. */

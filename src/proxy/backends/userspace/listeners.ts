@@ -86,6 +86,7 @@ async function bindDatagrams(
     const endpoint = route.kind === "to" ? route.balancer.pick(client) : undefined;
     if (route.kind !== "to" || endpoint === undefined) return undefined;
     metrics.connections.inc();
+    route.balancer.count(endpoint);
     return transport.udpTarget({ endpoint, client, masquerade: route.masquerade });
   };
   const listener = await transport.bindUdp({

@@ -29,7 +29,10 @@ export function reach({ balancer, client, masquerade, metrics, transport }: Reac
     if (endpoint === undefined) return done(undefined);
     const timeoutMs = connectTimeouts[failed?.size ?? 0] ?? 2000;
     const answered = (result: ConnectResult) => {
-      if (!("failed" in result)) return done({ socket: result, endpoint });
+      if (!("failed" in result)) {
+        balancer.count(endpoint);
+        return done({ socket: result, endpoint });
+      }
       metrics.retries.inc();
       failed = (failed ?? new Set()).add(endpoint);
       next();
