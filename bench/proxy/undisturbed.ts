@@ -29,6 +29,7 @@ interface Tally {
   readonly by: Readonly<Record<string, number>>;
   readonly seconds: number;
   readonly slowestMs: number;
+  readonly lastFailedAt: number;
 }
 
 async function under(clients: Program, work: () => Promise<void>): Promise<Tally> {
@@ -144,10 +145,12 @@ try {
     }
     await pause(stepMs / 2);
   });
+  let startedAt = 0;
   const killed = await under(clients, async () => {
     await pause(stepMs / 2);
     await proxy.end("SIGKILL");
     await pause(stepMs / 2);
+    startedAt = Date.now();
     proxy = start();
     await untilSynced(proxy.child);
     await pause(stepMs / 2);
@@ -165,7 +168,8 @@ try {
       proxy: flags["kube-proxy"] === undefined ? "fairlead" : "kube-proxy",
       rolling: summary(rolling),
       restart: summary(restarted),
-      kill: summary(killed),
+      // From the start of the next proxy to the last connection that failed: mode userspace carries none meanwhile.
+      kill: { ...summary(killed), newWorkMs: Math.max(0, killed.lastFailedAt - startedAt) },
       deadEndpoint: { ...summary(dead), share: Math.round((1000 * summary(dead).failed) / dead.made) / 1000 },
       udpFollowsMs: udp,
       deletedByHand: byHand,

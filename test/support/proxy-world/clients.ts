@@ -11,12 +11,14 @@ interface Tally {
   readonly failed: Record<string, number>;
   readonly by: Record<string, number>;
   slowestMs: number;
+  /** When the last one that failed was begun, in ms since the epoch; 0: none has failed. */
+  lastFailedAt: number;
 }
 
 let stop = () => {};
 
 function tcp(host: string, port: number, rate: number, most: number): void {
-  const tally: Tally = { made: 0, failed: {}, by: {}, slowestMs: 0 };
+  const tally: Tally = { made: 0, failed: {}, by: {}, slowestMs: 0, lastFailedAt: 0 };
   const began = performance.now();
   let under = 0;
   let ending = false;
@@ -27,6 +29,7 @@ function tcp(host: string, port: number, rate: number, most: number): void {
     under += 1;
     tally.made += 1;
     const at = performance.now();
+    const wall = Date.now();
     let text = "";
     const done = (failure?: string) => {
       under -= 1;
@@ -34,7 +37,10 @@ function tcp(host: string, port: number, rate: number, most: number): void {
         const [by = ""] = text.split(" ");
         tally.by[by] = (tally.by[by] ?? 0) + 1;
         tally.slowestMs = Math.max(tally.slowestMs, Math.round(performance.now() - at));
-      } else tally.failed[failure] = (tally.failed[failure] ?? 0) + 1;
+      } else {
+        tally.failed[failure] = (tally.failed[failure] ?? 0) + 1;
+        tally.lastFailedAt = Math.max(tally.lastFailedAt, wall);
+      }
       finish();
     };
     const socket = connect({ host, port });

@@ -164,11 +164,11 @@ export function startProxy(kubeconfig: string, mode: string, peer?: string): Pro
     "--nodeport-addresses=primary",
     "--oom-score-adj=0",
   ];
-  const main = join(import.meta.dirname, "../../../src/cmd/fairlead.ts");
+  const main = join(import.meta.dirname, "../../../bin/fairlead");
   const quiet = process.env["PROXY_LOG"] === undefined ? "ignore" : "inherit";
   const child =
     peer === undefined
-      ? spawn(process.execPath, [main, "proxy", ...flags], { stdio: ["ignore", "ignore", quiet] })
+      ? spawn(main, ["proxy", ...flags], { stdio: ["ignore", "ignore", quiet] })
       : spawn(peer, flags, { stdio: ["ignore", "ignore", quiet] });
   const ended = new Promise<void>((done) => void child.once("exit", () => done()));
   return {
