@@ -90,6 +90,7 @@ class IngressGateway implements Gateway {
       classes: () => informers.informer(ingressClasses).lister.list(),
       service: (namespace, name) => informers.informer(services).lister.get(namespace, name),
       slices: (namespace, name) => informers.informer(endpointSlices).lister.byIndex(byService, `${namespace}/${name}`),
+      zone: options.zone,
     });
     this.#writer = new StatusWriter({
       client,

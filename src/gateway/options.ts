@@ -31,6 +31,8 @@ export interface GatewayOptions {
   /** Where the local CA is kept; absent: it lives in memory and is another after each start. */
   readonly authorityDirectory?: string;
   readonly limits?: Partial<EngineLimits>;
+  /** Where the gateway is (`topology.kubernetes.io/zone`): endpoints with hints for it go first. Default: nowhere in particular. */
+  readonly zone?: string;
   /** In [0, 1). Default: Math.random. */
   readonly random?: () => number;
 }

@@ -8,6 +8,10 @@ export interface ListenPlan {
   readonly host: string;
   /** Tried in turn; 0: any. */
   readonly ports: readonly number[];
+  /** Of a plain listener: the one over TLS that has the same port. */
+  readonly secure?: string;
+  /** Ranges of load balancers whose connections begin with a PROXY header. */
+  readonly proxyProtocol?: readonly string[];
 }
 
 export interface GatewayAddress {
@@ -26,10 +30,10 @@ export const defaultListenPlans: readonly ListenPlan[] = [
 ];
 
 /** Throws FL_LISTEN when none of the ports can be had. */
-export async function openListener(engine: Engine, { name, protocol, host, ports }: ListenPlan): Promise<GatewayAddress> {
+export async function openListener(engine: Engine, { name, protocol, host, ports, ...more }: ListenPlan): Promise<GatewayAddress> {
   let first: GatewayAddress["standInFor"];
   for (const port of ports) {
-    const result = await engine.listen({ name, protocol, host, port });
+    const result = await engine.listen({ name, protocol, host, port, ...more });
     if (result.kind === "ok") return address(name, protocol, result, first);
     first ??= { port, why: reasonOf(result.code) };
   }

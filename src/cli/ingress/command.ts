@@ -1,5 +1,6 @@
 /** The words of `fairlead ingress`; the work is in a file per verb, loaded when it is asked for. */
 import { InvalidArgumentError, Option, type Command } from "commander";
+import { parseCidr } from "../../lib/ip.ts";
 import type { Output } from "../options.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -18,8 +19,11 @@ export function addIngress(program: Command, terminal: Terminal, report: (code: 
     .option("--kubeconfig <file>", "the cluster (default: $KUBECONFIG)")
     .addOption(new Option("--address <ip>", "where to listen").default("127.0.0.1"))
     .addOption(new Option("--http-port <port>", "0: any").argParser(port).default(80))
-    .addOption(new Option("--https-port <port>", "0: any").argParser(port).default(443))
+    .addOption(new Option("--https-port <port>", "0: any; that of HTTP: both on one port").argParser(port).default(443))
     .option("--authority <dir>", "where the local CA is kept (default: in memory)")
+    .option("--proxy-protocol-from <ranges>", "load balancers whose connections begin with a PROXY header, 1 or 2", ranges)
+    .option("--trusted-proxies <ranges>", "proxies whose X-Forwarded-For and Forwarded are believed", ranges)
+    .option("--zone <name>", "where this machine is: endpoints with hints for the zone go first")
     .option("--only-own-class", "serve no Ingress without a class, nor classes nginx and traefik", false)
     .action(async (flags: ServeFlags) => {
       const { serve } = await import("./serve.ts");
@@ -78,6 +82,9 @@ export interface ServeFlags {
   readonly httpsPort: number;
   readonly authority?: string;
   readonly onlyOwnClass: boolean;
+  readonly proxyProtocolFrom?: readonly string[];
+  readonly trustedProxies?: readonly string[];
+  readonly zone?: string;
 }
 
 function withCluster(command: Command): Command {
@@ -90,6 +97,12 @@ function withCluster(command: Command): Command {
 
 function output(): Option {
   return new Option("-o, --output <format>", "text or json").choices(["text", "json"]).default("text");
+}
+
+function ranges(text: string): readonly string[] {
+  const all = text.split(",").map((each) => each.trim());
+  if (all.some((each) => parseCidr(each) === undefined)) throw new InvalidArgumentError("ranges look like 10.0.0.0/8,fd00::/8");
+  return all;
 }
 
 function port(text: string): number {

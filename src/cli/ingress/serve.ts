@@ -6,6 +6,7 @@ import { createInformerFactory } from "../../client/informer-factory.ts";
 import { loadKubeconfig } from "../../client/kubeconfig.ts";
 import { createGatewayController } from "../../gateway/control/controller.ts";
 import { createGateway, plainConnect } from "../../gateway/gateway.ts";
+import type { ListenPlan } from "../../gateway/ports.ts";
 import { realClock } from "../../lib/clock.ts";
 import { createLogger } from "../../lib/log.ts";
 import { MetricsRegistry } from "../../lib/metrics.ts";
@@ -21,6 +22,10 @@ export async function serve(flags: ServeFlags, terminal: Terminal): Promise<numb
   const client = createClient(transport, { fieldManager: "fairlead-gateway" });
   const informers = createInformerFactory(client, { clock, log });
   const recorder = createEventRecorder(client, "fairlead-gateway", { clock, log });
+  const shared = {
+    ...(flags.trustedProxies === undefined ? {} : { limits: { trustedProxies: flags.trustedProxies } }),
+    ...(flags.zone === undefined ? {} : { zone: flags.zone }),
+  };
   const gateway = createGateway({
     client,
     informers,
@@ -28,10 +33,8 @@ export async function serve(flags: ServeFlags, terminal: Terminal): Promise<numb
     clock,
     log,
     metrics,
-    listen: [
-      { name: "http", protocol: "HTTP", host: flags.address, ports: [flags.httpPort] },
-      { name: "https", protocol: "HTTPS", host: flags.address, ports: [flags.httpsPort] },
-    ],
+    listen: listenPlans(flags),
+    ...shared,
     ...(flags.authority === undefined ? {} : { authorityDirectory: flags.authority }),
     ...(flags.onlyOwnClass ? { classes: { standInFor: [], serveClassless: false } } : {}),
   });
@@ -44,6 +47,7 @@ export async function serve(flags: ServeFlags, terminal: Terminal): Promise<numb
     metrics,
     connect: plainConnect,
     addresses: { shared: flags.address },
+    ...shared,
   });
   try {
     await gateway.start();
@@ -58,6 +62,15 @@ export async function serve(flags: ServeFlags, terminal: Terminal): Promise<numb
     await transport.close();
   }
   return 0;
+}
+
+/** One listener where both are to have one port. */
+function listenPlans({ address: host, httpPort, httpsPort, proxyProtocolFrom }: ServeFlags): readonly ListenPlan[] {
+  const more = { host, ...(proxyProtocolFrom === undefined ? {} : { proxyProtocol: proxyProtocolFrom }) };
+  const isOne = httpPort === httpsPort && httpPort !== 0;
+  const http = { name: "http", protocol: "HTTP", ports: [httpPort], ...more } as const;
+  if (isOne) return [{ ...http, secure: "https" }];
+  return [http, { name: "https", protocol: "HTTPS", ports: [httpsPort], ...more }];
 }
 
 function untilSignal(): Promise<void> {

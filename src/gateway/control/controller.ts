@@ -40,6 +40,8 @@ export interface GatewayControllerOptions {
   readonly udpTarget?: NodeEngineOptions["udpTarget"];
   readonly addresses: AddressPool;
   readonly limits?: Partial<EngineLimits>;
+  /** Where the gateway is: endpoints with hints for it go first. Default: nowhere in particular. */
+  readonly zone?: string;
   /** In [0, 1). Default: Math.random. */
   readonly random?: () => number;
   /** `spec.controllerName` of the classes that are ours. */
@@ -93,7 +95,9 @@ class Controller implements GatewayController {
       ...(limits === undefined ? {} : { limits }),
       onRequest: requestMetrics(metrics),
     });
-    this.#tracker = new GatewayTracker(informerWorld(options.informers, () => this.#kinds, this.#controllerName));
+    this.#tracker = new GatewayTracker(
+      informerWorld(options.informers, () => this.#kinds, { controllerName: this.#controllerName, zone: options.zone }),
+    );
     this.#ports = new PortKeeper({
       engine: this.#engine,
       changed: (gateway) => this.#tell(gateway),

@@ -17,7 +17,11 @@ export function serviceOfSlice({ metadata }: EndpointSlice): readonly string[] {
 }
 
 /** `kinds`: asked when an object is, as it is made after the world. */
-export function informerWorld(informers: InformerFactory, kinds: () => KindFollower, controllerName: string): TrackerWorld {
+export function informerWorld(
+  informers: InformerFactory,
+  kinds: () => KindFollower,
+  { controllerName, zone }: Pick<TrackerWorld, "controllerName" | "zone">,
+): TrackerWorld {
   return {
     controllerName,
     gatewayClass: (name) => kinds().get("GatewayClass", name) as unknown as GatewayClass | undefined,
@@ -28,6 +32,7 @@ export function informerWorld(informers: InformerFactory, kinds: () => KindFollo
     service: (namespace, name) => informers.informer(services).lister.get(namespace, name),
     secret: (namespace, name) => informers.informer(secrets).lister.get(namespace, name),
     configMap: (namespace, name) => informers.informer(configMaps).lister.get(namespace, name),
+    zone,
     slices: (namespace, name) => informers.informer(endpointSlices).lister.byIndex(byService, `${namespace}/${name}`),
     grants: (namespace) => kinds().list("ReferenceGrant", namespace),
     backendTlsPolicies: (namespace) => kinds().list("BackendTLSPolicy", namespace),

@@ -1,4 +1,5 @@
 /** Between whoever took a request (HTTP/1.1 connection, HTTP/2 stream) and the exchange that has it answered. */
+import type { ProxyAddresses } from "../../net/proxy-protocol.ts";
 import type { StreamSocket } from "../../net/stream-socket.ts";
 import type { Field, LengthResult } from "../http1/fields.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
@@ -33,6 +34,10 @@ export interface ClientInfo {
   readonly port: number;
   /** That the client asked for in its TLS handshake. */
   readonly serverName?: string;
+  /** Of the connection: whom it speaks for, and where it was made to. */
+  readonly connection?: ProxyAddresses;
+  /** `address`, then the trusted proxies that the request came by. */
+  readonly hops?: readonly string[];
 }
 
 /** How the client gets a body. */

@@ -53,6 +53,10 @@ export interface EngineListen {
   readonly host: string;
   /** 0: the kernel chooses. */
   readonly port: number;
+  /** Of `HTTP`: the listener that connections which begin with a TLS handshake belong to, on the same port. */
+  readonly secure?: string;
+  /** Ranges of load balancers whose connections begin with a PROXY header; absent: none. */
+  readonly proxyProtocol?: readonly string[];
 }
 
 export interface EngineListener {
@@ -95,6 +99,8 @@ export interface EngineLimits {
   readonly streams: number;
   /** Idle connections kept for each endpoint. */
   readonly idleUpstreams: number;
+  /** Ranges of proxies whose `X-Forwarded-For` and `Forwarded` are believed. */
+  readonly trustedProxies: readonly string[];
 }
 
 export const defaultLimits: EngineLimits = {
@@ -107,4 +113,5 @@ export const defaultLimits: EngineLimits = {
   bodyBytes: Number.MAX_SAFE_INTEGER,
   streams: 128,
   idleUpstreams: 256,
+  trustedProxies: [],
 };

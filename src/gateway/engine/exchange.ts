@@ -86,7 +86,7 @@ export class HttpExchange implements Exchange, UpstreamUser, TriesUser {
     const { endpoint } = choice;
     const idle = this.#tries.fresh ? undefined : pool.takeIdle(endpoint);
     if (idle !== undefined) return this.#begin(idle);
-    pool.open(endpoint).then(
+    pool.open(endpoint, this.#options.request.client.connection).then(
       (connection) => (this.#over || this.#tries.endpoint !== endpoint ? connection.destroy() : this.#begin(connection)),
       (error: unknown) => this.#unreachable(endpoint, error),
     );

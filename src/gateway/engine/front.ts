@@ -1,5 +1,6 @@
 /** Connections of clients: how each is taken in (plain, TLS, by server name), what it speaks, and its end. */
 import { compareHosts, sectionOf, type Listener, type StreamSection } from "../../decide/routes/index.ts";
+import type { ProxyAddresses } from "../../net/proxy-protocol.ts";
 import type { StreamSocket } from "../../net/stream-socket.ts";
 import { defaultHeadLimits } from "../http1/request-head.ts";
 import type { Carrier, Secured, TlsServer } from "./carrier.ts";
@@ -10,7 +11,9 @@ import { Http1Client } from "./http1-client.ts";
 import { Http2Client } from "./http2-client.ts";
 import { OwnTls } from "./own-tls.ts";
 import type { Requests } from "./requests.ts";
-import { sniffServerName, type Streams } from "./streams.ts";
+import { lookForTls, peek } from "./peek.ts";
+import { ProxiedPeers, type Place } from "./proxied-peers.ts";
+import { lookForServerName, type Streams } from "./streams.ts";
 import type { Sweeper } from "./sweeper.ts";
 
 export interface FrontOptions {
@@ -24,6 +27,7 @@ export interface FrontOptions {
 }
 
 type Info = Omit<ClientInfo, "httpVersion">;
+type Accept = (socket: StreamSocket) => void;
 
 export class Front {
   readonly #options: FrontOptions;
@@ -33,6 +37,9 @@ export class Front {
   /** With the listener that each came by. */
   readonly #clients = new Map<Http1Client | Http2Client, string>();
   readonly #sockets = new Set<StreamSocket>();
+  readonly #peers = new ProxiedPeers();
+  /** Where each listener is. */
+  readonly #places = new Map<string, Place>();
   #closing = false;
   #whenDrained = () => {};
 
@@ -49,11 +56,41 @@ export class Front {
     for (const server of this.#sharedTls) server.certificatesChanged();
   }
 
-  /** What takes a listener's connections. */
-  acceptor(name: string, protocol: EngineListen["protocol"], port: number): (socket: StreamSocket) => void {
+  /** What takes the connections of a listener that is open at `place`. */
+  acceptor({ name, protocol, secure, proxyProtocol }: EngineListen, place: Place): Accept {
+    this.#places.set(name, place);
+    if (secure !== undefined) this.#places.set(secure, place);
+    const own = this.#byProtocol(name, protocol, place.port);
+    const accept = secure === undefined ? own : this.#byFirstByte(own, this.#secure(secure, place.port));
+    if (proxyProtocol === undefined) return accept;
+    return (socket) => this.#peers.read(socket, proxyProtocol, this.#peekLimits, () => accept(socket));
+  }
+
+  get #peekLimits() {
+    return { timeoutMs: this.#options.limits.headMs, clock: this.#options.carrier.clock };
+  }
+
+  #byFirstByte(plain: Accept, tls: Accept): Accept {
+    return (socket) => {
+      const done = (found: "plain" | "tls") => (found === "tls" ? tls(socket) : plain(socket));
+      peek(socket, { ...this.#peekLimits, look: lookForTls, done });
+    };
+  }
+
+  /** Whom a connection speaks for. */
+  addresses(listener: string, socket: StreamSocket): ProxyAddresses {
+    return this.#peers.addresses(socket, this.#places.get(listener) ?? { host: "", port: 0 });
+  }
+
+  #info(listener: string, socket: StreamSocket, port: number): Omit<Info, "scheme"> {
+    const connection = this.addresses(listener, socket);
+    return { address: connection.source.address, listener, port, connection };
+  }
+
+  #byProtocol(name: string, protocol: EngineListen["protocol"], port: number): Accept {
     switch (protocol) {
       case "HTTP":
-        return (socket) => this.#http1(socket, { address: socket.remoteAddress ?? "", scheme: "http", listener: name, port });
+        return (socket) => this.#http1(socket, { ...this.#info(name, socket, port), scheme: "http" });
       case "HTTPS":
         return this.#secure(name, port);
       case "TLS":
@@ -65,7 +102,7 @@ export class Front {
     }
   }
 
-  admit(socket: StreamSocket, accept: (socket: StreamSocket) => void): void {
+  admit(socket: StreamSocket, accept: Accept): void {
     socket.on("error", noticedAtClose);
     if (this.#sockets.size >= this.#options.limits.connections || this.#closing) return void socket.destroy();
     this.#sockets.add(socket);
@@ -73,7 +110,7 @@ export class Front {
     accept(socket);
   }
 
-  #secure(listener: string, port: number): (socket: StreamSocket) => void {
+  #secure(listener: string, port: number): Accept {
     if (this.#options.ownTls.has(listener)) {
       const serverFor = this.#ownServer(listener, port);
       return (socket) => acceptBy(serverFor(), socket);
@@ -103,7 +140,7 @@ export class Front {
   #secured(socket: StreamSocket, { serverName, protocol }: Secured, listener: string, port: number): void {
     if (this.#streamSection(listener, serverName) !== undefined) return this.#options.streams.terminated(listener, socket, serverName);
     const named = serverName === "" ? {} : { serverName };
-    const info: Info = { address: socket.remoteAddress ?? "", scheme: "https", listener, port, ...named };
+    const info: Info = { ...this.#info(listener, socket, port), scheme: "https", ...named };
     if (protocol === "h2") this.#http2(socket, info);
     else this.#http1(socket, info);
   }
@@ -117,16 +154,18 @@ export class Front {
   }
 
   /** The server name in the ClientHello says whether TLS ends here. */
-  #serverNamed(listener: string, port: number): (socket: StreamSocket) => void {
-    const { carrier, limits, streams, requests } = this.#options;
+  #serverNamed(listener: string, port: number): Accept {
+    const { streams, requests } = this.#options;
     const serverFor = this.#ownServer(listener, port);
-    return (socket) =>
-      sniffServerName(socket, limits.headMs, carrier.clock, (serverName = "") => {
+    return (socket) => {
+      const done = (serverName = "") => {
         const section = this.#streamSection(listener, serverName);
         if (section?.tls === "passthrough") streams.passThrough(listener, socket, serverName);
         else if (section === undefined && requests.listener(listener) === undefined) socket.destroy();
         else acceptBy(serverFor(), socket);
-      });
+      };
+      peek(socket, { ...this.#peekLimits, look: lookForServerName, done });
+    };
   }
 
   #http1(socket: StreamSocket, info: Info): void {

@@ -3,9 +3,9 @@ import type { HeaderChange } from "../../decide/routes/index.ts";
 import type { AnswerBody, ClientInfo, ProxiedRequest } from "./client-side.ts";
 import type { Forward } from "./router.ts";
 
-/** Who asks, for the endpoint. The client's own claims were dropped: there is no trusted proxy in front of us. */
-export function identityLines({ address, scheme, port }: ClientInfo, authority: string): string {
-  return `X-Forwarded-For: ${address}\r\nX-Forwarded-Host: ${authority}\r\nX-Forwarded-Port: ${port}\r\nX-Forwarded-Proto: ${scheme}\r\nX-Real-IP: ${address}\r\n`;
+/** Who asks, for the endpoint. The client's own claims were dropped; `hops` are those of proxies that are trusted. */
+export function identityLines({ address, scheme, port, hops }: ClientInfo, authority: string): string {
+  return `X-Forwarded-For: ${hops?.join(", ") ?? address}\r\nX-Forwarded-Host: ${authority}\r\nX-Forwarded-Port: ${port}\r\nX-Forwarded-Proto: ${scheme}\r\nX-Real-IP: ${address}\r\n`;
 }
 
 /** How the answer's body is framed on an HTTP/1.1 connection. */

@@ -62,6 +62,7 @@ class ProxyEngine implements Engine {
       carrier,
       limits,
       listener: (name) => this.#streamListeners.get(name),
+      addresses: (name, socket) => this.#front.addresses(name, socket),
       opened,
     });
     this.#front = new Front({
@@ -103,12 +104,14 @@ class ProxyEngine implements Engine {
     return listener;
   }
 
-  async #listenTcp({ name, protocol, host, port }: EngineListen): Promise<EngineListener | ListenFailure> {
+  async #listenTcp(options: EngineListen): Promise<EngineListener | ListenFailure> {
     let accept: (socket: StreamSocket) => void = (socket) => void socket.destroy();
+    const { name, protocol, secure, host, port } = options;
     const listener = await this.#carrier.listen({ host, port, onConnection: (socket) => this.#front.admit(socket, accept) });
     if (listener.kind === "failed") return listener;
-    if (protocol === "HTTPS" && !this.#ownTls.has(name)) this.#requests.securePort = listener.port;
-    accept = this.#front.acceptor(name, protocol, listener.port);
+    const isShared = secure !== undefined || (protocol === "HTTPS" && !this.#ownTls.has(name));
+    if (isShared) this.#requests.securePort = listener.port;
+    accept = this.#front.acceptor(options, listener);
     return listener;
   }
 

@@ -15,6 +15,7 @@ import { nobody, withBodyLimit, withMirrors } from "./mirror.ts";
 import { RateLimits } from "./rate-limits.ts";
 import { decide, type Forward } from "./router.ts";
 import type { Sweeper } from "./sweeper.ts";
+import { trustedClient } from "./trusted-hops.ts";
 import type { ClientCertificate } from "./carrier.ts";
 import type { UpstreamPool } from "./upstream.ts";
 
@@ -71,8 +72,10 @@ export class Requests {
   }
 
   /** Undefined: it was answered already, by `ownAnswer`. */
-  handle(request: ProxiedRequest, client: OwnAnswering): Exchange | undefined {
+  handle(asked: ProxiedRequest, client: OwnAnswering): Exchange | undefined {
     this.#count += 1;
+    const { trustedProxies } = this.#options.limits;
+    const request = trustedProxies.length === 0 ? asked : { ...asked, client: trustedClient(asked.client, asked.header, trustedProxies) };
     const decision = decide(this.#table.get(request.client.listener), request, this.#context);
     switch (decision.kind) {
       case "forward":

@@ -3,7 +3,7 @@
  * endpoint that it has, whatever is published afterwards.
  */
 import { suffixPatterns, type BackendRef, type StreamListener, type StreamRoute, type StreamSection } from "../../decide/routes/index.ts";
-import type { Clock } from "../../lib/clock.ts";
+import type { ProxyAddresses } from "../../net/proxy-protocol.ts";
 import { relay } from "../../net/relay.ts";
 import type { StreamSocket } from "../../net/stream-socket.ts";
 import { UdpRelay, type Sender } from "../../net/udp-relay.ts";
@@ -12,6 +12,7 @@ import { connectionAsking } from "./balancing.ts";
 import type { Carrier, CarrierDatagrams } from "./carrier.ts";
 import { readClientHello } from "./client-hello.ts";
 import type { EngineLimits, EngineListener, ListenFailure } from "./engine.ts";
+import type { Peeked } from "./peek.ts";
 import type { Sweeper } from "./sweeper.ts";
 import type { Endpoint, UpstreamPool } from "./upstream.ts";
 
@@ -23,6 +24,8 @@ export interface StreamsOptions {
   readonly limits: EngineLimits;
   /** Of a listener's name; undefined: it is not published (yet). */
   readonly listener: (name: string) => StreamListener | undefined;
+  /** Whom a connection of a listener speaks for. */
+  readonly addresses: (listener: string, socket: StreamSocket) => ProxyAddresses;
   readonly opened: (pair: readonly [StreamSocket, StreamSocket]) => () => void;
 }
 
@@ -40,13 +43,13 @@ export class Streams {
   /** A connection of a TCP listener: paused, nothing read. */
   tcp(name: string, socket: StreamSocket): void {
     const route = this.#options.listener(name)?.sections[0]?.routes[0];
-    void this.#join(socket, route);
+    void this.#join(name, socket, route);
   }
 
   /** Out of its TLS already. */
   terminated(name: string, socket: StreamSocket, serverName: string): void {
     const found = this.#find(name, serverName);
-    void this.#join(socket, found?.route);
+    void this.#join(name, socket, found?.route);
   }
 
   /** What the section of a server name wants done: `undefined`: no section has it. */
@@ -55,7 +58,7 @@ export class Streams {
   }
 
   passThrough(name: string, socket: StreamSocket, serverName: string): void {
-    void this.#join(socket, this.#find(name, serverName)?.route);
+    void this.#join(name, socket, this.#find(name, serverName)?.route);
   }
 
   #find(name: string, serverName: string): { readonly route: StreamRoute | undefined } | undefined {
@@ -63,25 +66,25 @@ export class Streams {
     return section === undefined ? undefined : { route: mostSpecific(section.routes, serverName) };
   }
 
-  async #join(socket: StreamSocket, route: StreamRoute | undefined): Promise<void> {
+  async #join(name: string, socket: StreamSocket, route: StreamRoute | undefined): Promise<void> {
     socket.on("error", noticedAtClose);
     const backend = route === undefined ? undefined : this.#options.backends.chooseBackend(route.backends);
     if (backend === undefined || backend.refused !== undefined) return void socket.destroy();
-    const upstream = await this.#connect(backend, socket);
+    const upstream = await this.#connect(backend, this.#options.addresses(name, socket));
     if (upstream === undefined || socket.destroyed) return void (socket.destroy(), upstream?.destroy());
     const closed = this.#options.opened([socket, upstream]);
     relay(socket, upstream, { onClose: closed });
   }
 
-  async #connect(backend: BackendRef, client: StreamSocket): Promise<StreamSocket | undefined> {
+  async #connect(backend: BackendRef, addresses: ProxyAddresses): Promise<StreamSocket | undefined> {
     const { backends, sweeper, pool } = this.#options;
     const tried = new Set<Endpoint>();
-    const request = connectionAsking(client.remoteAddress ?? "");
+    const request = connectionAsking(addresses.source.address);
     for (let tries = 0; tries < maxTries; tries++) {
       const choice = backends.choose(backend, sweeper.after(0), { request, tried });
       if (choice.kind === "none") return undefined;
       try {
-        return await pool.connect(choice.endpoint);
+        return await pool.connect(choice.endpoint, addresses);
       } catch {
         choice.endpoint.avoidUntil = sweeper.after(avoidMs);
         tried.add(choice.endpoint);
@@ -134,36 +137,11 @@ function mostSpecific<T extends { readonly host: string }>(all: readonly T[], ho
   return undefined;
 }
 
-/** Reads on until the ClientHello is whole, then gives the socket back with all that was read before it. */
-export function sniffServerName(
-  socket: StreamSocket,
-  timeoutMs: number,
-  clock: Clock,
-  done: (serverName: string | undefined) => void,
-): void {
-  let seen = Buffer.alloc(0);
-  const timer = clock.after(timeoutMs, () => socket.destroy());
-  const stop = () => {
-    timer.cancel();
-    socket.off("data", onData);
-    socket.off("close", stop);
-    socket.off("end", onEnd);
-  };
-  const onEnd = () => socket.destroy();
-  const onData = (bytes: Buffer) => {
-    seen = Buffer.concat([seen, bytes]);
-    const hello = readClientHello(seen);
-    if (hello.kind === "incomplete") return;
-    stop();
-    socket.pause();
-    if (hello.kind === "malformed") return void socket.destroy();
-    socket.unshift(seen);
-    done(hello.serverName);
-  };
-  socket.on("data", onData);
-  socket.on("end", onEnd);
-  socket.once("close", stop);
-  socket.resume();
+/** The server name of a connection whose ClientHello is whole. */
+export function lookForServerName(bytes: Buffer): Peeked<string | undefined> {
+  const hello = readClientHello(bytes);
+  if (hello.kind === "incomplete") return { kind: "short" };
+  return hello.kind === "malformed" ? hello : { kind: "ok", value: hello.serverName, used: 0 };
 }
 
 function noticedAtClose(): void {

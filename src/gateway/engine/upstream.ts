@@ -2,6 +2,7 @@
 import { errnoCode } from "../../lib/errors.ts";
 import type { BackendEndpoint, BackendProtocol, UpstreamTls } from "../../decide/routes/index.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
+import { encodeProxyHeader, type ProxyAddresses } from "../../net/proxy-protocol.ts";
 import type { StreamSocket } from "../../net/stream-socket.ts";
 import { PeakAverage } from "./balancing.ts";
 import type { Carrier, ClientCertificate } from "./carrier.ts";
@@ -126,17 +127,20 @@ export class UpstreamPool {
     return endpoint.idle.pop();
   }
 
-  async open(endpoint: Endpoint): Promise<UpstreamConnection> {
-    const socket = await this.connect(endpoint);
+  /** `addresses`: of the client, for endpoints that want to know them. */
+  async open(endpoint: Endpoint, addresses: ProxyAddresses | undefined): Promise<UpstreamConnection> {
+    const socket = await this.connect(endpoint, addresses);
     const connection = new UpstreamConnection(this, endpoint, socket);
     this.#connections.add(connection);
     return connection;
   }
 
   /** A connection of its own, in the endpoint's TLS if it has one. */
-  async connect({ address, speech: { speaks, tls, certificate } }: Endpoint): Promise<StreamSocket> {
+  async connect({ address, speech }: Endpoint, addresses?: ProxyAddresses): Promise<StreamSocket> {
     const { carrier, connectMs } = this.options;
+    const { speaks, tls, certificate, proxyProtocol } = speech;
     const socket = await carrier.connect(address, connectMs);
+    if (proxyProtocol !== undefined && addresses !== undefined) socket.write(encodeProxyHeader(proxyProtocol, addresses));
     if (tls === undefined) return socket;
     return await carrier.tlsClient(socket, { tls, certificate, protocol: speaks === "h2c" ? "h2" : "http/1.1", timeoutMs: connectMs });
   }
@@ -243,8 +247,9 @@ export class UpstreamConnection implements Expiring {
     this.reused = true;
     const { maxIdle } = this.#pool.options;
     const keepMs = keepSeconds === undefined ? idleMs : Math.min(idleMs * 8, keepSeconds * 1000 - 1000);
-    const { idle, references } = this.endpoint;
-    if (this.#socket === undefined || references === 0 || idle.length >= maxIdle || keepMs <= 0) return this.destroy();
+    const { idle, references, speech } = this.endpoint;
+    const ofOneClient = speech.proxyProtocol !== undefined;
+    if (this.#socket === undefined || references === 0 || ofOneClient || idle.length >= maxIdle || keepMs <= 0) return this.destroy();
     // Not `after`: here early is right and late is wrong.
     this.deadline = this.#pool.options.sweeper.after(keepMs) - 2000;
     idle.push(this);
