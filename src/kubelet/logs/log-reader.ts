@@ -44,6 +44,8 @@ async function* entries(
   if (handle === undefined) return;
   try {
     let rotations = writer?.rotations ?? 0;
+    /** The file was moved away: it gets no more lines, but may have got some since the last look. */
+    let moved = false;
     let offset = options.tailLines === undefined ? 0 : await tailOffset(handle, options.tailLines);
     const lines = new Lines();
     while (!signal.aborted) {
@@ -52,10 +54,13 @@ async function* entries(
       if (bytesRead > 0) {
         offset += bytesRead;
         for (const line of lines.push(chunk.subarray(0, bytesRead))) yield line;
-      } else if (writer !== undefined && writer.rotations !== rotations) {
+      } else if (moved) {
+        const next = await openOrWait(file, writer, options.follow, signal);
+        if (next === undefined) return;
         await handle.close();
-        handle = await open(file, "r");
-        [rotations, offset] = [writer.rotations, 0];
+        [handle, offset, moved] = [next, 0, false];
+      } else if (writer !== undefined && writer.rotations !== rotations) {
+        [rotations, moved] = [writer.rotations, true];
       } else if (!options.follow || writer === undefined || writer.ended) {
         return;
       } else if (!(await moreToRead(handle, offset, writer, signal))) {

@@ -105,4 +105,7 @@ test("modes are what the pod asks for; subPath stays inside its volume", async (
   symlinkSync("/etc", join(source, "../out"));
   expect((await mounts("out")).kind).toBe("error");
   expect((await mounts("../..")).kind).toBe("error");
+  const byName = { name: "v", mountPath: "/m", subPathExpr: "$(KEY)" };
+  expect(await volumes.mounts({ name: "c", volumeMounts: [byName] }, { KEY: "x" })).toEqual(found);
+  expect((await volumes.mounts({ name: "c", volumeMounts: [byName] }, { KEY: "../.." })).kind).toBe("error");
 });
