@@ -17,7 +17,11 @@ import { silentLogger } from "../../src/lib/log.ts";
 import { MetricsRegistry } from "../../src/lib/metrics.ts";
 import type { IpvsBackendKernelOptions } from "../../src/proxy/backends/ipvs/apply.ts";
 import { openIpvsKernel } from "../../src/proxy/backends/ipvs/open.ts";
+import { namespaceTransport } from "../../src/cmd/way-in-transport.ts";
+import { bindUdp, listenTcp } from "../../src/net/listener.ts";
+import { kernelRedirects } from "../../src/proxy/backends/userspace/redirects.ts";
 import { createProxy, type Proxy, type ProxyOptions } from "../../src/proxy/proxy.ts";
+import type { Transport } from "../../src/proxy/transport.ts";
 
 export const serviceCIDRs = ["10.96.0.0/12", "fd00:10:96::/112"];
 export const podCIDRs = ["10.244.0.0/16", "fd00:10:244::/56"];
@@ -89,7 +93,7 @@ export interface Rig {
   stop(): Promise<void>;
 }
 
-export type RigMode = "nftables" | "iptables" | "ipvs";
+export type RigMode = "nftables" | "iptables" | "ipvs" | "userspace";
 
 export interface SliceOptions {
   readonly protocol?: "TCP" | "UDP" | "SCTP";
@@ -182,7 +186,21 @@ async function carrierOf(node: NodeNetwork, mode: RigMode, { ipvs = {} }: RigOpt
       if (opened.kind === "unsupported") throw new Error(`ipvs: ${opened.why}`);
       return { ipvs: { ...ipvs, kernel: opened.kernel, connect } };
     }
+    case "userspace":
+      return {
+        transport: nodeTransport(node),
+        redirects: kernelRedirects(openNftables(await netlink(12)), node.addresses),
+      };
   }
+}
+
+/** As the program by itself has it: everything from the node's own network. */
+function nodeTransport(node: NodeNetwork): Transport {
+  return {
+    ...namespaceTransport({ node: () => node, fabric: node }),
+    listen: async ({ host, port, onConnection }) => listenTcp({ host, port, onConnection, fd: (await node.listen(host, port)).fd }),
+    bindUdp: async ({ host, port, onMessage }) => bindUdp({ host, port, onMessage, fd: (await node.bindUdp(host, port)).fd }),
+  };
 }
 
 async function makePod(node: NodeNetwork, name: string, host: number, closing: (() => unknown)[]): Promise<RigPod> {
