@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { configurationObject, readConfiguration } from "./file.ts";
 import { flagsText, parseCommandLine } from "./flags.ts";
-import { fields } from "./fields.ts";
+import { fields, type FieldValue } from "./fields.ts";
 import { settingsOf } from "./settings.ts";
 
 const settings = (...words: string[]) => settingsOf(parseCommandLine(words).values);
@@ -96,7 +96,7 @@ describe("flags", () => {
   });
 
   test.each([
-    ["--proxy-mode=kernelspace", "kernelspace is of Windows"],
+    ["--proxy-mode=kernelspace", "'fairlead proxy render --mode kernelspace' prints"],
     ["--proxy-mode=fast", "one of iptables, ipvs, nftables, userspace"],
     ["--feature-gates=NoSuchGate=true", "unrecognized feature gate: NoSuchGate"],
     ["--feature-gates=MultiCIDRServiceAllocator=false", "cannot be switched off"],
@@ -121,6 +121,90 @@ describe("flags", () => {
     const docs = readFileSync(new URL("../../../docs/cli/proxy.md", import.meta.url), "utf8");
     for (const flag of fields.flatMap(({ flags = [] }) => flags)) expect(flagsText()).toContain(`--${flag} `);
     expect(docs).toContain("fairlead proxy --kubeconfig");
+  });
+});
+
+/**
+ * Every field of a KubeProxyConfiguration of 1.36 (k8s.io/kube-proxy/config/v1alpha1 types.go, with component-base's
+ * ClientConnectionConfiguration), and for those that count here a value that is not the default.
+ */
+const upstreamFields: Readonly<Record<string, FieldValue | undefined>> = {
+  featureGates: { WatchList: true },
+  "clientConnection.kubeconfig": "/else",
+  "clientConnection.acceptContentTypes": undefined,
+  "clientConnection.contentType": undefined,
+  "clientConnection.qps": undefined,
+  "clientConnection.burst": undefined,
+  hostnameOverride: "node-9",
+  bindAddress: "192.0.2.1",
+  healthzBindAddress: "127.0.0.1:9",
+  metricsBindAddress: "127.0.0.1:9",
+  bindAddressHardFail: true,
+  enableProfiling: undefined,
+  showHiddenMetricsForVersion: undefined,
+  mode: "ipvs",
+  "iptables.masqueradeBit": 9,
+  "iptables.masqueradeAll": true,
+  "iptables.localhostNodePorts": false,
+  "iptables.syncPeriod": 9000,
+  "iptables.minSyncPeriod": 9,
+  "ipvs.syncPeriod": 9000,
+  "ipvs.minSyncPeriod": 9,
+  "ipvs.scheduler": "sh",
+  "ipvs.excludeCIDRs": ["10.9.0.0/16"],
+  "ipvs.strictARP": true,
+  "ipvs.tcpTimeout": 9000,
+  "ipvs.tcpFinTimeout": 9000,
+  "ipvs.udpTimeout": 9000,
+  "nftables.masqueradeBit": undefined,
+  "nftables.masqueradeAll": true,
+  "nftables.syncPeriod": 9000,
+  "nftables.minSyncPeriod": 9,
+  "winkernel.networkName": undefined,
+  "winkernel.sourceVip": undefined,
+  "winkernel.enableDSR": undefined,
+  "winkernel.rootHnsEndpointName": undefined,
+  "winkernel.forwardHealthCheckVip": undefined,
+  detectLocalMode: "NodeCIDR",
+  "detectLocal.bridgeInterface": "cni0",
+  "detectLocal.interfaceNamePrefix": "veth",
+  clusterCIDR: "10.9.0.0/16",
+  nodePortAddresses: ["10.9.0.0/16"],
+  oomScoreAdj: 9,
+  "conntrack.maxPerCore": 9,
+  "conntrack.min": 9,
+  "conntrack.tcpEstablishedTimeout": 9000,
+  "conntrack.tcpCloseWaitTimeout": 9000,
+  "conntrack.tcpBeLiberal": true,
+  "conntrack.udpTimeout": 9000,
+  "conntrack.udpStreamTimeout": 9000,
+  configSyncPeriod: undefined,
+  portRange: undefined,
+  windowsRunAsService: undefined,
+};
+
+/** What else must be so that a field counts. */
+const circumstances: Readonly<Record<string, Readonly<Record<string, FieldValue>>>> = {
+  "ipvs.syncPeriod": { mode: "ipvs" },
+  "ipvs.minSyncPeriod": { mode: "ipvs" },
+  "nftables.masqueradeAll": { mode: "nftables" },
+  "nftables.syncPeriod": { mode: "nftables" },
+  "nftables.minSyncPeriod": { mode: "nftables" },
+  "detectLocal.bridgeInterface": { detectLocalMode: "BridgeInterface", "detectLocal.bridgeInterface": "br0" },
+  "detectLocal.interfaceNamePrefix": { detectLocalMode: "InterfaceNamePrefix", "detectLocal.interfaceNamePrefix": "cali" },
+};
+
+describe("kube-proxy's fields", () => {
+  test("are all there, and no others", () => {
+    expect(fields.map(({ path }) => path).sort()).toEqual(Object.keys(upstreamFields).sort());
+  });
+
+  test.each(Object.entries(upstreamFields))("%s counts, or says why it does not", (path, other) => {
+    const { noEffect } = fields.find((one) => one.path === path) ?? {};
+    expect(noEffect === undefined).toBe(other !== undefined);
+    if (other === undefined) return;
+    const usual = new Map(Object.entries(circumstances[path] ?? {}));
+    expect(settingsOf(new Map([...usual, [path, other]]))).not.toEqual(settingsOf(usual));
   });
 });
 

@@ -73,10 +73,7 @@ export function settingsOf(values: Values): ProxySettings {
   const wrong: string[] = [];
   const read = reader(values, wrong);
   const mode = (read.text("mode") || "iptables") as ProxyMode;
-  if (!modes.includes(mode))
-    wrong.push(
-      `mode ${JSON.stringify(mode)}: one of ${modes.join(", ")}${mode === ("kernelspace" as ProxyMode) ? "; kernelspace is of Windows" : ""}`,
-    );
+  if (!modes.includes(mode)) wrong.push(`mode ${JSON.stringify(mode)}: one of ${modes.join(", ")}${hintOf(mode)}`);
   // Mode ipvs keeps its masquerading in the section of iptables.
   const section = mode === "nftables" ? "nftables" : "iptables";
   const periods = mode === "ipvs" ? "ipvs" : section;
@@ -111,6 +108,12 @@ export function settingsOf(values: Values): ProxySettings {
   if (wrong.length > 0) throw new FairleadError("FL_CONFIG", `the proxy's configuration: ${wrong.join("; ")}`);
   return Object.freeze(settings);
 }
+
+/** The mode of Windows is named, as somebody may come from there. */
+const hintOf = (mode: string) =>
+  mode === "kernelspace"
+    ? "; kernelspace needs Windows and its HNS, 'fairlead proxy render --mode kernelspace' prints what would be applied there"
+    : "";
 
 type Reader = ReturnType<typeof reader>;
 
