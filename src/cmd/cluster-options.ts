@@ -46,6 +46,8 @@ export interface ClusterOptions {
   readonly audit?: AuditFiles;
   /** Of the nodes in namespaces mode; default nftables. */
   readonly proxyMode?: KernelProxyMode;
+  /** Where images come from that have no program of this machine behind them; namespaces mode only. Default: nowhere. */
+  readonly imageSources?: readonly string[];
   /** Default `sqlite`, in `paths.store`. */
   readonly storage?: "sqlite" | "memory";
   /** Default true: the API listens at once. Otherwise from the first call of `listen` on. */

@@ -1,4 +1,7 @@
-/** The process runtime in namespaces, as root and as an ordinary user: the same cases as in loopback mode, and more. */
+/**
+ * Containers in namespaces, as root and as an ordinary user: the same cases as in loopback mode, and more. Once as processes of this
+ * machine, and once more as real images, which crun or runc runs.
+ */
 import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, chownSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,19 +10,29 @@ import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kubeletCases } from "../../src/kubelet/kubelet.cases.ts";
 import { runtimeCases } from "../../src/kubelet/runtime/runtime.cases.ts";
+import { writeCaseImages } from "../support/case-images.ts";
+import { findTool, missingTools } from "../support/tools.ts";
 
-const cases = [...runtimeCases, ...kubeletCases];
+const processCases = [...runtimeCases.filter(({ needs }) => needs !== "real"), ...kubeletCases];
+/** What is the same for every tool is asked of one. */
+const runcCases = runtimeCases.filter(({ needs }) => needs === "real");
+const realCases = runtimeCases.filter(({ only }) => only !== "process");
 const nobody = 65_534;
 const isRoot = process.getuid?.() === 0;
 const programFile = join(import.meta.dirname, "../support/runtime-program.ts");
 /** Signals go to the program inside by its end of the pipe; this one must not outlive its child. */
 const unshare = ["--mount", "--pid", "--fork", "--mount-proc", "--kill-child"];
 
+/** Process 1 takes away whom nobody waits for any more, as it does under `fairlead up`; a PID namespace cannot end before. */
+const reaper = ["sh", "-c", '"$0" "$@" & wait "$!"'];
+
 interface Way {
   readonly name: string;
   readonly uid: number;
   readonly command: readonly string[];
   readonly missing: string | undefined;
+  /** Which runs the containers of real images. */
+  readonly tool?: "crun" | "runc";
 }
 
 const rootless = ["unshare", "--user", "--map-root-user", ...unshare];
@@ -44,14 +57,21 @@ function refusal([program = "", ...args]: readonly string[]): string | undefined
   }
 }
 
+/** Rootless, runc runs user 0 only. */
+const realWays: readonly Way[] = [
+  ...ways.map((way) => ({ ...way, name: `crun, ${way.name}`, tool: "crun" as const })),
+  ...ways.slice(0, 1).map((way) => ({ ...way, name: `runc, ${way.name}`, tool: "runc" as const })),
+];
+
 interface Result {
   readonly name: string;
   readonly error?: string;
 }
 
 /** Starts the program; `results` settle as its cases do. */
-function begin({ command, uid }: Way, directory: string) {
-  const [program = "", ...args] = [...command, process.execPath, programFile, directory];
+function begin({ command, uid, tool }: Way, cases: readonly { readonly name: string }[], directory: string, layout?: string) {
+  const more = layout === undefined || tool === undefined ? [] : [layout, tool];
+  const [program = "", ...args] = [...command, ...reaper, process.execPath, programFile, directory, ...more];
   const env = { PATH: process.env["PATH"] ?? "", HOME: directory, FAIRLEAD_CASE_UID: String(uid) };
   const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
   const errors: Buffer[] = [];
@@ -72,15 +92,16 @@ function begin({ command, uid }: Way, directory: string) {
   return { results, ended, kill: () => child.kill("SIGKILL") };
 }
 
-describe.each(ways)("pods in namespaces, $name", (way) => {
+function suite(way: Way, cases: readonly { readonly name: string }[], layout?: () => string): void {
   const directory = mkdtempSync(join(tmpdir(), "fairlead-kubelet-"));
+  const missing = way.missing ?? (way.tool === undefined ? undefined : missingTools(way.tool, "busybox"));
   let program: ReturnType<typeof begin> | undefined;
 
   beforeAll(() => {
-    if (way.missing !== undefined) return;
+    if (missing !== undefined) return;
     if (isRoot) chownSync(directory, way.uid, way.uid);
     chmodSync(directory, 0o755);
-    program = begin(way, directory);
+    program = begin(way, cases, directory, layout?.());
   });
 
   afterAll(async () => {
@@ -91,8 +112,23 @@ describe.each(ways)("pods in namespaces, $name", (way) => {
 
   for (const { name } of cases) {
     test(name, { timeout: 300_000 }, async (ctx) => {
-      if (way.missing !== undefined) ctx.skip(way.missing);
+      if (missing !== undefined) ctx.skip(missing);
       expect((await program?.results.get(name))?.error).toBeUndefined();
     });
   }
+}
+
+describe.each(ways)("pods in namespaces, $name", (way) => suite(way, processCases));
+
+describe("pods of real images", () => {
+  const layout = mkdtempSync(join(tmpdir(), "fairlead-layout-"));
+  let written = false;
+  afterAll(() => rmSync(layout, { recursive: true, force: true }));
+  const writeOnce = () => {
+    if (!written) writeCaseImages(layout, findTool("busybox") as string);
+    written = true;
+    chmodSync(layout, 0o755);
+    return layout;
+  };
+  describe.each(realWays)("$name", (way) => suite(way, way.tool === "runc" ? runcCases : realCases, writeOnce));
 });

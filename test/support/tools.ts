@@ -16,6 +16,8 @@ const packages: Readonly<Record<string, string>> = {
   "linux.uml": "user-mode-linux",
   modprobe: "kmod",
   busybox: "busybox-static",
+  crun: "crun",
+  runc: "runc",
   ip: "iproute2",
   ipset: "ipset",
   ipvsadm: "ipvsadm",

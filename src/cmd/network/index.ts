@@ -26,6 +26,7 @@ export interface NetworkOptions {
   readonly smallNetwork?: boolean;
   /** Whether nodes run pods at all. */
   readonly wantsPods: boolean;
+  readonly imageSources?: readonly string[];
   /** Nodes and pods are on paper only. */
   readonly simulate?: boolean;
 }
@@ -48,6 +49,10 @@ export async function createNetwork(options: NetworkOptions): Promise<ClusterNet
       hint: "Several nodes need namespaces mode: 'fairlead doctor' says what this machine lacks for it.",
     });
   const ways = options.interference && interferedWays(options.interference, options.clock);
+  if (options.imageSources !== undefined)
+    throw new FairleadError("FL_UNSUPPORTED", "--image-source: in loopback mode pods are programs of this machine", {
+      hint: "Real images need namespaces mode: 'fairlead doctor' says what this machine lacks for it.",
+    });
   const { createLoopbackNetwork } = await import("./loopback.ts");
   return await createLoopbackNetwork({
     root: options.paths.root,

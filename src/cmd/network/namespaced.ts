@@ -33,6 +33,7 @@ import { builtInImages } from "../images.ts";
 import { namespaceTransport } from "../way-in-transport.ts";
 import { createLoadBalancerWayIn, createNodeWayIn, type WayIn, type WayInContext } from "../way-in.ts";
 import { claimLoopbackNetwork, type LoopbackNetwork } from "./loopback-slots.ts";
+import type { ImagesForNodes } from "./real-images.ts";
 import type { ClusterNetwork, NodeContext, SharedContext } from "./network.ts";
 import { createNodePolicies } from "./node-policies.ts";
 import { nodePodCIDRs } from "./pod-ranges.ts";
@@ -45,6 +46,8 @@ export interface NamespacedOptions {
   readonly paths: ClusterPaths;
   /** Of each node's IPv4 range; default 24. */
   readonly nodeCIDRMaskSize?: number;
+  /** Where real images come from. Default: nowhere. */
+  readonly imageSources?: readonly string[];
   readonly log: Logger;
   /** The namespaces are lost: the cluster cannot go on. */
   readonly onFailure: (error: Error) => void;
@@ -61,8 +64,9 @@ export async function createNamespacedNetwork(options: NamespacedOptions): Promi
     rememberNetwork(options.paths.root, { slot: loopback.slot, mode: "namespaces" });
     const libc = loadLibc();
     if (libc === undefined) throw new FairleadError("FL_UNSUPPORTED", "namespaces mode needs FFI (the package koffi)");
+    const images = await openImages(options);
     const namespaces = await createNamespaces({ onFailure: options.onFailure });
-    return namespacedNetwork(options, loopback, { namespaces, libc }, async () => {
+    return namespacedNetwork(options, loopback, { namespaces, libc, images }, async () => {
       await namespaces.stop();
       await release();
     });
@@ -70,6 +74,16 @@ export async function createNamespacedNetwork(options: NamespacedOptions): Promi
     await release();
     throw error;
   }
+}
+
+async function openImages({ imageSources, paths }: NamespacedOptions): Promise<ImagesForNodes | undefined> {
+  if (imageSources === undefined) return undefined;
+  const { openRealImages } = await import("./real-images.ts");
+  return await openRealImages(paths.root, imageSources, isOwnRoot());
+}
+
+function isOwnRoot(): boolean {
+  return isMachineRoot(readFileSync("/proc/self/uid_map", "utf8"), process.getuid?.() ?? -1);
 }
 
 interface StartedNode {
@@ -80,11 +94,11 @@ interface StartedNode {
 function namespacedNetwork(
   options: NamespacedOptions,
   loopback: LoopbackNetwork,
-  { namespaces, libc }: { readonly namespaces: Namespaces; readonly libc: Libc },
+  { namespaces, libc, images }: { readonly namespaces: Namespaces; readonly libc: Libc; readonly images: ImagesForNodes | undefined },
   release: () => Promise<void>,
 ): ClusterNetwork {
   const { fabric, families } = namespaces;
-  const isRoot = isMachineRoot(readFileSync("/proc/self/uid_map", "utf8"), process.getuid?.() ?? -1);
+  const isRoot = isOwnRoot();
   const [systemAddress = ""] = fabric.systemAddresses;
   const apiAddress = { host: systemAddress, port: apiPort };
   const nodes: StartedNode[] = [];
@@ -114,8 +128,9 @@ function namespacedNetwork(
     },
     loadBalancerCIDR: loopback.loadBalancerCIDR,
     gatewayCIDR: loopback.gatewayCIDR,
+    traffic: () => balancers?.traffic() ?? [],
     udpTarget: (endpoint) => transport.udpTarget({ endpoint, client: "", masquerade: false }),
-    ignoredFields: (pod) => ignoredFields(pod, isRoot),
+    ignoredFields: (pod) => ignoredFields(pod, isRoot, (container) => images?.isReal(container.image ?? "") === true),
     async startShared(context) {
       inside = [...context.plan.podCIDRs, ...defaultNodeCIDRs].flatMap((text) => parseCidr(text) ?? []);
       const egress = createEgress({
@@ -137,7 +152,7 @@ function namespacedNetwork(
         const network = await namespaces.createNode({ name, index, podCIDRs: cidrs });
         const started: StartedNode = { network, cidrs: [...cidrs, ...network.addresses] };
         nodes.push(started);
-        const place = { name, index, network, libc, families, podCIDRs: cidrs, hostAddress: loopback.nodeAddress(index) };
+        const place = { name, index, network, libc, families, podCIDRs: cidrs, hostAddress: loopback.nodeAddress(index), images };
         const withoutPower = async () => {
           nodes.splice(nodes.indexOf(started), 1);
           await network.remove();
@@ -164,6 +179,7 @@ interface NodePlace {
   readonly podCIDRs: readonly string[];
   /** By which the host reaches it. */
   readonly hostAddress: string;
+  readonly images: ImagesForNodes | undefined;
 }
 
 /** A manager of their own: they may go and come while the cluster runs. */
@@ -199,6 +215,7 @@ async function startParts(
         return await network.connect({ host: addresses[Math.floor(Math.random() * addresses.length)] as string, port });
       },
       listensAt: (address, port) => doorAt(address)?.listensAt(address, port),
+      traffic: () => wayIn?.traffic() ?? [],
       limits: () => [...notes, ...doors.flatMap((door) => door.limits())],
       settled: async () => {
         await Promise.all([proxy?.settled(), policies?.settled(), ...doors.map((door) => door.settled())]);
@@ -270,7 +287,7 @@ async function setFlowTimes(network: NodeNetwork, log: Logger): Promise<void> {
 /** A change that waits longer makes the node's health checks fail; kube-proxy's sync period twice. */
 const proxyLateMs = 60_000;
 
-function kubeletOf({ name, network, podCIDRs: ranges, hostAddress }: NodePlace, context: NodeContext): Kubelet {
+function kubeletOf({ name, network, podCIDRs: ranges, hostAddress, images }: NodePlace, context: NodeContext): Kubelet {
   const { plan, client, informers, recorder, paths, labels, clock, log, metrics } = context;
   const dataDir = `${paths.pods}/${name}`;
   return createKubelet({
@@ -289,6 +306,7 @@ function kubeletOf({ name, network, podCIDRs: ranges, hostAddress }: NodePlace, 
     runtime: createNamespacedRuntime({
       directory: `${dataDir}/pods`,
       images: builtInImages(),
+      ...images,
       version,
       log,
       network,

@@ -5,6 +5,7 @@
 import { fileCases, isolatedFileCases } from "./cases/file-cases.ts";
 import { isolatedNetworkCases, networkCases } from "./cases/network-cases.ts";
 import { isolatedProcessCases, processCases } from "./cases/process-cases.ts";
+import { realCases } from "./cases/real-cases.ts";
 import type { RuntimeCase } from "./cases/rig.ts";
 import { sessionCases } from "./cases/session-cases.ts";
 
@@ -18,4 +19,5 @@ export const runtimeCases: readonly RuntimeCase[] = [
   ...networkCases,
   ...fileCases,
   ...isolated.map((one) => ({ ...one, needs: "isolated" as const })),
+  ...realCases,
 ];

@@ -18,12 +18,16 @@ export interface RuntimeRig {
     readonly isolated: boolean;
     /** The program is the machine's root. */
     readonly root: boolean;
+    /** Containers have real images. */
+    readonly real?: boolean;
   };
 }
 
 export interface RuntimeCase {
   readonly name: string;
-  readonly needs?: "isolated";
+  readonly needs?: "isolated" | "real";
+  /** Containers that are programs of this machine. */
+  readonly only?: "process";
   readonly run: (rig: RuntimeRig) => Promise<void>;
 }
 

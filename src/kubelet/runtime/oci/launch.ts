@@ -1,9 +1,11 @@
 /** Starts a process through crun or runc, and stands for it: the tool waits beside it and ends with its exit code. */
-import { readFileSync, readlinkSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, readlinkSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { basename } from "node:path";
+import { isatty } from "node:tty";
 import type { Mount, PodNetwork, SpawnedProcess } from "../../../host/namespaces/namespaces.ts";
 import type { Libc } from "../../../host/syscalls/libc.ts";
+import { setWindowSize } from "../../../host/syscalls/pty.ts";
 import { realClock, sleep } from "../../../lib/clock.ts";
 import { errorMessage } from "../../../lib/errors.ts";
 import { namespacedProcess } from "../process/namespaced/namespaced-process.ts";
@@ -57,7 +59,8 @@ export async function launch(options: LaunchOptions): Promise<ContainerProcess> 
     const pid = await processOf(spawned, files, tool);
     await rm(`${files}.pid`, { force: true });
     const inside: SpawnedProcess = { pid, exited: spawned.exited.then(asSignal), signal: (name) => signalGroup(pid, name) };
-    return namespacedProcess({ spawned: inside, streams, first, clock: realClock });
+    const process = namespacedProcess({ spawned: inside, streams, first, clock: realClock });
+    return { ...process, resize: (columns, rows) => resizeTerminal(libc, pid, columns, rows) };
   } catch (error) {
     streams.abandon();
     if (error instanceof ContainerStartError) throw error;
@@ -99,6 +102,24 @@ function signalGroup(pid: number, name: NodeJS.Signals): void {
     process.kill(-pid, name);
   } catch {
     // ESRCH: all of them have ended.
+    return;
+  }
+}
+
+/**
+ * Of the terminal that the tool has made and stands between: not every tool passes the size of its own on (crun 1.8 does not). The
+ * kernel tells the processes in it.
+ */
+function resizeTerminal(libc: Libc, pid: number, columns: number, rows: number): void {
+  try {
+    const terminal = openSync(`/proc/${pid}/fd/0`, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
+    try {
+      if (isatty(terminal)) setWindowSize(libc, terminal, columns, rows);
+    } finally {
+      closeSync(terminal);
+    }
+  } catch {
+    // It has ended: there is nothing to resize.
     return;
   }
 }

@@ -126,6 +126,7 @@ function systemMounts(privileged: boolean): readonly SpecMount[] {
     ...devices,
     // A sysfs of its own may be mounted only by who owns the network namespace, which is the pod's and not the container's.
     bind("/sys", "/sys", ["nosuid", "noexec", "nodev", ...(privileged ? [] : ["ro"])]),
+    ...(privileged ? [] : [{ destination: "/sys/fs/cgroup", type: "tmpfs", source: "none", options: ["nosuid", "noexec", "nodev", "ro"] }]),
   ];
 }
 

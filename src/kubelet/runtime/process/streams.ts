@@ -17,7 +17,7 @@ export interface OpenStreams {
   resize(columns: number, rows: number): void;
   /** The process has its own copies now, or never will. */
   closeTheirs(): void;
-  /** Closes our ends too: it was never started. */
+  /** Closes our ends too: it was never started, or never became what it should. */
   abandon(): void;
 }
 
@@ -42,9 +42,9 @@ function openPipes(libc: Libc, wantsInput: boolean): OpenStreams {
     stdout,
     stderr,
     resize: () => undefined,
-    closeTheirs: () => closeAll(theirs),
+    closeTheirs: () => closeAll(theirs.splice(0)),
     abandon() {
-      closeAll(theirs);
+      closeAll(theirs.splice(0));
       for (const stream of streams) stream.destroy();
     },
   };
@@ -53,6 +53,7 @@ function openPipes(libc: Libc, wantsInput: boolean): OpenStreams {
 function openTerminal(libc: Libc): OpenStreams {
   const { master, slave } = openPty(libc);
   const stream = new ReadStream(master) as unknown as Duplex;
+  const theirs = [slave];
   let open = true;
   stream.once("close", () => (open = false));
   return {
@@ -63,9 +64,9 @@ function openTerminal(libc: Libc): OpenStreams {
     resize(columns, rows) {
       if (open) setWindowSize(libc, master, columns, rows);
     },
-    closeTheirs: () => closeSync(slave),
+    closeTheirs: () => closeAll(theirs.splice(0)),
     abandon() {
-      closeSync(slave);
+      closeAll(theirs.splice(0));
       stream.destroy();
     },
   };
