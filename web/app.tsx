@@ -77,6 +77,9 @@ export function App(): JSX.Element {
         <SideFoot model={model} />
       </div>
       <header class="top">
+        <a class="brand" href="/" aria-label="Map">
+          <Emblem />
+        </a>
         <AskBar />
         <span class="spread" />
         <Connection model={model} />

@@ -50,6 +50,8 @@ export interface ClusterFacts {
   /** Whether it is Fairlead's own: then it has counters. */
   readonly fairlead: boolean;
   readonly clusterDomain: string;
+  /** Whether anything enforces NetworkPolicies. */
+  readonly networkPolicy: "enforced" | "ignored" | "unknown";
 }
 
 export interface Lack {

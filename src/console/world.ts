@@ -16,6 +16,8 @@ export interface WorldOptions {
   readonly server: string;
   /** Default `cluster.local`. */
   readonly clusterDomain?: string;
+  /** Default: it is not known. */
+  readonly networkPolicy?: ClusterFacts["networkPolicy"];
   readonly clock: Clock;
 }
 
@@ -82,8 +84,8 @@ export class World {
   }
 
   async #readFacts(): Promise<ClusterFacts> {
-    const { client, name, server, clusterDomain = "cluster.local" } = this.#options;
+    const { client, name, server, clusterDomain = "cluster.local", networkPolicy = "unknown" } = this.#options;
     const { gitVersion = "" } = (await client.raw("/version")) as { readonly gitVersion?: string };
-    return { name, server, version: gitVersion, fairlead: gitVersion.includes("fairlead"), clusterDomain };
+    return { name, server, version: gitVersion, fairlead: gitVersion.includes("fairlead"), clusterDomain, networkPolicy };
   }
 }

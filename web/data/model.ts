@@ -1,6 +1,7 @@
 /** What the pages read: the objects, what is derived from them, traffic, and the state of the connection. Tells its listeners once a frame. */
-import type { EndpointSlice, Service } from "../../src/api/types.ts";
+import type { EndpointSlice, Pod, Service } from "../../src/api/types.ts";
 import type { ClusterFacts, Counters, FeedRecord, FollowedKind, Lack } from "../../src/console/wire.ts";
+import { podCondition } from "../../src/decide/endpoints/pod-state.ts";
 import type { FeedState } from "./feed.ts";
 import { noRates, ratesBetween, type Rates } from "./rates.ts";
 import { serviceRow, type ServiceRow } from "./service-row.ts";
@@ -109,9 +110,17 @@ export class Model {
     let timeline = this.#timelines.get(key);
     if (timeline === undefined) {
       this.#timelines.set(key, (timeline = new Timeline()));
-      timeline.see(this.service(key)?.endpoints ?? [], this.#options.now());
+      this.#see(timeline, key);
     }
     return timeline;
+  }
+
+  #see(timeline: Timeline, key: string): void {
+    timeline.see(this.service(key)?.endpoints ?? [], this.#options.now(), ({ pod: name, state }) => {
+      const pod = name === undefined ? undefined : this.tables.get<Pod>("Pod", name);
+      const ready = pod === undefined || state === "terminating" || state === "serving" ? undefined : podCondition(pod, "Ready");
+      return ready?.lastTransitionTime === undefined ? undefined : Date.parse(ready.lastTransitionTime);
+    });
   }
 
   #stale(kind: FollowedKind, object: Service | EndpointSlice | { readonly metadata: object }): void {
@@ -133,8 +142,7 @@ export class Model {
     this.#options.soon(() => {
       this.#scheduled = false;
       this.generation++;
-      const now = this.#options.now();
-      for (const [key, timeline] of this.#timelines) timeline.see(this.service(key)?.endpoints ?? [], now);
+      for (const [key, timeline] of this.#timelines) this.#see(timeline, key);
       for (const listener of this.#listeners) listener();
     });
   }

@@ -4,7 +4,7 @@ import type { Counters } from "../../src/console/wire.ts";
 export interface Rates {
   /** `ns/name` → new connections a second, of the proxy. */
   readonly service: ReadonlyMap<string, number>;
-  /** `ns/name ip:port` → the same. */
+  /** `ns/name ip` → the same. */
   readonly endpoint: ReadonlyMap<string, number>;
   /** `ns/ingress` → requests a second, of the gateway. */
   readonly ingress: ReadonlyMap<string, number>;
@@ -27,7 +27,7 @@ export function ratesBetween(before: Counters, after: Counters): Rates {
     if (rate === 0) continue;
     const key = serviceKey(servicePort);
     add(service, key, rate);
-    add(endpoint, `${key} ${at}`, rate);
+    add(endpoint, `${key} ${addressOf(at)}`, rate);
   }
   const ingress = new Map<string, number>();
   const failed = new Map<string, number>();
@@ -49,6 +49,11 @@ function grown(now: number, before = 0): number {
 
 function add(to: Map<string, number>, key: string, by: number): void {
   to.set(key, (to.get(key) ?? 0) + by);
+}
+
+/** `10.0.0.1:80` → `10.0.0.1`, `[fd00::1]:80` → `fd00::1` */
+function addressOf(text: string): string {
+  return text.slice(0, text.lastIndexOf(":")).replace(/^\[|\]$/g, "");
 }
 
 /** `shop/web:http` → `shop/web` */

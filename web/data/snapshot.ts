@@ -23,6 +23,8 @@ function configOf({ cluster, lacking }: Model): SnapshotConfig {
   return {
     ...defaultConfig,
     clusterDomain: cluster?.clusterDomain ?? defaultConfig.clusterDomain,
+    gateway: cluster?.fairlead === true ? "fairlead" : "unknown",
+    networkPolicy: cluster?.networkPolicy ?? "unknown",
     unread: lacking.filter(({ what }) => what !== "counters").map(({ what, why }) => ({ kind: what, why })),
   };
 }

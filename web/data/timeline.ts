@@ -16,9 +16,10 @@ export class Timeline {
   /** Endpoint → its spans, the oldest first. */
   readonly #spans = new Map<string, Span[]>();
 
-  see(rows: readonly EndpointRow[], now: number): void {
+  /** `since`: when an endpoint that was not known before came into its state, as its pod says it. */
+  see(rows: readonly EndpointRow[], now: number, since: (row: EndpointRow) => number | undefined = () => undefined): void {
     const present = new Set(rows.map(({ text }) => text));
-    for (const { text, state } of rows) this.#enter(text, state, now);
+    for (const row of rows) this.#enter(row, now, since);
     for (const [text, spans] of this.#spans) if (!present.has(text)) end(spans, now);
     for (const text of this.#spans.keys()) {
       if (this.#spans.size <= mostEndpoints) break;
@@ -30,10 +31,11 @@ export class Timeline {
     return this.#spans;
   }
 
-  #enter(text: string, state: EndpointRow["state"], now: number): void {
+  #enter(row: EndpointRow, now: number, since: (row: EndpointRow) => number | undefined): void {
+    const { text, state } = row;
     const spans = this.#spans.get(text);
     if (spans === undefined) {
-      this.#spans.set(text, [{ state, from: now, to: undefined }]);
+      this.#spans.set(text, [{ state, from: Math.min(now, since(row) ?? now), to: undefined }]);
       return;
     }
     const last = spans.at(-1);

@@ -4,6 +4,7 @@ import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { endpointTone, endpointWord, serviceTone, serviceWord, Shape } from "../parts/mark.tsx";
 import { askHref, serviceHref } from "../route.ts";
 import { rateText } from "../data/rates.ts";
+import { FlowCards } from "./flow-cards.tsx";
 import {
   inside,
   outside,
@@ -14,8 +15,11 @@ import {
   type FlowLink,
   type FlowService,
 } from "./graph.ts";
-import { layoutFlow, leastWidth, linkPath, type Box, type Layout } from "./layout.ts";
+import { layoutFlow, linkPath, type Box, type Layout } from "./layout.ts";
 import type { Lit } from "./lit.ts";
+
+/** Narrower than that there are no columns. */
+const leastColumns = 720;
 
 export interface FlowProps {
   readonly graph: FlowGraph;
@@ -36,9 +40,16 @@ export function Flow({ graph, lit }: FlowProps): JSX.Element {
   const near = useMemo(() => (pointed === undefined ? undefined : related(graph.links, pointed)), [graph, pointed]);
   const dim = (id: string) => (lit === undefined ? near !== undefined && !near.has(id) : !lit.steps.has(id));
   const card: CardContext = { boxOf: (id) => layout.boxes.get(id), dim, lit, point: setPointed };
+  if (width < leastColumns) {
+    return (
+      <div class="flow-frame" ref={frame}>
+        <FlowCards graph={graph} lit={lit} />
+      </div>
+    );
+  }
   return (
     <div class="flow-frame" ref={frame}>
-      <div class="flow" style={{ width: `${Math.max(layout.width, leastWidth)}px`, height: `${layout.height}px` }}>
+      <div class="flow" style={{ width: `${layout.width}px`, height: `${layout.height}px` }}>
         <Lines graph={graph} layout={layout} dim={dim} lit={lit} />
         {layout.labels.map(({ x, y, text }) => (
           <span key={`${x} ${y}`} class="flow-label" style={{ transform: `translate(${x}px, ${y - 10}px)` }}>
@@ -205,11 +216,13 @@ function EntranceCard({ entrance, card }: { readonly entrance: FlowEntrance; rea
     kind === "NodePort" || kind === "LoadBalancer" ? serviceHref(services[0] as string) : `/gateway?q=${encodeURIComponent(detail)}`;
   return (
     <Card id={id} class="entrance" href={href} card={card} title={`${entranceWords[kind]} ${detail}: ${title}`}>
-      <small>
-        {entranceWords[kind]} · {detail}
-      </small>
+      <span class="card-line">
+        <small>
+          {entranceWords[kind]} · {detail}
+        </small>
+        {rate > 0 && <em class="num">{rateText(rate)}/s</em>}
+      </span>
       <strong>{title}</strong>
-      {rate > 0 && <em class="num">{rateText(rate)}/s</em>}
     </Card>
   );
 }
@@ -254,11 +267,16 @@ function ServiceCards({ service, more, card }: ServiceCardsProps): JSX.Element {
   );
 }
 
+const leastWithAddress = 230;
+
 function EndpointCard({ endpoint, card }: { readonly endpoint: FlowEndpoint; readonly card: CardContext }) {
   const { id, title, detail, state, home } = endpoint;
   const tone = endpointTone[state];
   const why = card.lit?.rejected.get(id);
   const said = why ?? endpointWord[state];
+  const lit = card.lit?.steps.has(id) === true;
+  // Without room the name goes before the address, which the tooltip has as well.
+  const roomy = (card.boxOf(id)?.width ?? 0) >= leastWithAddress;
   return (
     <Card
       id={id}
@@ -271,7 +289,8 @@ function EndpointCard({ endpoint, card }: { readonly endpoint: FlowEndpoint; rea
         <Shape tone={tone} />
       </span>
       <span class="name">{title}</span>
-      {why === undefined ? <small class="mono">{detail}</small> : <small class="why">{why}</small>}
+      {why !== undefined && <small class="why">{why}</small>}
+      {why === undefined && !lit && roomy && <small class="mono">{detail}</small>}
       <span class="visually-hidden">{endpointWord[state]}</span>
     </Card>
   );

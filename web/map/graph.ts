@@ -69,7 +69,7 @@ export interface FlowInput {
   readonly nodes: readonly Node[];
   readonly pod: (key: string) => Pod | undefined;
   readonly rates: Rates;
-  /** Pods that must be drawn, by id. */
+  /** What must be drawn, by id: pods, and `inside` as a client of what has another entrance as well. */
   readonly wanted?: ReadonlySet<string>;
 }
 
@@ -90,7 +90,7 @@ export function flowGraph(input: FlowInput): FlowGraph {
     .filter((entrance) => entrance.services.length > 0);
   const used = new Set(services.flatMap(({ endpoints }) => endpoints.flatMap(({ node }) => node ?? [])));
   const nodes = input.nodes.map(flowNode).filter(({ name }) => used.has(name) || input.nodes.length <= 6);
-  return { entrances, services, nodes: nodes.sort(byZone), links: linksOf(entrances, services, taken, rates) };
+  return { entrances, services, nodes: nodes.sort(byZone), links: linksOf(entrances, services, taken, input) };
 }
 
 function flowService(row: ServiceRow, { pod, rates, wanted }: FlowInput, taken: Map<string, string>): FlowService {
@@ -100,11 +100,11 @@ function flowService(row: ServiceRow, { pod, rates, wanted }: FlowInput, taken: 
     const id = endpointId(endpoint);
     const node = endpoint.node ?? (endpoint.pod === undefined ? undefined : pod(endpoint.pod)?.spec?.nodeName);
     const name = endpoint.pod?.slice(endpoint.pod.indexOf("/") + 1);
-    const rate = rates.endpoint.get(`${row.key} ${endpoint.text}`) ?? 0;
+    const rate = rates.endpoint.get(`${row.key} ${endpoint.address}`) ?? 0;
     return {
       id,
       title: name ?? endpoint.text,
-      detail: endpoint.text,
+      detail: name === undefined ? "no pod" : endpoint.text,
       state: endpoint.state,
       node,
       home: row.key,
@@ -170,7 +170,7 @@ function linksOf(
   entrances: readonly FlowEntrance[],
   services: readonly FlowService[],
   homes: ReadonlyMap<string, string>,
-  rates: Rates,
+  { rates, wanted }: Pick<FlowInput, "rates" | "wanted">,
 ): readonly FlowLink[] {
   const links: FlowLink[] = [];
   const entered = new Set<string>();
@@ -183,11 +183,11 @@ function linksOf(
     }
   }
   for (const { id, row, rate, endpoints } of services) {
-    if (!entered.has(row.key)) links.push({ from: inside, to: id, broken: row.state === "none", rate });
+    if (!entered.has(row.key) || wanted?.has(inside) === true) links.push({ from: inside, to: id, broken: row.state === "none", rate });
     for (const endpoint of row.endpoints) {
       const to = endpointId(endpoint);
       if (!homes.has(to)) continue;
-      const each = rates.endpoint.get(`${row.key} ${endpoint.text}`) ?? 0;
+      const each = rates.endpoint.get(`${row.key} ${endpoint.address}`) ?? 0;
       links.push({ from: id, to, broken: endpoint.state !== "ready", rate: each });
     }
     for (const { id: from, node } of endpoints)

@@ -24,20 +24,21 @@ export interface Layout {
   readonly more: ReadonlyMap<string, Box>;
 }
 
-const size = { client: 92, entrance: 200, service: 236, endpoint: 214, node: 158 } as const;
+const fullSize = { client: 88, entrance: 192, service: 226, endpoint: 268, node: 140 } as const;
+type Sizes = Readonly<Record<keyof typeof fullSize, number>>;
 const heights = { client: 52, entrance: 52, service: 60, endpoint: 30, node: 46 } as const;
 const gaps = { block: 22, endpoint: 6, entrance: 12, label: 26, zone: 30 } as const;
 const top = 34;
-/** Below it the columns would run into each other. */
-export const leastWidth = size.client + size.entrance + size.service + size.endpoint + size.node + 4 * 36;
+/** Below it names could not be read: the map then scrolls. */
+const leastScale = 0.7;
+const leastGap = 20;
 
 export function layoutFlow(graph: FlowGraph, wanted: number): Layout {
-  const width = Math.max(wanted, leastWidth);
-  const x = columns(width, graph.entrances.length > 0);
+  const { x, size, width } = columns(wanted, graph.entrances.length > 0);
   const boxes = new Map<string, Box>();
   const labels: Label[] = [];
   const more = new Map<string, Box>();
-  const servicesEnd = placeServices(graph.services, x, { boxes, labels, more });
+  const servicesEnd = placeServices(graph.services, x, size, { boxes, labels, more });
   const centre = (id: string) => middle(boxes.get(id));
   const entrancesEnd = placeColumn(graph.entrances, (each) => mean(each.services.map((key) => centre(`Service ${key}`))), {
     x: x.entrance,
@@ -49,34 +50,37 @@ export function layoutFlow(graph: FlowGraph, wanted: number): Layout {
   const nodesEnd = placeNodes(
     graph.nodes,
     graph.services.flatMap(({ endpoints }) => endpoints),
-    x.node,
+    { x: x.node, width: size.node },
     { boxes, labels },
   );
   const height = Math.max(servicesEnd, entrancesEnd, nodesEnd, 200) + 12;
-  placeClients(graph, x.client, boxes);
+  placeClients(graph, { x: x.client, width: size.client }, boxes);
   return { width, height, boxes, labels, more };
 }
 
 interface Columns {
-  readonly client: number;
-  readonly entrance: number;
-  readonly service: number;
-  readonly endpoint: number;
-  readonly node: number;
+  readonly x: Sizes;
+  readonly size: Sizes;
+  readonly width: number;
 }
 
-/** Without entrances their column is not there, and the others have its room. */
-function columns(width: number, hasEntrances: boolean): Columns {
+/** Cards shrink before the map becomes wider than its frame. Without entrances their column is not there, and the others have its room. */
+function columns(wanted: number, hasEntrances: boolean): Columns {
   const order = ["client", ...(hasEntrances ? (["entrance"] as const) : []), "service", "endpoint", "node"] as const;
+  const gaps = order.length - 1;
+  const full = order.reduce((sum, name) => sum + fullSize[name], 0);
+  const scale = Math.max(leastScale, Math.min(1, (wanted - gaps * leastGap) / full));
+  const size = Object.fromEntries(Object.entries(fullSize).map(([name, value]) => [name, Math.floor(value * scale)])) as unknown as Sizes;
   const taken = order.reduce((sum, name) => sum + size[name], 0);
-  const gap = Math.min((width - taken) / (order.length - 1), 150);
-  let at = (width - taken - gap * (order.length - 1)) / 2;
-  const x: Record<string, number> = { entrance: 0 };
+  const width = Math.max(wanted, taken + gaps * leastGap);
+  const gap = Math.min((width - taken) / gaps, 150);
+  let at = (width - taken - gap * gaps) / 2;
+  const x: Record<keyof Sizes, number> = { client: 0, entrance: 0, service: 0, endpoint: 0, node: 0 };
   for (const name of order) {
     x[name] = at;
     at += size[name] + gap;
   }
-  return x as unknown as Columns;
+  return { x, size, width };
 }
 
 interface Placed {
@@ -85,7 +89,7 @@ interface Placed {
   readonly more: Map<string, Box>;
 }
 
-function placeServices(services: readonly FlowService[], x: Columns, { boxes, labels, more }: Placed): number {
+function placeServices(services: readonly FlowService[], x: Sizes, size: Sizes, { boxes, labels, more }: Placed): number {
   let y = top;
   let namespace: string | undefined;
   for (const { id, row, endpoints, more: hidden } of services) {
@@ -133,7 +137,7 @@ function placeColumn<T extends FlowEntrance | FlowNode>(items: readonly T[], wis
 function placeNodes(
   nodes: readonly FlowNode[],
   endpoints: readonly FlowEndpoint[],
-  x: number,
+  { x, width }: Pick<Box, "x" | "width">,
   { boxes, labels }: Pick<Placed, "boxes" | "labels">,
 ): number {
   const zones = Map.groupBy(nodes, ({ zone }) => zone);
@@ -148,7 +152,7 @@ function placeNodes(
     labels.push({ x, y: y + 12, text: zone === "" ? "nodes" : `zone ${zone}` });
     y += gaps.label;
     for (const { id } of members) {
-      boxes.set(id, { x, y, width: size.node, height: heights.node });
+      boxes.set(id, { x, y, width, height: heights.node });
       y += heights.node + 8;
     }
     y += gaps.zone - 8;
@@ -157,13 +161,13 @@ function placeNodes(
 }
 
 /** Clients stand at the height of what they reach. */
-function placeClients({ links }: FlowGraph, x: number, boxes: Map<string, Box>): void {
+function placeClients({ links }: FlowGraph, { x, width }: Pick<Box, "x" | "width">, boxes: Map<string, Box>): void {
   const reach = (client: string) => mean(links.filter(({ from }) => from === client).map(({ to }) => middle(boxes.get(to))));
   const clients = [outside, inside].filter((client) => links.some(({ from }) => from === client));
   let y = top;
   for (const client of clients.sort((a, b) => reach(a) - reach(b))) {
     y = Math.max(y, reach(client) - heights.client / 2);
-    boxes.set(client, { x, y, width: size.client, height: heights.client });
+    boxes.set(client, { x, y, width, height: heights.client });
     y += heights.client + gaps.entrance;
   }
 }

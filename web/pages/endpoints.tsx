@@ -17,11 +17,14 @@ export interface EndpointsProps {
 }
 
 const most = 200;
+/** Of what the strips show. */
+const longestMs = 3_600_000;
 
 export function Endpoints({ model, row, explanation }: EndpointsProps): JSX.Element {
   const timeline = model.timeline(row.key).spans();
   const now = useNow();
-  const from = Math.min(...[...timeline.values()].map(([first]) => first?.from ?? now), now - 60_000);
+  const first = Math.min(...[...timeline.values()].map(([span]) => span?.from ?? now), now - 60_000);
+  const from = Math.max(first, now - longestMs);
   const left = (explanation?.pods ?? []).filter(({ place }) => place !== "ready");
   return (
     <section class="panel">
@@ -56,7 +59,7 @@ export function Endpoints({ model, row, explanation }: EndpointsProps): JSX.Elem
                   spans={timeline.get(endpoint.text) ?? []}
                   from={from}
                   now={now}
-                  rate={model.counters?.proxy === undefined ? undefined : (model.rates.endpoint.get(`${row.key} ${endpoint.text}`) ?? 0)}
+                  rate={model.counters?.proxy === undefined ? undefined : (model.rates.endpoint.get(`${row.key} ${endpoint.address}`) ?? 0)}
                 />
               ))}
               {left.map((pod) => (
@@ -131,20 +134,22 @@ function Strip({ spans, from, now }: { readonly spans: readonly Span[]; readonly
     .join(", then ");
   return (
     <svg class="strip" width={width} height={14} role="img" aria-label={said}>
-      {spans.map(({ state, from: began, to }) => {
-        const height = state === "ready" ? 12 : state === "serving" ? 9 : 5;
-        return (
-          <rect
-            key={began}
-            class={`fill-${tones[state]}`}
-            x={at(began)}
-            y={13 - height}
-            width={Math.max(2, at(to ?? now) - at(began))}
-            height={height}
-            rx={1.5}
-          />
-        );
-      })}
+      {spans
+        .filter(({ to }) => to === undefined || to > from)
+        .map(({ state, from: began, to }) => {
+          const height = state === "ready" ? 12 : state === "serving" ? 9 : 5;
+          return (
+            <rect
+              key={began}
+              class={`fill-${tones[state]}`}
+              x={at(began)}
+              y={13 - height}
+              width={Math.max(2, at(to ?? now) - at(began))}
+              height={height}
+              rx={1.5}
+            />
+          );
+        })}
     </svg>
   );
 }

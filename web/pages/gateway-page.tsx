@@ -108,7 +108,12 @@ function Traffic({ model: { counters, rates } }: { readonly model: Model }): JSX
 
 function Table({ model, rows }: { readonly model: Model; readonly rows: readonly RouteRow[] }): JSX.Element {
   const byHost = Map.groupBy(rows, ({ listener, host }) => `${listener}\u0000${host}`);
-  if (rows.length === 0) return <Empty title="No route matches">The filter looks at hosts, paths, objects and Services.</Empty>;
+  if (rows.length === 0)
+    return (
+      <Empty title="No route here">
+        The filter looks at hosts, paths, objects and Services. What no controller serves is listed below.
+      </Empty>
+    );
   return (
     <div class="table-wrap">
       <table class="table routes">

@@ -32,7 +32,8 @@ export function MapPage(): JSX.Element {
   const rows = useMemo(() => filterRows(model.services(), filter), [model.generation, filter.text, filter.namespace, filter.system]);
   const walked = useWalk(answered?.kind === "explained" ? answered.explanation.path.length : 0, `${ask} ${from}`);
   const explanation = answered?.kind === "explained" ? answered.explanation : undefined;
-  const drawn = explanation === undefined || rows.length <= mostDrawn ? rows : rowsOf(model, servicesOf(explanation));
+  const about = explanation === undefined ? [] : rowsOf(model, servicesOf(explanation));
+  const drawn = about.length > 0 ? about : rows;
   const lit = explanation === undefined ? undefined : litBy(explanation, walked.shown, walked.current);
   const wanted = lit === undefined ? undefined : new Set(lit.steps.keys());
   const graph = drawn.length > mostDrawn ? undefined : graphOf(model, drawn, wanted);
@@ -129,15 +130,15 @@ function Stats({ model, rows }: { readonly model: Model; readonly rows: readonly
   const endpoints = rows.reduce((sum, { ready }) => sum + ready, 0);
   const connections = [...model.rates.service.values()].reduce((sum, rate) => sum + rate, 0);
   const requests = [...model.rates.ingress.values()].reduce((sum, rate) => sum + rate, 0);
-  const counted = model.counters !== undefined;
+  const counted = model.counters?.proxy !== undefined;
   return (
     <dl class="stats">
       <Stat name={rows.length === 1 ? "Service" : "Services"} value={rows.length.toLocaleString()} />
       <Stat name="without endpoints" value={broken.toLocaleString()} tone={broken > 0 ? "is-bad" : ""} />
       <Stat name="ready endpoints" value={endpoints.toLocaleString()} />
       {counted && <Stat name="connections/s" value={rateText(connections)} />}
-      {counted && requests > 0 && <Stat name="requests/s" value={rateText(requests)} />}
-      {counted && <Stat name="DNS questions/s" value={rateText(model.rates.dns)} />}
+      {requests > 0 && <Stat name="requests/s" value={rateText(requests)} />}
+      {model.counters?.dns !== undefined && <Stat name="DNS questions/s" value={rateText(model.rates.dns)} />}
     </dl>
   );
 }

@@ -19,9 +19,21 @@ export async function openConsole(cluster: Cluster, options: OpenConsoleOptions,
   if (!options.console) return undefined;
   try {
     const { createConsole } = await import("../../console/server.ts");
-    const { client, informers, server, clusterDomain } = cluster;
+    const { client, informers, server, clusterDomain, mode } = cluster;
+    // In loopback mode nothing could; in namespaces mode it depends on what was disabled.
+    const networkPolicy = mode === "loopback" ? "ignored" : "unknown";
     const port = options.consolePort === undefined ? {} : { port: options.consolePort };
-    const opened = createConsole({ client, informers, name: options.name, server, clusterDomain, clock: realClock, log, ...port });
+    const opened = createConsole({
+      client,
+      informers,
+      name: options.name,
+      server,
+      clusterDomain,
+      networkPolicy,
+      clock: realClock,
+      log,
+      ...port,
+    });
     await opened.start();
     return opened;
   } catch (error) {
