@@ -81,7 +81,7 @@ const mostEndpoints = 6;
 const zoneLabel = "topology.kubernetes.io/zone";
 
 export function flowGraph(input: FlowInput): FlowGraph {
-  const { services: rows, rates } = input;
+  const { services: rows } = input;
   const taken = new Map<string, string>();
   const services = rows.map((row) => flowService(row, input, taken));
   const shown = new Set(rows.map(({ key }) => key));
