@@ -66,7 +66,7 @@ export async function readSnapshot(choice: SnapshotChoice): Promise<ReadSnapshot
 
 /** What `up` does where nothing else is asked for: nftables where nodes are networks of their own. */
 function fairleadConfig(mode: string): Partial<SnapshotConfig> {
-  return mode === "loopback" ? { proxyMode: "userspace", networkPolicy: "ignored" } : { proxyMode: "nftables" };
+  return mode === "loopback" ? { proxyMode: "userspace", networkPolicy: "ignored" } : { proxyMode: "nftables", networkPolicy: "enforced" };
 }
 
 async function fromFiles(files: readonly string[], config: Partial<SnapshotConfig>): Promise<ReadSnapshot> {
@@ -106,13 +106,20 @@ export async function fromCluster(client: Client, config: Partial<SnapshotConfig
       return [];
     }
   };
-  const [plain, gateway, settings] = await Promise.all([
+  const [plain, gateway, settings, version] = await Promise.all([
     Promise.all(Object.values(listed).map((resource) => read(resource as Resource))),
     readGateways(client, read),
     Promise.all([readConfigMap(client, "coredns"), readConfigMap(client, "kube-proxy")]),
+    client.raw("/version").catch(() => undefined),
   ]);
+  const { gitVersion = "" } = (version ?? {}) as { readonly gitVersion?: string };
   const objects = [...plain, ...gateway].flat();
-  return snapshotOf(objects, { ...clusterConfig(settings.filter((each) => each !== undefined)), ...config, unread });
+  return snapshotOf(objects, {
+    ...clusterConfig(settings.filter((each) => each !== undefined)),
+    gateway: gitVersion.includes("fairlead") ? "fairlead" : "unknown",
+    ...config,
+    unread,
+  });
 }
 
 /** In the version that the cluster serves. Who may not see the definitions sees no Gateways either. */

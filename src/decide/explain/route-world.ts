@@ -105,7 +105,7 @@ function verdictOf(ingress: Ingress, { ingressClasses, config }: Snapshot): Clas
   const found = ingressClasses.find(({ metadata }) => metadata.name === name);
   const fallback = ingressClasses.find(({ metadata }) => metadata.annotations?.["ingressclass.kubernetes.io/is-default-class"] === "true");
   const controller = (found ?? (name === undefined ? fallback : undefined))?.spec?.controller;
-  const ours = ingressClasses.some(({ spec }) => spec?.controller === ingressController);
+  const ours = config.gateway === "fairlead" || ingressClasses.some(({ spec }) => spec?.controller === ingressController);
   // Manifests seldom bring the classes of the cluster that they are for.
   const trusting = config.origin === "manifests" && ingressClasses.length === 0;
   const standInFor = trusting ? [name ?? ""] : ours ? ["nginx", "traefik"] : [];

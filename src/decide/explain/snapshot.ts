@@ -58,6 +58,8 @@ export interface SnapshotConfig {
   readonly serviceCIDRs: readonly string[];
   /** `ignored`: nothing in this cluster enforces NetworkPolicies; `unknown`: counted as enforced, and said. */
   readonly networkPolicy: "enforced" | "ignored" | "unknown";
+  /** `fairlead`: our gateway serves, also Ingresses without a class and those written for ingress-nginx; `unknown`: classes alone say who does. */
+  readonly gateway: "fairlead" | "unknown";
   /** `dump`: objects with a status, as an API gives them. `manifests`: what people write; `assume` filled in what a cluster would. */
   readonly origin: "dump" | "manifests";
   /** What could not be read, by name: `Pod: forbidden`. An answer that depends on it says so. */
@@ -81,6 +83,7 @@ export const defaultConfig: SnapshotConfig = {
   podCIDRs: [],
   serviceCIDRs: [],
   networkPolicy: "unknown",
+  gateway: "unknown",
   origin: "dump",
   unread: [],
   assumed: [],

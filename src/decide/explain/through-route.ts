@@ -1,5 +1,5 @@
 /** An HTTP request at the way in: which rule takes it, why no other does, and what is behind. */
-import { resolveBackend, portText } from "../routes/backends.ts";
+import { matchesPort, resolveBackend, portText } from "../routes/backends.ts";
 import { explain as explainRoutes, type Candidate as RouteCandidate } from "../routes/explain.ts";
 import { hostMatches, requestHost, suffixMatches } from "../routes/host.ts";
 import type { RouteRequest } from "../routes/match.ts";
@@ -105,15 +105,16 @@ function outranked({ world }: Walk, only: ObjectRef, winner: Route, candidates: 
 }
 
 function notTaken(walk: Walk, routes: RouteWorld, asked: RouteRequest, candidates: readonly RouteCandidate[]): Outcome {
-  const outcome = ofUnserved(routes, asked) ?? ofProblem(routes, candidates, asked) ?? ofCandidates(routes, asked, candidates, walk);
+  const unserved = ofUnserved(routes, asked);
+  const outcome = unserved?.outcome ?? ofProblem(routes, candidates, asked) ?? ofCandidates(routes, asked, candidates, walk);
   const shown = candidates.map(candidateOf).slice(0, mostCandidates);
-  step(walk, { kind: "route", ok: false, text: outcome.text, candidates: shown });
+  step(walk, { kind: "route", ok: false, text: outcome.text, candidates: shown, ...(unserved === undefined ? {} : { ref: unserved.ref }) });
   return outcome;
 }
 
-function ofUnserved({ outside }: RouteWorld, { host }: RouteRequest): Outcome | undefined {
+function ofUnserved({ outside }: RouteWorld, { host }: RouteRequest): { readonly outcome: Outcome; readonly ref: ObjectRef } | undefined {
   const found = outside.find(({ hosts }) => hosts.some((pattern) => hostMatches(pattern, host) || suffixMatches(pattern, host)));
-  return found === undefined ? undefined : unservedOutcome(found);
+  return found === undefined ? undefined : { outcome: unservedOutcome(found), ref: found.ref };
 }
 
 export function unservedOutcome({ ref, code, message, mend }: Unserved): Outcome {
@@ -241,7 +242,7 @@ function toBackend(walk: Walk, route: Route, ref: BackendRef): Outcome {
 }
 
 function servicePortOf({ port }: BackendRef, service: ReturnType<Walk["world"]["service"]>) {
-  return (service?.spec?.ports ?? []).find((each) => (port.kind === "number" ? each.port === port.number : each.name === port.name));
+  return (service?.spec?.ports ?? []).find((each) => matchesPort(port, each));
 }
 
 function grantProposal(route: Route, ref: BackendRef): readonly Proposal[] {

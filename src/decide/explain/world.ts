@@ -4,7 +4,7 @@
  */
 import { keyOf, objectKey, type KubeObject } from "../../api/object.ts";
 import type { EndpointSlice, Node, Pod, Service } from "../../api/types.ts";
-import { canonicalIp } from "../../lib/ip.ts";
+import { canonical } from "../dns/entries.ts";
 import { serviceNameLabel } from "../endpoints/names.ts";
 import { podAddresses } from "../endpoints/pod-state.ts";
 import { addressesOfNode } from "./nodes.ts";
@@ -47,6 +47,7 @@ function makeWorld(snapshot: Snapshot): World {
   const byAddress = lazy(() => grouped(services, virtualAddresses));
   const byNodePort = lazy(() => grouped(services, nodePorts));
   const slices = lazy(() => Map.groupBy(endpointSlices, serviceKeyOf));
+  const podByKey = lazy(() => new Map(pods.map((pod) => [objectKey(pod), pod])));
   const podsByNamespace = lazy(() => Map.groupBy(pods, namespaceOf));
   const podsByAddress = lazy(() => grouped(pods, ownAddresses));
   const nodesByName = lazy(() => new Map(nodes.map((node) => [node.metadata.name ?? "", node])));
@@ -59,14 +60,14 @@ function makeWorld(snapshot: Snapshot): World {
     service: (namespace, name) => serviceByKey().get(keyOf(namespace, name)),
     servicesNamed: (name) => byName().get(name) ?? [],
     servicesIn: (namespace) => byNamespace().get(namespace) ?? [],
-    servicesAt: (address) => byAddress().get(canonicalIp(address)) ?? [],
+    servicesAt: (address) => byAddress().get(canonical(address)) ?? [],
     servicesWithNodePort: (port) => byNodePort().get(port) ?? [],
     slicesOf: (namespace, service) => slices().get(keyOf(namespace, service)) ?? [],
-    pod: (namespace, name) => (podsByNamespace().get(namespace) ?? []).find(({ metadata }) => metadata.name === name),
+    pod: (namespace, name) => podByKey().get(keyOf(namespace, name)),
     podsIn: (namespace) => podsByNamespace().get(namespace) ?? [],
-    podsAt: (address) => podsByAddress().get(canonicalIp(address)) ?? [],
+    podsAt: (address) => podsByAddress().get(canonical(address)) ?? [],
     node: (name) => nodesByName().get(name),
-    nodesAt: (address) => nodesByAddress().get(canonicalIp(address)) ?? [],
+    nodesAt: (address) => nodesByAddress().get(canonical(address)) ?? [],
     hasNamespace: (name) => known().has(name),
   };
 }
@@ -85,27 +86,32 @@ export interface Replacements {
 export function worldWith(base: World, { pods = [], services = [], slices = new Map(), lists = {} }: Replacements): World {
   const service = replacer(services);
   const pod = replacer(pods);
-  const snapshot = lazy((): Snapshot => ({
+  // A walk reads the configuration and few lists: those of ten thousand objects are made when somebody asks.
+  const snapshot: Snapshot = {
     ...base.snapshot,
-    services: service(base.snapshot.services, () => true),
-    pods: pod(base.snapshot.pods, () => true),
-    endpointSlices: [...base.snapshot.endpointSlices.filter((slice) => !slices.has(serviceKeyOf(slice))), ...[...slices.values()].flat()],
-    ...lists,
-  }));
-  const rare = lists.nodes === undefined && lists.namespaces === undefined ? base : makeWorld(snapshot());
-  return {
-    get snapshot() {
-      return snapshot();
+    get services() {
+      return service(base.snapshot.services, () => true);
     },
+    get pods() {
+      return pod(base.snapshot.pods, () => true);
+    },
+    get endpointSlices() {
+      return [...base.snapshot.endpointSlices.filter((slice) => !slices.has(serviceKeyOf(slice))), ...[...slices.values()].flat()];
+    },
+    ...lists,
+  };
+  const rare = lists.nodes === undefined && lists.namespaces === undefined ? base : makeWorld(snapshot);
+  return {
+    snapshot,
     service: (namespace, name) => service([base.service(namespace, name)].filter(isThere), hasKey(namespace, name))[0],
     servicesNamed: (name) => service(base.servicesNamed(name), ({ metadata }) => metadata.name === name),
     servicesIn: (namespace) => service(base.servicesIn(namespace), (each) => namespaceOf(each) === namespace),
-    servicesAt: (address) => service(base.servicesAt(address), (each) => virtualAddresses(each).includes(canonicalIp(address))),
+    servicesAt: (address) => service(base.servicesAt(address), (each) => virtualAddresses(each).includes(canonical(address))),
     servicesWithNodePort: (port) => service(base.servicesWithNodePort(port), (each) => nodePorts(each).includes(port)),
     slicesOf: (namespace, name) => slices.get(keyOf(namespace, name)) ?? base.slicesOf(namespace, name),
     pod: (namespace, name) => pod([base.pod(namespace, name)].filter(isThere), hasKey(namespace, name))[0],
     podsIn: (namespace) => pod(base.podsIn(namespace), (each) => namespaceOf(each) === namespace),
-    podsAt: (address) => pod(base.podsAt(address), (each) => ownAddresses(each).includes(canonicalIp(address))),
+    podsAt: (address) => pod(base.podsAt(address), (each) => ownAddresses(each).includes(canonical(address))),
     node: rare.node,
     nodesAt: rare.nodesAt,
     hasNamespace: rare.hasNamespace,
@@ -130,19 +136,19 @@ const hasKey =
     metadata.namespace === namespace && metadata.name === name;
 const serviceKeyOf = ({ metadata }: EndpointSlice): string => keyOf(metadata.namespace, metadata.labels?.[serviceNameLabel] ?? "");
 const nodePorts = ({ spec }: Service): readonly number[] => (spec?.ports ?? []).flatMap(({ nodePort }) => nodePort ?? []);
-const nodeAddresses = (node: Node): readonly string[] => addressesOfNode(node).map(canonicalIp);
+const nodeAddresses = (node: Node): readonly string[] => addressesOfNode(node).map(canonical);
 
 function virtualAddresses({ spec, status }: Service): readonly string[] {
   const own = [...(spec?.clusterIPs ?? [spec?.clusterIP ?? ""]), ...(spec?.externalIPs ?? [])];
   const balancers = (status?.loadBalancer?.ingress ?? []).map(({ ip = "" }) => ip);
-  return [...new Set([...own, ...balancers].filter((text) => text !== "" && text !== "None").map(canonicalIp))];
+  return [...new Set([...own, ...balancers].filter((text) => text !== "" && text !== "None").map(canonical))];
 }
 
 /** The address of a pod on its host's network is its node's. */
 function ownAddresses(pod: Pod): readonly string[] {
   const { spec, status } = pod;
   if (spec?.hostNetwork === true || status?.phase === "Succeeded" || status?.phase === "Failed") return [];
-  return podAddresses(pod).map(canonicalIp);
+  return podAddresses(pod).map(canonical);
 }
 
 function lazy<T>(make: () => T): () => T {
