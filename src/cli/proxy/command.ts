@@ -24,6 +24,8 @@ interface RenderFlags extends ProxyFlags {
   readonly ipFamily?: "4" | "6";
   readonly ipvsScheduler: IpvsScheduler;
   readonly sourceVip?: string;
+  readonly apply?: true;
+  readonly networkName?: string;
 }
 
 interface DiffFlags extends ProxyFlags {
@@ -82,9 +84,15 @@ export function addProxy(program: Command, terminal: Terminal, report: Report): 
     .addOption(new Option("--ip-family <family>", "only IPv4 or IPv6 (modes iptables and ipvs)").choices(["4", "6"]))
     .addOption(scheduler())
     .option("--source-vip <ip>", "mode kernelspace: the address from which the node masquerades")
+    .option("--apply", "mode kernelspace, on Windows only and untested there: bring HNS to it")
+    .option("--network-name <name>", "mode kernelspace: the pods' network, for --apply")
     .action(async (flags: RenderFlags) => {
+      const { mode: wanted, ipFamily, ipvsScheduler, sourceVip, apply, networkName } = flags;
+      if (apply === true) {
+        const { applyToWindows } = await import("./apply.ts");
+        return report(await applyToWindows({ ...given(flags), mode: wanted, sourceVip, networkName }, terminal));
+      }
       const { render } = await import("./proxy.ts");
-      const { mode: wanted, ipFamily, ipvsScheduler, sourceVip } = flags;
       const vip = sourceVip === undefined ? {} : { sourceVip };
       report(await render({ ...given(flags), mode: wanted, ipFamily, ipvsScheduler, ...vip }, terminal));
     });
