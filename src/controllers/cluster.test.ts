@@ -9,6 +9,7 @@ import {
   namespaces,
   nodes,
   pods,
+  priorityClasses,
   replicaSets,
   secrets,
   serviceAccounts,
@@ -229,6 +230,27 @@ describe("a Deployment", () => {
     await expect.poll(created, { timeout: 20_000 }).toBe(4);
   });
 
+  test("a Service that selects other pods has their endpoints and no others", async () => {
+    const select = (selector: Readonly<Record<string, string | null>>) =>
+      client.patch(services, { namespace, name: "web" }, "application/merge-patch+json", { spec: { selector } });
+    const targets = async () => [
+      (await slicesOf("web")).flatMap(({ endpoints: each }) => (each ?? []).map(({ targetRef }) => targetRef?.name ?? "")),
+      ((await client.get(endpoints, { namespace, name: "web" })).subsets ?? []).flatMap(({ addresses = [] }) =>
+        addresses.map(({ targetRef }) => targetRef?.name ?? ""),
+      ),
+    ];
+    await client.create(pods, {
+      metadata: { name: "other", namespace, labels: { app: "other" } },
+      spec: { containers: [{ name: "c", image: "x" }] },
+    });
+    await select({ app: "other" });
+    await until(async () => (await targets()).every((names) => names.join() === "other"));
+    await select({ app: "nobody" });
+    await until(async () => (await targets()).every((names) => names.length === 0));
+    await select({ app: "web" });
+    await until(async () => (await targets()).every((names) => names.length === 3 && !names.includes("other")));
+  });
+
   test("a Service that is deleted takes its slices and Endpoints with it", async () => {
     await client.delete(services, { namespace, name: "web" });
     await until(async () => (await slicesOf("web")).length === 0 && (await isGone(endpoints, "web", namespace)));
@@ -250,6 +272,34 @@ describe("scheduling", () => {
     await until(async () => (await list(events)).some(({ reason, message: text }) => reason === "FailedScheduling" && text === message));
     await client.patch(nodes, { name: "node-1" }, "application/merge-patch+json", { metadata: { labels: { disk: "ssd" } } });
     await until(async () => (await client.get(pods, { namespace, name: "picky" })).status?.phase === "Running");
+  });
+});
+
+describe("priority", () => {
+  const asking = (name: string, cpu: string, priorityClassName?: string): Pod => ({
+    metadata: { name, namespace },
+    spec: {
+      containers: [{ name: "c", image: "x", resources: { requests: { cpu } } }],
+      ...(priorityClassName === undefined ? {} : { priorityClassName }),
+    },
+  });
+
+  test("a pod that matters more takes the place of one that matters less, and both say so", async () => {
+    await client.create(priorityClasses, { metadata: { name: "vital" }, value: 1000 });
+    await client.create(pods, asking("spared", "1"));
+    await client.create(pods, asking("other", "3"));
+    await until(async () => (await list(pods)).filter(({ status }) => status?.phase === "Running").length === 2);
+    await client.create(pods, asking("vital", "2", "vital"));
+    const vital = await until(async () => {
+      const found = await client.get(pods, { namespace, name: "vital" });
+      return found.status?.phase === "Running" && found;
+    });
+    expect(vital.spec?.nodeName).toBe("node-1");
+    expect((await list(pods)).map(({ metadata }) => metadata.name)).toEqual(["spared", "vital"]);
+    const said = async (reason: string) => (await list(events)).find((event) => event.reason === reason);
+    const preempted = await until(async () => (await said("Preempted")) ?? false);
+    expect(preempted).toMatchObject({ involvedObject: { name: "other" }, message: "Preempted by pod default/vital on node node-1" });
+    expect(await said("FailedScheduling")).toMatchObject({ involvedObject: { name: "vital" } });
   });
 });
 

@@ -1,6 +1,6 @@
 /** The scheduler: gives each pending pod a node, and tries again when nodes or pods change. */
 import { objectKey, splitKey } from "../../api/object.ts";
-import { namespaces, nodes, persistentVolumeClaims, pods } from "../../api/resources.ts";
+import { namespaces, nodes, persistentVolumeClaims, podDisruptionBudgets, pods } from "../../api/resources.ts";
 import { isConflict, isNotFound } from "../../api/status.ts";
 import type { Node, PersistentVolumeClaim, Pod } from "../../api/types.ts";
 import type { Component } from "../../component/component.ts";
@@ -11,7 +11,7 @@ import type { ControllerContext, ControllerEntry } from "../controller.ts";
 import { podNodeValues } from "../indexes.ts";
 import { createKeyController, type KeyQueue } from "../key-controller.ts";
 import { OwnWrites } from "../own-writes.ts";
-import { bindPod, reportNotScheduled } from "./finalize.ts";
+import { bindPod, preempt, reportNotScheduled } from "./finalize.ts";
 import { Placements } from "./placements.ts";
 import { planScheduling, schedulerName } from "./reconcile.ts";
 import type { SchedulingView } from "./view.ts";
@@ -25,6 +25,8 @@ function create(context: ControllerContext): Component {
   podInformer.addIndex("controllers/node", podNodeValues);
   const namespaceInformer = context.informers.informer(namespaces);
   const claimInformer = context.informers.informer(persistentVolumeClaims);
+  const budgetInformer = context.informers.informer(podDisruptionBudgets);
+  podInformer.addIndex("scheduler/nominated", nominatedValues);
   const recorder = context.recorder(schedulerName);
   const own = new OwnWrites(podInformer, clock);
 
@@ -33,6 +35,8 @@ function create(context: ControllerContext): Component {
   const view = (): SchedulingView => ({
     nodes: nodeInformer.lister.list(),
     placed: (node) => placements.on(node),
+    nominated: (node) => podInformer.lister.byIndex("scheduler/nominated", node),
+    budgets: () => budgetInformer.lister.list(),
     avoiding: () => placements.avoiding(),
     siblings: (uid) => placements.siblings(uid),
     namespaceLabels: (name) => namespaceInformer.lister.get(undefined, name)?.metadata.labels ?? {},
@@ -51,7 +55,8 @@ function create(context: ControllerContext): Component {
         return reportNotScheduled(client, pod, "SchedulingGated", plan.message, clock.now());
       case "unschedulable":
         recorder.event(pod, "Warning", "FailedScheduling", plan.message);
-        return reportNotScheduled(client, pod, "Unschedulable", plan.message, clock.now());
+        await reportNotScheduled(client, pod, "Unschedulable", plan.message, clock.now());
+        return plan.preempt === undefined ? undefined : preempt(client, recorder, pod, plan.preempt, clock.now());
       case "bind":
         return bind(pod, plan.node);
       default:
@@ -80,7 +85,7 @@ function create(context: ControllerContext): Component {
     context,
     // One at a time, as upstream: two choices at once could overfill a node.
     workers: 1,
-    informers: [podInformer, nodeInformer, namespaceInformer, claimInformer],
+    informers: [podInformer, nodeInformer, namespaceInformer, claimInformer, budgetInformer],
     follow: () => [own.follow(), placements.follow(podInformer)],
     watch: (queue: KeyQueue) => {
       const isPending = (pod: Pod) => (pod.spec?.nodeName ?? "") === "" && pod.metadata.deletionTimestamp === undefined;
@@ -111,6 +116,12 @@ function create(context: ControllerContext): Component {
     },
     reconcile,
   });
+}
+
+/** The node that is kept for a pod which is nowhere yet. */
+function nominatedValues({ spec, status }: Pod): readonly string[] {
+  const node = status?.nominatedNodeName ?? "";
+  return node === "" || (spec?.nodeName ?? "") !== "" ? [] : [node];
 }
 
 /** What of a node the filters look at: its heartbeats are no reason to try again. */

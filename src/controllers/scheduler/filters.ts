@@ -21,6 +21,19 @@ export function filterFor(pod: Pod, view: SchedulingView): NodeFilter {
   };
 }
 
+/** What no pod's end changes (upstream's UnschedulableAndUnresolvable). */
+const lasting = [
+  /^node\(s\) were unschedulable$/,
+  /^node\(s\) had untolerated taint /,
+  /^node\(s\) didn't match Pod's node affinity/,
+  /required label/,
+];
+
+/** Whether a node that refused for these reasons might take the pod when others leave it. */
+export function helpsToEvict(reasons: readonly string[]): boolean {
+  return !reasons.some((reason) => lasting.some((pattern) => pattern.test(reason)));
+}
+
 type SimpleFilter = (pod: Pod, node: Node, placed: readonly Pod[]) => readonly string[];
 
 const simple =

@@ -28,6 +28,8 @@ function place(which: Pod, placed: Readonly<Record<string, readonly Pod[]>> = {}
     nodes,
     placed: (name: string) => placed[name] ?? [],
     avoiding: () => everywhere.filter(({ spec }) => spec?.affinity?.podAntiAffinity !== undefined),
+    nominated: () => [],
+    budgets: () => [],
     siblings: (uid: string) =>
       new Map(
         Object.entries(placed).map(([name, all]) => [

@@ -34,6 +34,8 @@ function schedule(which: Pod, nodes: readonly Node[] = [node("a")], placed: Read
       nodes,
       placed: (name) => placed[name] ?? [],
       avoiding: () => [],
+      nominated: () => [],
+      budgets: () => [],
       siblings: () => new Map(),
       namespaceLabels: () => ({}),
       claim: (_, name) => claims[name],

@@ -1,11 +1,14 @@
 /** What the scheduler sees of the cluster while it places one pod. */
 import type { Labels } from "../../api/selectors.ts";
-import type { Node, PersistentVolumeClaim, Pod } from "../../api/types.ts";
+import type { Node, PersistentVolumeClaim, Pod, PodDisruptionBudget } from "../../api/types.ts";
 
 export interface SchedulingView {
   readonly nodes: readonly Node[];
   /** Pods on a node that are not finished. */
   readonly placed: (node: string) => readonly Pod[];
+  /** Pods for which others were evicted from the node, and which are not there yet. */
+  readonly nominated: (node: string) => readonly Pod[];
+  readonly budgets: () => readonly PodDisruptionBudget[];
   /** Placed pods that keep others away by required anti-affinity. */
   readonly avoiding: () => Iterable<Pod>;
   /** How many pods of a controller, by its uid, each node has; nodes that have none are not in it. */
