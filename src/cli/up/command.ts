@@ -145,7 +145,7 @@ export function addUp(program: Command, argv: readonly string[], terminal: Termi
     .option("--audit-log-path <file>", "where they are written down, as JSON lines")
     .option(
       "--disable <part>",
-      "leave out a controller, or dns, proxy, forward-proxy, kubelet, gateway; may be repeated",
+      "leave out a controller, or dns, proxy, networkpolicy, forward-proxy, kubelet, gateway; may be repeated",
       checked(listOption),
     )
     .addOption(new Option("--log-level <level>", "error, warn, info or debug").default("error").choices(["error", "warn", "info", "debug"]))
