@@ -12,6 +12,7 @@ import { createEpollCarrier } from "./engine/epoll-carrier.ts";
 import { createNodeEngine, type NodeEngineOptions } from "./engine/node-engine.ts";
 import { createProxyEngine } from "./engine/proxy-engine.ts";
 import type { RequestRecord } from "./engine/requests.ts";
+import { createWorkerEngine } from "./engine/worker/worker-engine.ts";
 import type { Connect } from "./engine/upstream.ts";
 
 /** What a test opened; closed in reverse. */
@@ -77,7 +78,7 @@ export const plainConnect: Connect = ({ ip, port }, timeoutMs) =>
     });
   });
 
-type EngineKind = "node" | "epoll";
+type EngineKind = "node" | "epoll" | "worker";
 let kind: EngineKind = "node";
 
 /** Which engine `startEngine` starts, in this file of tests. */
@@ -89,6 +90,11 @@ type TestEngineOptions = Omit<NodeEngineOptions, "connect" | "udpTarget">;
 
 function engineOf(opened: Opened, options: TestEngineOptions): Engine {
   if (kind === "node") return createNodeEngine({ ...options, connect: plainConnect });
+  if (kind === "worker") {
+    const engine = createWorkerEngine({ ...options, wholeRecords: true });
+    if (engine === undefined) throw new Error("no FFI");
+    return engine;
+  }
   // In the thread of the test, so that Node's sockets of clients and endpoints take turns with it.
   const loop = openEventLoop(options.clock, 1);
   if (loop === undefined) throw new Error("no FFI");

@@ -195,7 +195,7 @@ describe("endpoints", () => {
       const text = await client.until((all) => all.split("}\n").length === count + 1);
       expect(text.match(/"bytes":5/g)?.length).toBe(count);
     }
-    expect(engine.records.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200]);
+    await expect.poll(() => engine.records.map(({ status }) => status), { timeout: patient }).toEqual([200, 200, 200, 200, 200, 200]);
   });
 
   test("none, or none that can be reached: 503 and 502 at once, with the reason", { timeout: patient }, async () => {
@@ -294,7 +294,7 @@ describe("endpoints", () => {
     await asked.promise;
     client.socket.resetAndDestroy();
     await gone.promise;
-    expect(engine.records.map(({ status }) => status)).toEqual([499]);
+    await expect.poll(() => engine.records.map(({ status }) => status), { timeout: patient }).toEqual([499]);
   });
 
   test("an answer before the request's end: the rest still goes there, and the connection is kept", { timeout: patient }, async () => {
@@ -501,7 +501,7 @@ describe("a change of protocol", () => {
         /^HTTP\/1\.1 101 Switching Protocols\r\nSec-WebSocket-Accept: y\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n/,
       );
       engine.setEndpoints();
-      expect(engine.engine.stats().tunnels).toBe(1);
+      await expect.poll(() => engine.engine.stats().tunnels, { timeout: patient }).toBe(1);
       client.send("hello");
       await client.until((all) => all.endsWith("HELLO"));
       client.socket.end();
@@ -516,7 +516,7 @@ describe("a change of protocol", () => {
     client.send(upgrade);
     expect(await client.until((all) => all.endsWith("no"))).toMatch(/^HTTP\/1\.1 400 /);
     expect(seen[0]).toContain("Connection: Upgrade\r\nUpgrade: websocket\r\n");
-    expect(engine.engine.stats().tunnels).toBe(0);
+    await expect.poll(() => engine.engine.stats().tunnels, { timeout: patient }).toBe(0);
   });
 });
 

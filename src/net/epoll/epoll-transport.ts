@@ -120,6 +120,24 @@ export function connectEpoll(loop: EventLoop, options: EpollConnectOptions, done
   });
 }
 
+/** As `connectEpoll`, with a socket that somebody else made, not blocking, and connects or has connected. It is taken over. */
+export function adoptEpoll(
+  loop: EventLoop,
+  { fd, connected }: { readonly fd: number; readonly connected: boolean },
+  timeoutMs: number,
+  done: (result: EpollSocket | ConnectFailed) => void,
+): void {
+  if (connected) return done(new EpollSocket(loop, fd));
+  const socket = new EpollSocket(loop, fd, undefined, (errno) => {
+    timer.cancel();
+    done(errno === 0 ? socket : { failed: errorName(errno) });
+  });
+  const timer = loop.clock.after(timeoutMs, () => {
+    socket.destroy();
+    done({ failed: "ETIMEDOUT" });
+  });
+}
+
 /** A socket to connect with. One whose source address cannot be had (its ports are used up) comes from the default address. */
 function outgoing({ libc }: EventLoop, { host, localAddress }: EpollConnectOptions): number {
   const fd = libc.socket(host.includes(":") ? c.AF_INET6 : c.AF_INET, c.SOCK_STREAM | c.SOCK_NONBLOCK, 0);

@@ -51,6 +51,7 @@ export class EventLoop {
   readonly #timers = new Timers();
   readonly #watched: (Watched | undefined)[] = [];
   #deferred: (() => void)[] = [];
+  #atTurnEnd: (() => void) | undefined;
   readonly #longestWaitMs: number;
   #generation = 0;
   #state: "new" | "running" | "stopped" = "new";
@@ -94,6 +95,16 @@ export class EventLoop {
     this.#watched[fd] = { watcher, generation: this.#generation };
   }
 
+  /** A turn comes whenever somebody writes to this eventfd. Every write is an edge, so it never needs to be read. */
+  wakeBy(eventfd: number): void {
+    this.watch(eventfd, { onEvents: () => {} }, c.EPOLLIN | c.EPOLLET);
+  }
+
+  /** Runs it at the end of every turn; replaces the last. */
+  atTurnEnd(run: () => void): void {
+    this.#atTurnEnd = run;
+  }
+
   /** Before the descriptor is closed, which takes it out of the kernel's set. */
   forget(fd: number): void {
     this.#watched[fd] = undefined;
@@ -122,6 +133,7 @@ export class EventLoop {
     this.#dispatch(this.libc.epollWait(this.#epoll, this.#events, this.#waitMs()));
     this.#timers.run(this.clock.monotonic());
     if (this.#deferred.length > 0) this.#runDeferred();
+    this.#atTurnEnd?.();
     setImmediate(this.#turn);
   };
 
