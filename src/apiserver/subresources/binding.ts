@@ -49,7 +49,8 @@ function bound(pod: Pod, { metadata, target }: Binding, time: string): Draft<Kub
   // A scheduler may annotate the pod along the way.
   const annotations = metadata?.annotations;
   if (annotations !== undefined) next.metadata.annotations = { ...next.metadata.annotations, ...annotations };
-  const others = (next.status?.conditions ?? []).filter(({ type }) => type !== "PodScheduled");
-  next.status = { ...next.status, conditions: [...others, { type: "PodScheduled", status: "True", lastTransitionTime: time }] };
+  const { conditions = [], nominatedNodeName: _, ...status } = next.status ?? {};
+  const others = conditions.filter(({ type }) => type !== "PodScheduled");
+  next.status = { ...status, conditions: [...others, { type: "PodScheduled", status: "True", lastTransitionTime: time }] };
   return next as Draft<KubeObject>;
 }
