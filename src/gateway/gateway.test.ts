@@ -223,7 +223,7 @@ test("annotations: to HTTPS where it listens, another path, and no open door whe
     await backend(client, "one", (request, response) => void response.end(request.url));
     await client.create(ingresses, annotated("secure", "secure.localhost", { "force-ssl-redirect": "true" }));
     await client.create(ingresses, annotated("moved", "moved.localhost", { "rewrite-target": "/new" }));
-    await client.create(ingresses, annotated("shut", "shut.localhost", { "auth-url": "http://auth.default/" }));
+    await client.create(ingresses, annotated("shut", "shut.localhost", { "enable-modsecurity": "true" }));
   });
   const client = rawClient(opened, http);
   client.send("GET /a?b=c HTTP/1.1\r\nHost: secure.localhost:99\r\nConnection: close\r\n\r\n");
@@ -237,9 +237,38 @@ test("annotations: to HTTPS where it listens, another path, and no open door whe
       "moved Warning UnsupportedAnnotation metadata.annotations[nginx.ingress.kubernetes.io/rewrite-target]: paths stay",
     ),
     expect.stringContaining(
-      "shut Warning UnsupportedAnnotation metadata.annotations[nginx.ingress.kubernetes.io/auth-url]: it would keep requests out",
+      "shut Warning UnsupportedAnnotation metadata.annotations[nginx.ingress.kubernetes.io/enable-modsecurity]: it would keep requests out",
     ),
   ]);
+});
+
+test("who may come is read from the Secret, live", { timeout: patient }, async () => {
+  const { http, told, client } = await start(async (api) => {
+    await backend(api, "one", (_, response) => void response.end("in"));
+    const annotations = { "auth-type": "basic", "auth-secret": "users" };
+    const prefixed = Object.entries(annotations).map(([key, value]) => [`nginx.ingress.kubernetes.io/${key}`, value]);
+    const made = ingress("closed", "closed.localhost", [path("/", "Prefix", "one")]);
+    await api.create(ingresses, {
+      ...made,
+      metadata: { ...made.metadata, annotations: Object.fromEntries(prefixed) as Record<string, string> },
+    });
+  });
+  const ask = async () => {
+    const asked = rawClient(opened, http);
+    const authorization = Buffer.from("ann:secret").toString("base64");
+    asked.send(`GET / HTTP/1.1\r\nHost: closed.localhost\r\nAuthorization: Basic ${authorization}\r\nConnection: close\r\n\r\n`);
+    return (await asked.closed()).slice(9, 12);
+  };
+  expect(await ask()).toBe("503");
+  await client.create(secrets, {
+    metadata: { namespace: "shop", name: "users" },
+    data: { auth: Buffer.from("ann:{PLAIN}secret\nbob:$2y$05$x\n").toString("base64") },
+  });
+  await expect.poll(ask, { timeout: patient }).toBe("200");
+  await client.delete(secrets, { namespace: "shop", name: "users" });
+  await expect.poll(ask, { timeout: patient }).toBe("503");
+  await until(() => told.some((line) => line.includes("SecretNotFound")));
+  expect(told.join("\n")).toContain("passwords of bob are of a kind that is not checked here");
 });
 
 const authority = { subject: { commonName: "test-ca" }, keys: newKeyPair() };

@@ -22,7 +22,7 @@ import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { connectTcp } from "../net/connect.ts";
 import { serveCertificates } from "./certificates.ts";
-import type { Engine } from "./engine/engine.ts";
+import type { Engine, EngineChange } from "./engine/engine.ts";
 import { createNodeEngine } from "./engine/node-engine.ts";
 import type { Connect } from "./engine/upstream.ts";
 import type { Gateway, GatewayOptions, GatewayStatus } from "./options.ts";
@@ -32,6 +32,7 @@ import { defaultListenPlans, openListener, type GatewayAddress, type ListenPlan 
 import { ProblemReporter } from "./problem-reporter.ts";
 import { RouteTracker, type TrackerChange } from "./route-tracker.ts";
 import { StatusWriter } from "./status-writer.ts";
+import { serveUsers } from "./users.ts";
 
 export type { Gateway, GatewayOptions, GatewayStatus } from "./options.ts";
 
@@ -60,7 +61,7 @@ class IngressGateway implements Gateway {
   #addresses: readonly GatewayAddress[] = [];
   #authority: LocalAuthority | undefined;
   /** Ingress → what is wrong with the Secrets that it names. */
-  #certificateProblems: ReadonlyMap<string, readonly RouteProblem[]> = new Map();
+  #secretProblems: ReadonlyMap<string, readonly RouteProblem[]> = new Map();
   #secretsDirty = false;
   /** Ingresses whose status and problems people do not know yet. */
   readonly #untold = new Set<string>();
@@ -106,7 +107,7 @@ class IngressGateway implements Gateway {
     const { clock, authorityDirectory, listen = defaultListenPlans } = this.#options;
     // 1. What clients connect to. Until the routes are known they are answered 503.
     this.#authority = await openLocalAuthority({ directory: authorityDirectory, now: () => clock.now() });
-    this.#engine.publish({ certificates: this.#serveCertificates(this.#authority) });
+    this.#engine.publish(this.#serveSecrets(this.#authority));
     await this.#listen(listen);
     // 2. What it is all about. Not awaited: the informers may be started after the gateway.
     const informers = this.#follow();
@@ -199,16 +200,16 @@ class IngressGateway implements Gateway {
   }
 
   #publish({ routeTable, backends, ingresses: touched }: TrackerChange, began: number): void {
-    const before = this.#certificateProblems;
+    const before = this.#secretProblems;
     // A table without a rule is one too: from the first change on, what no rule takes is not found instead of not known yet.
     const table = routeTable ?? (this.#published ? undefined : this.#tracker.table());
     this.#published = true;
     const renewed = (routeTable !== undefined || this.#secretsDirty) && this.#authority !== undefined;
-    const certificates = renewed ? { certificates: this.#serveCertificates(this.#authority as LocalAuthority) } : {};
+    const certificates = renewed ? this.#serveSecrets(this.#authority as LocalAuthority) : {};
     this.#secretsDirty = false;
     this.#engine.publish({ backends, ...(table === undefined ? {} : { routeTable: table }), ...certificates });
     this.#metrics.published((this.#options.clock.monotonic() - began) / 1000);
-    for (const key of [...touched, ...before.keys(), ...this.#certificateProblems.keys()]) this.#untold.add(key);
+    for (const key of [...touched, ...before.keys(), ...this.#secretProblems.keys()]) this.#untold.add(key);
     for (const done of this.#waiters.splice(0)) done();
     this.#tellAll();
   }
@@ -230,15 +231,14 @@ class IngressGateway implements Gateway {
     }
   }
 
-  #serveCertificates(authority: LocalAuthority) {
+  #serveSecrets(authority: LocalAuthority): Pick<EngineChange, "certificates" | "users"> {
     const lister = this.#options.informers.informer(secrets).lister;
-    const { certificates, problems } = serveCertificates(this.#tracker.certificates, this.#tracker.hosts, {
-      secret: (namespace, name) => lister.get(namespace, name),
-      authority,
-      now: this.#options.clock.now(),
-    });
-    this.#certificateProblems = Map.groupBy(problems, ({ source }) => `${source.namespace}/${source.name}`);
-    return certificates;
+    const secret = (namespace: string, name: string) => lister.get(namespace, name);
+    const now = this.#options.clock.now();
+    const { certificates, problems } = serveCertificates(this.#tracker.certificates, this.#tracker.hosts, { secret, authority, now });
+    const { users, problems: ofUsers } = serveUsers(this.#tracker.users(), secret);
+    this.#secretProblems = Map.groupBy([...problems, ...ofUsers], ({ source }) => `${source.namespace}/${source.name}`);
+    return { certificates, users };
   }
 
   #tell(key: string): void {
@@ -249,7 +249,7 @@ class IngressGateway implements Gateway {
   #statusOf(key: string): ObjectStatus | undefined {
     const status = this.#tracker.status(key);
     if (status === undefined) return undefined;
-    return { ...status, problems: [...ownProblems(status), ...status.problems, ...(this.#certificateProblems.get(key) ?? [])] };
+    return { ...status, problems: [...ownProblems(status), ...status.problems, ...(this.#secretProblems.get(key) ?? [])] };
   }
 
   #statusAddresses(): readonly IngressLoadBalancerIngress[] {

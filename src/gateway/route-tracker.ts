@@ -25,7 +25,10 @@ import {
   type RouteProblem,
   type RouteTable,
   type Translation,
+  usersKey,
 } from "../decide/routes/index.ts";
+
+import type { UsersRef } from "./users.ts";
 
 export interface TrackerSources {
   readonly policy: ClassPolicy;
@@ -65,6 +68,8 @@ export class RouteTracker {
   readonly #backends = new Map<string, TrackedBackend>();
   /** `namespace/name` of a Service → keys of its backends. */
   readonly #ofService = new Map<string, Set<string>>();
+  /** Ingress → Secrets of HTTP Basic that it names. */
+  readonly #users = new Map<string, readonly UsersRef[]>();
   #certificates: readonly CertificateRef[] = [];
   #certificateProblems: readonly RouteProblem[] = [];
   readonly #dirtyIngresses = new Map<string, Ingress | undefined>();
@@ -102,7 +107,12 @@ export class RouteTracker {
   usesSecret(namespace = "", name = ""): boolean {
     const names = ({ certificate }: CertificateRef) =>
       certificate.kind === "secret" && certificate.namespace === namespace && certificate.name === name;
-    return this.#certificates.some(names);
+    return this.#certificates.some(names) || [...this.users()].some(({ users }) => users.namespace === namespace && users.name === name);
+  }
+
+  /** Secrets of HTTP Basic that routes name. */
+  *users(): Iterable<UsersRef> {
+    for (const all of this.#users.values()) yield* all;
   }
 
   get certificates(): readonly CertificateRef[] {
@@ -174,6 +184,9 @@ export class RouteTracker {
       entry(this.#routes, host, () => new Map<string, readonly HostRoute[]>()).set(key, routes);
       for (const { route } of routes) for (const ref of backendsOf(route)) this.#use(key, ref);
     }
+    const users = usersOf(next?.routes ?? []);
+    if (users.length === 0) this.#users.delete(key);
+    else this.#users.set(key, users);
     this.#certificatesDirty ||= (old?.certificates.length ?? 0) + (next?.certificates.length ?? 0) > 0;
   }
 
@@ -283,6 +296,19 @@ export class RouteTracker {
     return this.#ingresses.get(key)?.ingress;
   }
 }
+
+/** One for each Secret: all routes of an Ingress have its annotations. */
+function usersOf(routes: readonly HostRoute[]): readonly UsersRef[] {
+  const found = new Map<string, UsersRef>();
+  for (const { route } of routes) {
+    for (const filter of route.filters)
+      if (filter.kind === "basic-auth")
+        found.set(usersKey(filter.users), { users: filter.users, source: { ...route.source, field: authField } });
+  }
+  return [...found.values()];
+}
+
+const authField = "metadata.annotations[nginx.ingress.kubernetes.io/auth-secret]";
 
 function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   let value = map.get(key);

@@ -135,7 +135,7 @@ describe("Ingress: the Gateway API's own processors decide the same for the resu
     expect(objects.map(({ kind }) => kind)).toEqual(["Gateway"]);
     expect(notes.map(({ verdict, message }) => `${verdict} ${message.split(":")[0]}`)).toEqual([
       "refused no annotation that is known here",
-      "refused ranges of addresses have no word in the Gateway API",
+      "refused ranges of addresses, passwords and asking others have no word in the Gateway API",
       "refused limits of rates have no word in the Gateway API",
     ]);
   });

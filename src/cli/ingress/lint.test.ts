@@ -10,7 +10,7 @@ metadata:
   name: web
   annotations:
     nginx.ingress.kubernetes.io/proxy-body-size: 8m
-    nginx.ingress.kubernetes.io/auth-url: http://auth/
+    nginx.ingress.kubernetes.io/auth-tls-secret: default/ca
 spec:
   rules:
     - host: shop.test
@@ -28,7 +28,7 @@ test("each problem at its line, the file's own words", async () => {
   const findings = await lintText(ingress);
   expect(findings.map(({ line, column, severity, reason, field }) => [line, column, severity, reason, field])).toEqual([
     [6, expect.any(Number), "warning", "UnsupportedAnnotation", "metadata.annotations[nginx.ingress.kubernetes.io/proxy-body-size]"],
-    [7, expect.any(Number), "error", "UnsupportedAnnotation", "metadata.annotations[nginx.ingress.kubernetes.io/auth-url]"],
+    [7, expect.any(Number), "error", "UnsupportedAnnotation", "metadata.annotations[nginx.ingress.kubernetes.io/auth-tls-secret]"],
     [16, expect.any(Number), "error", "InvalidPath", "spec.rules[0].http.paths[1].path"],
   ]);
   expect(findings[0]).toMatchObject({ file: "app.yaml", ingress: "default/web" });

@@ -42,7 +42,7 @@ export async function lint(files: readonly string[], output: Output, terminal: T
 /** `; annotations: 3 exact, 1 differs`, of ingress-nginx's. */
 function verdictsText(manifests: readonly Manifest[]): string {
   const verdicts = manifests.flatMap(({ object }) =>
-    object.kind === "Ingress" ? readAnnotations(object.metadata.annotations).verdicts : [],
+    object.kind === "Ingress" ? readAnnotations(object.metadata.annotations, object.metadata).verdicts : [],
   );
   const named = (["exact", "differs", "refused", "unknown"] as const satisfies readonly AnnotationVerdict[]).flatMap((verdict) => {
     const number = verdicts.filter((each) => each.verdict === verdict).length;

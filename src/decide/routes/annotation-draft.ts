@@ -19,6 +19,9 @@ export const toHttps: Filter = { kind: "redirect", status: 308, scheme: "https",
 /** What readers write into; `all`: every annotation without its prefix, as some only mean something together. */
 export interface AnnotationDraft {
   readonly all: ReadonlyMap<string, string>;
+  /** Of the object. */
+  readonly namespace: string;
+  readonly name: string;
   readonly filters: Filter[];
   redirectHostsWithTls: boolean;
   timeouts: RouteTimeouts;

@@ -1,6 +1,7 @@
 /** What each annotation of ingress-nginx does here: its reader, or why it is refused. */
 import { parseCidr } from "../../lib/ip.ts";
 import { toHttps, type AnnotationDraft, type ReadResult } from "./annotation-draft.ts";
+import { readBasicAuth, readExternalAuth } from "./auth-annotations.ts";
 import { parseHashKey } from "./balance.ts";
 import { readCanary } from "./canary.ts";
 import { hostPattern } from "./host.ts";
@@ -16,6 +17,12 @@ const always =
   (text: string): AnnotationReader =>
   () =>
     differs(text);
+
+/** Of its own it would keep nobody out. */
+const needs =
+  (name: string): AnnotationReader =>
+  (_, draft) =>
+    draft.all.has(name) ? undefined : { refused: `has no effect without ${name}`, guard: true };
 
 const notBuffered = "nothing is buffered here: bodies go through as they come";
 
@@ -89,8 +96,23 @@ export const annotationReaders: Readonly<Record<string, AnnotationReader>> = {
   "upstream-hash-by": readHash,
   "upstream-hash-by-subset": (value) => (value === "false" ? undefined : differs("every endpoint by itself, no subsets")),
   "upstream-hash-by-subset-size": belongs,
-  "custom-http-errors": always("an endpoint's own answer is passed on"),
-  "default-backend": always("no endpoint: 503 with the reason"),
+  "auth-type": readBasicAuth,
+  "auth-secret": needs("auth-type"),
+  "auth-secret-type": belongs,
+  "auth-realm": belongs,
+  "auth-url": readExternalAuth,
+  "auth-method": belongs,
+  "auth-signin": needs("auth-url"),
+  "auth-signin-redirect-param": belongs,
+  "auth-request-redirect": belongs,
+  "auth-response-headers": belongs,
+  "auth-always-set-cookie": always("cookies of the service that is asked go to the client with every answer"),
+  "auth-keepalive": always("connections to the service that is asked are kept"),
+  "auth-cache-key": always("every request is asked about"),
+  "auth-cache-duration": always("every request is asked about"),
+  "limit-connections": readConnections,
+  "custom-http-errors": readErrorPages,
+  "default-backend": readDefaultBackend,
   "service-upstream": (value) => (value === "false" ? undefined : differs("endpoints are asked directly, past the Service's address")),
   "enable-access-log": always("requests are counted in the metrics"),
   "enable-rewrite-log": always("'fairlead ingress explain' says what becomes of a path"),
@@ -115,26 +137,14 @@ const notDone = (message: string): Refused => ({ message, guard: false });
 export const refusedNames: Readonly<Record<string, Refused>> = {
   ...Object.fromEntries(
     [
-      "auth-cache-duration",
-      "auth-cache-key",
-      "auth-method",
-      "auth-realm",
-      "auth-request-redirect",
-      "auth-response-headers",
-      "auth-secret",
-      "auth-secret-type",
-      "auth-signin",
       "auth-tls-error-page",
       "auth-tls-match-cn",
       "auth-tls-secret",
       "auth-tls-verify-client",
       "auth-tls-verify-depth",
-      "auth-type",
-      "auth-url",
       "enable-global-auth",
       "enable-modsecurity",
       "enable-owasp-core-rules",
-      "limit-connections",
       "modsecurity-snippet",
       "modsecurity-transaction-id",
       "satisfy",
@@ -261,6 +271,32 @@ function readHash(value: string, draft: AnnotationDraft): ReadResult {
   const by = parseHashKey(value);
   if (by === undefined) return refused("no variables of nginx that are known here");
   draft.backend = { ...draft.backend, balance: { kind: "hash", by } };
+  return undefined;
+}
+
+function readConnections(value: string, draft: AnnotationDraft): ReadResult {
+  if (!/^[1-9]\d{0,6}$/.test(value)) return { refused: "no number of connections", guard: true };
+  draft.filters.push({ kind: "limit-connections", most: Number(value) });
+  return differs("requests under way are counted, of HTTP/1.1 and HTTP/2 alike; a WebSocket counts until it is open");
+}
+
+function readErrorPages(value: string, draft: AnnotationDraft): ReadResult {
+  const codes = value.split(",").map((text) => Number(text.trim()));
+  if (!codes.every((code) => Number.isInteger(code) && code >= 300 && code <= 599)) return refused("no codes from 300 to 599");
+  if (!draft.all.has("default-backend")) return differs("without default-backend an endpoint's own answer is passed on");
+  return undefined;
+}
+
+function readDefaultBackend(value: string, draft: AnnotationDraft): ReadResult {
+  const { all, namespace, name } = draft;
+  if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(value)) return refused("no name of a Service");
+  const codes = (all.get("custom-http-errors") ?? "").split(",").flatMap((text) => (/^\s*[345]\d\d\s*$/.test(text) ? [Number(text)] : []));
+  const headers = [
+    { name: "X-Namespace", value: namespace },
+    { name: "X-Ingress-Name", value: name },
+  ];
+  const backend = { kind: "Service", namespace, name: value, port: { kind: "first" }, weight: 1 } as const;
+  draft.filters.push({ kind: "error-pages", codes, backend, whenUnreachable: true, headers });
   return undefined;
 }
 

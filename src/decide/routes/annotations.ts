@@ -57,11 +57,17 @@ export interface AnnotationProblem extends Pick<RouteProblem, "severity" | "mess
   readonly guard: boolean;
 }
 
-export function readAnnotations(annotations: Readonly<Record<string, string>> = {}): AnnotationEffects {
+/** `namespace`, `name`: of the object that has them. */
+export function readAnnotations(
+  annotations: Readonly<Record<string, string>> = {},
+  { namespace = "", name = "" }: { readonly namespace?: string | undefined; readonly name?: string | undefined } = {},
+): AnnotationEffects {
   const own = Object.entries(annotations).filter(([key]) => key.startsWith(nginxPrefix));
   const all = new Map(own.map(([key, value]) => [key.slice(nginxPrefix.length), value]));
   const draft: AnnotationDraft = {
     all,
+    namespace,
+    name,
     filters: [],
     redirectHostsWithTls: false,
     timeouts: {},
@@ -74,10 +80,11 @@ export function readAnnotations(annotations: Readonly<Record<string, string>> = 
     fromToWww: false,
     backend: {},
   };
-  const verdicts = [...all].map(([name, value]): JudgedAnnotation => ({ key: nginxPrefix + name, ...judge(name, value, draft) }));
-  const { retry, persistence, canary, appRoot, ...rest } = draft;
+  const verdicts = [...all].map(([key, value]): JudgedAnnotation => ({ key: nginxPrefix + key, ...judge(key, value, draft) }));
+  const { retry, persistence, canary, appRoot, namespace: _, name: __, all: ___, ...rest } = draft;
   return {
     ...rest,
+    filters: inOrder(draft.filters),
     ...(retry === undefined ? {} : { retry }),
     ...(persistence === undefined ? {} : { persistence }),
     ...(canary === undefined ? {} : { canary }),
@@ -86,6 +93,13 @@ export function readAnnotations(annotations: Readonly<Record<string, string>> = 
     verdicts,
     problems: verdicts.flatMap(problemOf),
   };
+}
+
+/** As nginx's phases: redirects and preflights before anybody is asked who they are, and nobody is asked who may not come anyway. */
+const ranks: Readonly<Partial<Record<Filter["kind"], number>>> = { source: 0, "basic-auth": 2, "external-auth": 3 };
+
+export function inOrder(filters: readonly Filter[]): readonly Filter[] {
+  return filters.toSorted((a, b) => (ranks[a.kind] ?? 1) - (ranks[b.kind] ?? 1));
 }
 
 function judge(name: string, value: string, draft: AnnotationDraft): Omit<JudgedAnnotation, "key"> {

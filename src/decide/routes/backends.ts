@@ -122,12 +122,27 @@ function speaksHttp2({ appProtocol }: ServicePort): boolean {
   return ["kubernetes.io/h2c", "h2c", "grpc"].includes(appProtocol?.toLowerCase() ?? "");
 }
 
-function matchesPort(wanted: BackendPort, port: ServicePort): boolean {
-  return wanted.kind === "number" ? port.port === wanted.number : port.name === wanted.name;
+/** Whether a port of a Service is the one that a backend means. */
+export function matchesPort(wanted: BackendPort, port: ServicePort): boolean {
+  switch (wanted.kind) {
+    case "number":
+      return port.port === wanted.number;
+    case "name":
+      return port.name === wanted.name;
+    case "first":
+      return true;
+  }
 }
 
 export function portText(port: BackendPort): string {
-  return port.kind === "number" ? String(port.number) : JSON.stringify(port.name);
+  switch (port.kind) {
+    case "number":
+      return String(port.number);
+    case "name":
+      return JSON.stringify(port.name);
+    case "first":
+      return "(the first)";
+  }
 }
 
 function describePort({ port, name }: ServicePort): string {

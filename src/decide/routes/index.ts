@@ -1,6 +1,15 @@
 /** The decisions of the gateway: which rule takes a request, what is behind it, and why not another. Pure; see each file. */
-export { type BalancePolicy, type HashPart } from "./balance.ts";
-export { portText, resolveBackend, type Backend, type BackendEndpoint, type BackendReason, type UpstreamTls } from "./backends.ts";
+export type { BalancePolicy } from "./balance.ts";
+export { cookieOf, fillTemplate, parseTemplate, type TemplatePart, type TemplateRequest } from "./request-template.ts";
+export {
+  matchesPort,
+  portText,
+  resolveBackend,
+  type Backend,
+  type BackendEndpoint,
+  type BackendReason,
+  type UpstreamTls,
+} from "./backends.ts";
 export { cors, corsNames, type CorsResult } from "./cors.ts";
 export { explain, type Candidate, type RejectionReason, type RouteExplanation } from "./explain.ts";
 export { compareHosts, hostMatches, hostPattern, requestHost, suffixMatches, suffixPatterns, wildcardOf } from "./host.ts";
@@ -33,8 +42,11 @@ export {
   backendsOf,
   type BackendProtocol,
   type BackendRef,
+  type BasicAuth,
   type CertificateRef,
+  type AuthTarget,
   type CorsPolicy,
+  type ExternalAuth,
   type Filter,
   type HeaderChange,
   type Listener,
@@ -47,5 +59,6 @@ export {
   type StreamListener,
   type StreamRoute,
   type StreamSection,
+  usersKey,
   type VirtualHost,
 } from "./route-table.ts";

@@ -3,7 +3,7 @@
  * cannot be used becomes a problem with a reason and is left out; the rest of the Ingress works.
  */
 import type { HTTPIngressPath, Ingress, IngressBackend, IngressRule } from "../../api/types.ts";
-import { nginxPrefix, readAnnotations, toHttps, type AnnotationEffects } from "./annotations.ts";
+import { inOrder, nginxPrefix, readAnnotations, toHttps, type AnnotationEffects } from "./annotations.ts";
 import type { CanaryRule } from "./annotation-draft.ts";
 import { hostMatches, hostPattern } from "./host.ts";
 import { normalizePath, prefixElements } from "./path.ts";
@@ -43,7 +43,7 @@ interface Scope {
 export function translateIngress(ingress: Ingress): Translation {
   const created = ingress.metadata.creationTimestamp ?? "";
   const { rules = [], defaultBackend } = ingress.spec ?? {};
-  const annotations = readAnnotations(ingress.metadata.annotations);
+  const annotations = readAnnotations(ingress.metadata.annotations, ingress.metadata);
   const scope: Scope = { ingress, annotations, created, routes: [], problems: [] };
   for (const { key, severity, message } of annotations.problems) {
     report(scope, severity, "UnsupportedAnnotation", `metadata.annotations[${key}]`, message);
@@ -181,7 +181,7 @@ function addRoute(scope: Scope, host: string, path: PathMatch, backend: BackendR
     id,
     source,
     match: { path },
-    filters: redirectHostsWithTls && hasTls(scope.ingress, host) ? [...filters, toHttps] : filters,
+    filters: redirectHostsWithTls && hasTls(scope.ingress, host) ? inOrder([...filters, toHttps]) : filters,
     backends: closed ? [] : [backend],
     timeouts,
     ...(retry === undefined ? {} : { retry }),

@@ -5,6 +5,7 @@
  */
 import type { BalancePolicy } from "./balance.ts";
 import type { SourceRef } from "./reasons.ts";
+import type { TemplatePart } from "./request-template.ts";
 
 export interface RouteTable {
   readonly kind: "RouteTable";
@@ -135,8 +136,48 @@ export type Filter =
   | { readonly kind: "limit-body"; readonly bytes: number }
   /** For each client's address: 503 beyond. */
   | { readonly kind: "limit-rate"; readonly perSecond: number; readonly burst: number }
+  /** Requests under way at once, for each client's address: 503 beyond. */
+  | { readonly kind: "limit-connections"; readonly most: number }
+  | BasicAuth
+  | { readonly kind: "external-auth"; readonly auth: ExternalAuth }
+  /**
+   * Answers with these codes are replaced by what another Service says (`X-Code`, `X-Original-URI` … tell it); `whenUnreachable`: it also
+   * answers when the route's own backends have no endpoint.
+   */
+  | {
+      readonly kind: "error-pages";
+      readonly codes: readonly number[];
+      readonly backend: BackendRef;
+      readonly whenUnreachable: boolean;
+      readonly headers: readonly ValueMatch[];
+    }
   /** Something that the rule asks for cannot be done: a request is refused rather than served otherwise. */
   | { readonly kind: "refuse"; readonly status: number; readonly message: string };
+
+/** RFC 7617. Who the users are is told to the engine apart: a table can be shown to anybody. */
+export interface BasicAuth {
+  readonly kind: "basic-auth";
+  readonly realm: string;
+  /** The Secret: `auth-file` is a file of htpasswd under the key `auth`; `auth-map` has a key for each user. */
+  readonly users: { readonly namespace: string; readonly name: string; readonly form: "auth-file" | "auth-map" };
+}
+
+/** A request goes on when somebody else answers 2xx about it (nginx `ngx_http_auth_request_module`, ingress-nginx `auth-url`). */
+export interface ExternalAuth {
+  readonly target: AuthTarget;
+  readonly method: string;
+  /** Where a browser is led that is answered 401. */
+  readonly signIn?: readonly TemplatePart[];
+  /** `X-Auth-Request-Redirect`. */
+  readonly redirect: readonly TemplatePart[];
+  /** Of the answer, in lower case: the request goes on with these, or without them. */
+  readonly responseHeaders: readonly string[];
+}
+
+export type AuthTarget =
+  | { readonly kind: "service"; readonly backend: BackendRef; readonly authority: string; readonly target: readonly TemplatePart[] }
+  /** Whatever the listener's own rules have for the host. */
+  | { readonly kind: "route"; readonly host: readonly TemplatePart[]; readonly target: readonly TemplatePart[] };
 
 /** Fetch standard 3.2 as HTTPCORSFilter has it. */
 export interface CorsPolicy {
@@ -206,7 +247,11 @@ export interface BackendRef {
 export type BackendProtocol = "http1" | "h2c";
 
 /** Of the Service, as the object names it. */
-export type BackendPort = { readonly kind: "number"; readonly number: number } | { readonly kind: "name"; readonly name: string };
+export type BackendPort =
+  | { readonly kind: "number"; readonly number: number }
+  | { readonly kind: "name"; readonly name: string }
+  /** Whichever the Service has first. */
+  | { readonly kind: "first" };
 
 /** Milliseconds; absent: the engine's defaults. */
 export interface RouteTimeouts {
@@ -228,6 +273,11 @@ export interface CertificateRef {
     | { readonly kind: "unspecified" };
 }
 
+/** `shop/admins auth-file`: how the users of a Secret are found. */
+export function usersKey({ namespace, name, form }: BasicAuth["users"]): string {
+  return `${namespace}/${name} ${form}`;
+}
+
 /** `shop/web:80`, `shop/dns:53/UDP`: how endpoints of a backend are found. */
 export function backendKey({
   namespace,
@@ -237,7 +287,18 @@ export function backendKey({
   tls,
 }: Pick<BackendRef, "namespace" | "name" | "port" | "transport" | "tls">): string {
   const how = `${transport === undefined ? "" : `/${transport}`}${tls === undefined ? "" : `/tls-${tls}`}`;
-  return `${namespace}/${name}:${port.kind === "number" ? port.number : port.name}${how}`;
+  return `${namespace}/${name}:${portKey(port)}${how}`;
+}
+
+function portKey(port: BackendPort): string {
+  switch (port.kind) {
+    case "number":
+      return String(port.number);
+    case "name":
+      return port.name;
+    case "first":
+      return "(first)";
+  }
 }
 
 /** Every Service that a route may send something to: its backends, and those that its filters name. */
@@ -246,5 +307,6 @@ export function backendsOf({ backends, filters }: Pick<Route, "backends" | "filt
 }
 
 function backendsOfFilter(filter: Filter): readonly BackendRef[] {
-  return filter.kind === "mirror" ? [filter.backend] : [];
+  if (filter.kind === "mirror" || filter.kind === "error-pages") return [filter.backend];
+  return filter.kind === "external-auth" && filter.auth.target.kind === "service" ? [filter.auth.target.backend] : [];
 }

@@ -5,6 +5,7 @@
 import type { EndpointSlice, Service } from "../../api/types.ts";
 import {
   backendKey,
+  matchesPort,
   resolveBackend,
   type Backend,
   type BackendRef,
@@ -401,5 +402,5 @@ function onlyStatus(old: Versioned | undefined, next: Versioned): boolean {
 }
 
 function portOf(service: Service | undefined, { port: wanted }: BackendRef) {
-  return service?.spec?.ports?.find(({ port, name }) => (wanted.kind === "number" ? port === wanted.number : name === wanted.name));
+  return service?.spec?.ports?.find((port) => matchesPort(wanted, port));
 }

@@ -10,6 +10,7 @@ const reasonPhrases: Readonly<Record<number, string>> = {
   308: "Permanent Redirect",
   204: "No Content",
   400: "Bad Request",
+  401: "Unauthorized",
   403: "Forbidden",
   404: "Not Found",
   408: "Request Timeout",

@@ -6,8 +6,9 @@ import {
   type BackendProtocol,
   type BackendRef,
   type BalancePolicy,
+  type TemplateRequest,
 } from "../../decide/routes/index.ts";
-import { pick, type Asking } from "./balancing.ts";
+import { pick } from "./balancing.ts";
 import { judge, RetryBudget } from "./endpoint-health.ts";
 import { Endpoint, type Speech } from "./upstream.ts";
 
@@ -31,7 +32,7 @@ interface Pool {
 
 /** What a choice depends on. */
 export interface Choosing {
-  readonly request: Asking;
+  readonly request: TemplateRequest;
   /** Endpoints that are not asked again. */
   readonly tried?: ReadonlySet<Endpoint> | undefined;
   /** Of the session's endpoint, which goes before all others. */

@@ -1,7 +1,5 @@
 /** Which of a backend's endpoints the next request goes to, by its policy. */
-import { requestHost, type BalancePolicy, type HashPart } from "../../decide/routes/index.ts";
-import type { ProxiedRequest } from "./client-side.ts";
-import { cookieOf } from "./sticky.ts";
+import { fillTemplate, type BalancePolicy, type TemplateRequest } from "../../decide/routes/index.ts";
 
 /** What is known of an endpoint's load. */
 export interface Balanced {
@@ -11,14 +9,9 @@ export interface Balanced {
   readonly latency: PeakAverage;
 }
 
-/** What of a request, or of a connection below HTTP, may decide. */
-export type Asking = Pick<ProxiedRequest, "authority" | "path" | "query" | "method" | "header"> & {
-  readonly client: Pick<ProxiedRequest["client"], "address">;
-};
-
 /** Of a connection whose bytes nobody reads. */
-export function connectionAsking(address: string): Asking {
-  return { client: { address }, authority: "", path: "", query: "", method: "", header: () => undefined };
+export function connectionAsking(address: string): TemplateRequest {
+  return { client: { address, scheme: "http" }, authority: "", path: "", query: "", method: "", header: () => undefined };
 }
 
 export interface Turn {
@@ -30,7 +23,7 @@ export function pick<T extends Balanced>(
   policy: BalancePolicy | undefined,
   endpoints: readonly T[],
   turn: Turn,
-  { request, random, now }: { readonly request: Asking; readonly random: () => number; readonly now: () => number },
+  { request, random, now }: { readonly request: TemplateRequest; readonly random: () => number; readonly now: () => number },
 ): T {
   switch (policy?.kind) {
     case undefined: {
@@ -47,7 +40,7 @@ export function pick<T extends Balanced>(
       return better(endpoints, random, ({ active, latency }) => latency.cost(at) * (active + 1));
     }
     case "hash":
-      return highest(endpoints, hashOf(keyText(policy.by, request)));
+      return highest(endpoints, hashOf(fillTemplate(policy.by, request)));
   }
 }
 
@@ -96,33 +89,6 @@ function mix(value: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
-}
-
-function keyText(parts: readonly HashPart[], request: Asking): string {
-  return parts.map((part) => partText(part, request)).join("\0");
-}
-
-function partText(part: HashPart, { client, authority, path, query, method, header }: Asking): string {
-  switch (part.kind) {
-    case "text":
-      return part.value;
-    case "client-address":
-      return client.address;
-    case "host":
-      return requestHost(authority);
-    case "path":
-      return path;
-    case "query":
-      return query;
-    case "method":
-      return method;
-    case "header":
-      return header(part.name) ?? "";
-    case "cookie":
-      return cookieOf(header("cookie"), part.name) ?? "";
-    case "parameter":
-      return new URLSearchParams(query).get(part.name) ?? "";
-  }
 }
 
 /** In milliseconds: how long a past answer counts. */

@@ -26,6 +26,8 @@ export interface EngineChange {
   readonly certificates?: readonly ServedCertificate[];
   /** By the listener's name: those of Gateways, each of which has its own. All of them, every time. */
   readonly tls?: ReadonlyMap<string, ListenerTls>;
+  /** Of HTTP Basic, by `usersKey`: names and passwords as htpasswd writes them. All of them, every time. */
+  readonly users?: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
 
 export interface ListenerTls {

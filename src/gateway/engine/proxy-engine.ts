@@ -76,12 +76,13 @@ class ProxyEngine implements Engine {
     });
   }
 
-  publish({ routeTable, backends, certificates, tls }: EngineChange): void {
+  publish({ routeTable, backends, certificates, tls, users }: EngineChange): void {
     for (const [key, backend] of backends ?? []) this.#backends.set(key, backend);
     if (routeTable !== undefined) {
       this.#requests.publish(routeTable);
       this.#streamListeners = new Map(routeTable.streams?.map((listener) => [listener.name, listener]));
     }
+    if (users !== undefined) this.#requests.setUsers(users);
     if (tls !== undefined) this.#ownTls.replace(tls);
     if (certificates !== undefined) this.#front.setCertificates(certificates);
   }

@@ -2,18 +2,31 @@
  * What is done with a request once its head is read, whichever socket it came by: the table's decision, an answer of our own or an
  * exchange with an endpoint, and the record of what became of it.
  */
-import type { BackendRef, Listener, Route, RouteTable } from "../../decide/routes/index.ts";
+import {
+  fillTemplate,
+  usersKey,
+  type BackendRef,
+  type BasicAuth,
+  type ExternalAuth,
+  type Listener,
+  type Route,
+  type RouteTable,
+} from "../../decide/routes/index.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { redirect, refusal, type OwnAnswer } from "./answers.ts";
 import type { Backends } from "./backends.ts";
 import type { ClientSide, Exchange, ProxiedRequest } from "./client-side.ts";
+import { DeferredExchange } from "./deferred-exchange.ts";
 import type { EngineLimits } from "./engine.ts";
+import { errorQuestion, replacing, type ErrorPages } from "./error-pages.ts";
 import { HttpExchange, type ExchangeOptions } from "./exchange.ts";
+import { listener, questionHeaders, questionOf, unavailable, verdictOf, type Verdict } from "./external-auth.ts";
 import { Http2Exchange } from "./http2-exchange.ts";
 import { addedLines, endpointHead } from "./lines.ts";
 import { nobody, withBodyLimit, withMirrors } from "./mirror.ts";
+import { PasswordCheck } from "./passwords.ts";
 import { RateLimits } from "./rate-limits.ts";
-import { decide, type Forward } from "./router.ts";
+import { connectionsKey, decide, together, unchanged, type Forward } from "./router.ts";
 import type { Sweeper } from "./sweeper.ts";
 import { trustedClient } from "./trusted-hops.ts";
 import type { ClientCertificate } from "./carrier.ts";
@@ -28,6 +41,8 @@ export interface RequestRecord {
   /** Of a refusal. */
   readonly reason: string | undefined;
   readonly endpoint: string | undefined;
+  /** Of HTTP Basic. */
+  readonly user: string | undefined;
   readonly milliseconds: number;
 }
 
@@ -51,6 +66,10 @@ export class Requests {
   securePort = 443;
   readonly #options: RequestsOptions;
   readonly #rates = new RateLimits();
+  readonly #passwords = new PasswordCheck();
+  /** Of routes with `limit-connections`: requests under way. */
+  readonly #underWay = new Map<string, number>();
+  #users: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map();
   #table: ReadonlyMap<string, Listener> = new Map();
   #count = 0;
 
@@ -60,6 +79,10 @@ export class Requests {
 
   publish({ listeners }: RouteTable): void {
     this.#table = new Map(listeners.map((listener) => [listener.name, listener]));
+  }
+
+  setUsers(users: ReadonlyMap<string, ReadonlyMap<string, string>>): void {
+    this.#users = users;
   }
 
   listener(name: string): Listener | undefined {
@@ -79,7 +102,7 @@ export class Requests {
     const decision = decide(this.#table.get(request.client.listener), request, this.#context);
     switch (decision.kind) {
       case "forward":
-        return this.#forward(request, client, decision);
+        return decision.auth === undefined ? this.#forward(request, client, decision) : this.#ask(request, client, decision, decision.auth);
       case "redirect": {
         const { response } = decision.changes;
         client.ownAnswer(redirect(decision.status, decision.location, response === undefined ? "" : addedLines(response)));
@@ -92,10 +115,12 @@ export class Requests {
         this.#record(request, decision.route, decision.status);
         return undefined;
       }
-      case "refuse":
-        client.ownAnswer(refusal(decision.status, decision.reason, decision.message));
+      case "refuse": {
+        const answer = refusal(decision.status, decision.reason, decision.message);
+        client.ownAnswer(decision.lines === undefined ? answer : { ...answer, lines: answer.lines + decision.lines });
         this.#record(request, decision.route, decision.status, decision.reason);
         return undefined;
+      }
     }
   }
 
@@ -105,18 +130,100 @@ export class Requests {
     random: () => this.#options.random(),
     allows: (key: string, limit: { readonly perSecond: number; readonly burst: number }) =>
       this.#rates.allows(key, limit, this.#options.clock.monotonic()),
+    underWay: (key: string) => this.#underWay.get(key) ?? 0,
+    userOf: ({ users }: BasicAuth, authorization: string | undefined) => this.#userOf(usersKey(users), authorization),
   };
+
+  #userOf(key: string, authorization: string | undefined): { readonly name: string } | "unknown" | undefined {
+    const known = this.#users.get(key);
+    if (known === undefined) return "unknown";
+    const name = this.#passwords.userOf(authorization, known);
+    return name === undefined ? undefined : { name };
+  }
+
+  /** The request waits until somebody else has said whether it may go on. */
+  #ask(request: ProxiedRequest, client: OwnAnswering, decision: Forward, auth: ExternalAuth): Exchange {
+    const deferred = new DeferredExchange(client, () => {
+      question?.abort();
+      this.#record(request, decision.route, clientGone);
+    });
+    const settle = (verdict: Verdict) => {
+      if (deferred.over) return;
+      if (verdict.kind === "allowed") {
+        const changes = {
+          request: together(decision.changes.request, verdict.request),
+          response: together(decision.changes.response, verdict.response),
+        };
+        return deferred.become(this.#forward(request, client, { ...decision, changes }));
+      }
+      deferred.drop();
+      client.ownAnswer(verdict.answer);
+      this.#record(request, decision.route, verdict.answer.status, verdict.reason);
+    };
+    const question = this.#question(request, decision, auth, settle);
+    return deferred;
+  }
+
+  #question(request: ProxiedRequest, decision: Forward, auth: ExternalAuth, settle: (verdict: Verdict) => void): Exchange | undefined {
+    const authority = auth.target.kind === "service" ? auth.target.authority : fillTemplate(auth.target.host, request);
+    const question = questionOf(request, auth, authority);
+    const to = this.#whoIsAsked(question, decision, auth);
+    if (typeof to === "string") return void settle(unavailable(to));
+    const changes = { request: together(to.changes.request, questionHeaders(request, auth)), response: undefined };
+    const lost = () => settle(unavailable("the service that is asked does not answer"));
+    const hears = listener((head) => settle(verdictOf(head, request, auth)), lost);
+    const exchange = this.#exchange(question, { ...to, changes }, to.backend, hears, {
+      refuse: (_status, _reason, message) => settle(unavailable(message)),
+      finished: nobodyAsks,
+    });
+    exchange.end([]);
+    return exchange;
+  }
+
+  /** Or why nobody can be. */
+  #whoIsAsked(question: ProxiedRequest, decision: Forward, { target }: ExternalAuth): Forward | string {
+    const { source, id, match } = decision.route;
+    const route: Route = { id, source, match, filters: [], backends: [], timeouts: {} };
+    const path = question.path + question.query;
+    if (target.kind === "service")
+      return {
+        kind: "forward",
+        route,
+        backend: target.backend,
+        target: path,
+        authority: question.authority,
+        changes: unchanged,
+        mirrors: [],
+      };
+    const found = decide(this.#table.get(question.client.listener), question, this.#context);
+    if (found.kind !== "forward") return `no rule forwards ${question.authority}${question.path}, which is asked`;
+    return found.auth === undefined ? found : `${question.authority}${question.path}, which is asked, asks others itself`;
+  }
 
   #forward(request: ProxiedRequest, client: OwnAnswering, decision: Forward): Exchange {
     const { route, backend, mirrors } = decision;
+    const pages = route.filters.find((filter) => filter.kind === "error-pages");
+    const answer =
+      pages === undefined ? undefined : replacing(client, pages, (status) => this.#page(request, client, decision, pages, status));
+    const leaves = this.#enters(route, request);
     let reason: string | undefined;
-    const exchange = this.#exchange(request, decision, backend, client, {
+    const exchange = this.#exchange(request, decision, backend, answer?.client ?? client, {
       refuse: (status, why, message) => {
         reason = why;
-        client.ownAnswer(refusal(status, why, message));
+        if (pages !== undefined && (pages.codes.includes(status) || (pages.whenUnreachable && why === "NoEndpoints")))
+          answer?.replace(status);
+        else client.ownAnswer(refusal(status, why, message));
       },
-      finished: (status, endpoint) => this.#record(request, route, status, reason, endpoint?.key),
+      finished: (status, endpoint) => {
+        leaves();
+        this.#record(request, route, status, reason, endpoint?.key, decision.user);
+      },
     });
+    return this.#withFilters(answer?.of(exchange) ?? exchange, request, client, { ...decision, mirrors });
+  }
+
+  #withFilters(exchange: Exchange, request: ProxiedRequest, client: ClientSide, decision: Forward): Exchange {
+    const { route, mirrors } = decision;
     const limit = request.body.kind === "chunked" ? route.filters.find((filter) => filter.kind === "limit-body") : undefined;
     if (limit !== undefined) return withBodyLimit(exchange, limit.bytes, () => client.abort());
     if (mirrors.length === 0) return exchange;
@@ -125,6 +232,30 @@ export class Requests {
       exchange,
       mirrors.map((ref) => this.#exchange(request, decision, ref, nobody, silent)),
     );
+  }
+
+  /** Counts a request of a route with `limit-connections` until the function that it gives is called. */
+  #enters(route: Route, { client }: ProxiedRequest): () => void {
+    if (!route.filters.some(({ kind }) => kind === "limit-connections")) return nobodyAsks;
+    const key = connectionsKey(route, client);
+    this.#underWay.set(key, (this.#underWay.get(key) ?? 0) + 1);
+    return () => {
+      const left = (this.#underWay.get(key) ?? 1) - 1;
+      if (left === 0) this.#underWay.delete(key);
+      else this.#underWay.set(key, left);
+    };
+  }
+
+  /** What another Service says in the place of an error. */
+  #page(request: ProxiedRequest, client: OwnAnswering, decision: Forward, pages: ErrorPages, status: number): Exchange {
+    const { question, change } = errorQuestion(request, pages, status);
+    const changes = { request: together(decision.changes.request, change), response: decision.changes.response };
+    const exchange = this.#exchange(question, { ...decision, changes }, pages.backend, client, {
+      refuse: (code, why, message) => client.ownAnswer(refusal(code, why, message)),
+      finished: nobodyAsks,
+    });
+    exchange.end([]);
+    return exchange;
   }
 
   #exchange(
@@ -155,16 +286,19 @@ export class Requests {
     return exchange;
   }
 
-  #record(request: ProxiedRequest, route: Route | undefined, status: number, reason?: string, endpoint?: string): void {
+  #record(request: ProxiedRequest, route: Route | undefined, status: number, reason?: string, endpoint?: string, user?: string): void {
     const { onRequest, clock } = this.#options;
-    onRequest?.({ request, route, status, reason, endpoint, milliseconds: clock.monotonic() - request.began });
+    onRequest?.({ request, route, status, reason, endpoint, user, milliseconds: clock.monotonic() - request.began });
   }
 
   /** A head that was refused before anybody could say what it asks for. */
   refused(status: number, why: string): void {
-    this.#options.onRequest?.({ request: undefined, route: undefined, status, reason: why, endpoint: undefined, milliseconds: 0 });
+    const nothing = { request: undefined, route: undefined, endpoint: undefined, user: undefined };
+    this.#options.onRequest?.({ ...nothing, status, reason: why, milliseconds: 0 });
   }
 }
+
+const clientGone = 499;
 
 function nobodyAsks(): void {
   // What becomes of a mirror's copy.

@@ -7,6 +7,8 @@ import {
   requestHost,
   sectionOf,
   type BackendRef,
+  type BasicAuth,
+  type ExternalAuth,
   type Filter,
   type HeaderChange,
   type Listener,
@@ -28,6 +30,10 @@ export type Decision =
       readonly changes: Changes;
       /** Where copies go. */
       readonly mirrors: readonly BackendRef[];
+      /** Who is asked first whether it may. */
+      readonly auth?: ExternalAuth;
+      /** Of HTTP Basic. */
+      readonly user?: string;
     }
   | { readonly kind: "redirect"; readonly route: Route; readonly status: number; readonly location: string; readonly changes: Changes }
   /** Answered here without a body. */
@@ -38,6 +44,8 @@ export type Decision =
       readonly status: number;
       readonly reason: string;
       readonly message: string;
+      /** More header lines of the answer, each with its CR LF. */
+      readonly lines?: string;
     };
 
 export type Forward = Extract<Decision, { kind: "forward" }>;
@@ -56,9 +64,18 @@ export interface RouterContext {
   readonly random: () => number;
   /** Whether a client may ask once more now. */
   readonly allows: (key: string, limit: { readonly perSecond: number; readonly burst: number }) => boolean;
+  /** Requests under way for a key of `limit-connections`. */
+  readonly underWay: (key: string) => number;
+  /** The user that an Authorization header proves; undefined: none. `unknown`: the users cannot be read. */
+  readonly userOf: (filter: BasicAuth, authorization: string | undefined) => { readonly name: string } | "unknown" | undefined;
 }
 
-const unchanged: Changes = { request: undefined, response: undefined };
+/** Of `limit-connections`. */
+export function connectionsKey(route: Route, { address }: ProxiedRequest["client"]): string {
+  return `${route.source.namespace}/${route.source.name} ${address}`;
+}
+
+export const unchanged: Changes = { request: undefined, response: undefined };
 const noMirrors: readonly BackendRef[] = [];
 
 export function decide(listener: Listener | undefined, request: ProxiedRequest, context: RouterContext): Decision {
@@ -121,13 +138,24 @@ function filtered(route: Route, request: ProxiedRequest, context: RouterContext)
   const ofBackend = backend?.filters === undefined ? undefined : answered(route, backend.filters, request, context);
   if (ofBackend !== undefined) return ofBackend;
   const rewrite = filters.findLast((filter) => filter.kind === "rewrite");
+  const auth = filters.find((filter) => filter.kind === "external-auth")?.auth;
+  const user = userOf(filters, request, context);
   return {
     ...plain,
+    ...(auth === undefined ? {} : { auth }),
+    ...(user === undefined ? {} : { user }),
     changes: changesOf(filters, request),
     mirrors: mirrorsOf(filters, context.random),
     authority: rewrite?.host ?? plain.authority,
     target: rewrite === undefined ? plain.target : rewritten(rewrite.path, route, request.path) + request.query,
   };
+}
+
+/** Whom the request has proved to be from: those who have not do not come here. */
+function userOf(filters: readonly Filter[], request: ProxiedRequest, context: RouterContext): string | undefined {
+  const basic = filters.find((filter) => filter.kind === "basic-auth");
+  const user = basic === undefined ? undefined : context.userOf(basic, request.header("authorization"));
+  return typeof user === "object" ? user.name : undefined;
 }
 
 /** By a filter, without any backend. */
@@ -147,14 +175,10 @@ function answered(route: Route, filters: readonly Filter[], request: ProxiedRequ
   return undefined;
 }
 
-interface Barred {
-  readonly status: number;
-  readonly reason: string;
-  readonly message: string;
-}
+type Barred = Pick<Extract<Decision, { kind: "refuse" }>, "status" | "reason" | "message" | "lines">;
 
 /** What keeps a request out. */
-function barrier(filter: Filter, route: Route, request: ProxiedRequest, { allows }: RouterContext): Barred | undefined {
+function barrier(filter: Filter, route: Route, request: ProxiedRequest, context: RouterContext): Barred | undefined {
   const { address } = request.client;
   switch (filter.kind) {
     case "source": {
@@ -166,12 +190,26 @@ function barrier(filter: Filter, route: Route, request: ProxiedRequest, { allows
         ? { status: 413, reason: "BodyTooLong", message: `a body of more than ${filter.bytes} bytes` }
         : undefined;
     case "limit-rate":
-      return allows(`${route.id} ${address}`, filter)
+      return context.allows(`${route.id} ${address}`, filter)
         ? undefined
         : { status: 503, reason: "RateLimited", message: "too many requests from this address" };
+    case "limit-connections":
+      return context.underWay(connectionsKey(route, request.client)) < filter.most
+        ? undefined
+        : { status: 503, reason: "ConnectionsLimited", message: "too many requests at once from this address" };
+    case "basic-auth":
+      return passwordBarrier(filter, request, context);
     default:
       return undefined;
   }
+}
+
+function passwordBarrier(filter: BasicAuth, request: ProxiedRequest, { userOf: ask }: RouterContext): Barred | undefined {
+  const user = ask(filter, request.header("authorization"));
+  if (user === "unknown") return { status: 503, reason: "AuthUnavailable", message: "who may come cannot be read" };
+  if (user !== undefined) return undefined;
+  const lines = `WWW-Authenticate: Basic realm="${filter.realm}", charset="UTF-8"\r\n`;
+  return { status: 401, reason: "AuthRequired", message: "a name and a password are asked for", lines };
 }
 
 function changesOf(filters: readonly Filter[], request: ProxiedRequest): Changes {
@@ -188,7 +226,7 @@ function changesOf(filters: readonly Filter[], request: ProxiedRequest): Changes
 }
 
 /** One change after the other. */
-function together(first: HeaderChange | undefined, second: HeaderChange): HeaderChange {
+export function together(first: HeaderChange | undefined, second: HeaderChange): HeaderChange {
   if (first === undefined) return second;
   const gone = new Set([...second.remove, ...second.set.map(({ name }) => name)]);
   const kept = (all: HeaderChange["set"]) => all.filter(({ name }) => !gone.has(name));

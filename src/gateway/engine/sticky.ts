@@ -1,6 +1,6 @@
 /** Sessions: which endpoint a request's cookie or header names. The name is a hash, so that no address of the inside is told. */
 import { createHash } from "node:crypto";
-import type { SessionPersistence } from "../../decide/routes/index.ts";
+import { cookieOf, type SessionPersistence } from "../../decide/routes/index.ts";
 
 export function endpointId(address: { readonly ip: string; readonly port: number }): string {
   return createHash("sha256").update(`${address.ip} ${address.port}`).digest("base64url").slice(0, 22);
@@ -8,13 +8,4 @@ export function endpointId(address: { readonly ip: string; readonly port: number
 
 export function stickyId({ kind, name }: SessionPersistence, header: (name: string) => string | undefined): string | undefined {
   return kind === "header" ? header(name.toLowerCase()) : cookieOf(header("cookie"), name);
-}
-
-/** `cookies`: the header's value. */
-export function cookieOf(cookies: string | undefined, name: string): string | undefined {
-  for (const pair of (cookies ?? "").split(";")) {
-    const equals = pair.indexOf("=");
-    if (equals > 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim();
-  }
-  return undefined;
 }

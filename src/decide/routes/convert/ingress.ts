@@ -33,7 +33,7 @@ function convertNamespace(namespace: string, ingresses: readonly Ingress[], opti
       if (reason !== "UnsupportedAnnotation")
         notes.push({ verdict: severity === "error" ? "refused" : "differs", object, field: source.field, message });
     }
-    for (const { key, verdict, message } of readAnnotations(ingress.metadata.annotations).verdicts) {
+    for (const { key, verdict, message } of readAnnotations(ingress.metadata.annotations, ingress.metadata).verdicts) {
       if (verdict === "refused" || verdict === "unknown")
         notes.push({ verdict: "refused", object, field: `metadata.annotations[${key}]`, message });
     }
@@ -176,12 +176,14 @@ function matchOf({ path, headers = [] }: RouteMatch): object {
 }
 
 function backendOf({ namespace, name, port, weight }: BackendRef, portNumber: ConvertOptions["portNumber"]): object | undefined {
+  if (port.kind === "first") return undefined;
   const number = port.kind === "number" ? port.number : portNumber(namespace, name, port.name);
   return number === undefined ? undefined : { name, port: number, ...(weight === 1 ? {} : { weight }) };
 }
 
 /** Without it requests would come through that were to be kept out: the rule is not written at all. */
-const keepsOut = "ranges of addresses have no word in the Gateway API: the rule is left out, as it would be open to everybody";
+const keepsOut =
+  "ranges of addresses, passwords and asking others have no word in the Gateway API: the rule is left out, as it would be open to everybody";
 
 /** Or why the Gateway API cannot say it. */
 function filterOf(filter: Filter): object | string {
@@ -215,11 +217,16 @@ function filterOf(filter: Filter): object | string {
     case "mirror":
       return "an annotation that mirrors is not converted";
     case "source":
+    case "basic-auth":
+    case "external-auth":
       return keepsOut;
     case "limit-body":
       return "limits of bodies have no word in the Gateway API";
     case "limit-rate":
+    case "limit-connections":
       return "limits of rates have no word in the Gateway API";
+    case "error-pages":
+      return "answers in the place of errors have no word in the Gateway API";
     case "refuse":
       return filter.message;
   }
