@@ -11,6 +11,7 @@ import { endpointSliceCases } from "./endpoint-slices.ts";
 import { endpointsCases } from "./endpoints.ts";
 import { missingForConformance, startConformanceCluster, type Case, type ConformanceCluster } from "./framework.ts";
 import { ingressCases } from "./ingress.ts";
+import { networkPolicyCases } from "./network-policies.ts";
 import { networkingCases } from "./networking.ts";
 import { proxyCases } from "./proxy.ts";
 import { serviceTypeCases } from "./service-types.ts";
@@ -49,8 +50,9 @@ else
       cluster = await startConformanceCluster();
     }, 120_000);
     afterAll(() => cluster?.stop(), 60_000);
-    for (const [name, run] of Object.entries(cases))
-      test.concurrent(nameOf(name), async () => {
+    const named = Object.entries(cases).map(([name, run]) => [nameOf(name), run] as const);
+    for (const [name, run] of [...named, ...Object.entries(networkPolicyCases)])
+      test.concurrent(name, async () => {
         const f = await cluster.open();
         try {
           await run(f);
