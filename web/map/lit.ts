@@ -16,6 +16,7 @@ export interface Lit {
 export function litBy({ from, path }: Explanation, shown: number, current: number): Lit {
   const steps = new Map<string, number[]>();
   const rejected = new Map<string, string>();
+  const kept = new Set<string>();
   const now = new Set<string>();
   const light = (id: string, step: number) => {
     const list = steps.get(id);
@@ -26,13 +27,16 @@ export function litBy({ from, path }: Explanation, shown: number, current: numbe
   light(from.kind === "outside" ? outside : inside, 1);
   path.slice(0, shown).forEach(({ ref, candidates }, index) => {
     if (ref !== undefined) light(refText(ref), index + 1);
-    for (const { kept, ref: about, reason } of candidates) {
-      if (about === undefined) continue;
-      light(refText(about), index + 1);
-      if (!kept) rejected.set(refText(about), reason);
-      else rejected.delete(refText(about));
+    for (const candidate of candidates) {
+      if (candidate.ref === undefined) continue;
+      const id = refText(candidate.ref);
+      light(id, index + 1);
+      // An Ingress of which one rule is taken and another is not is no rejected Ingress.
+      if (candidate.kept) kept.add(id);
+      else rejected.set(id, candidate.reason);
     }
   });
+  for (const id of kept) rejected.delete(id);
   return { steps, rejected, current: now };
 }
 

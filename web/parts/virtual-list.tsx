@@ -4,10 +4,7 @@
  */
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-
-const rowHeight = 40;
-/** Rows above and below what is in sight, so that a fast scroll shows no holes. */
-const margin = 8;
+import { rangeInSight, rowHeight, type Range } from "./range-in-sight.ts";
 
 export interface Column<T> {
   readonly title: string;
@@ -24,18 +21,6 @@ export interface VirtualListProps<T> {
   readonly keyOf: (row: T) => string;
   readonly hrefOf: (row: T) => string;
   readonly label: string;
-}
-
-export interface Range {
-  readonly first: number;
-  /** Behind the last. */
-  readonly end: number;
-}
-
-/** Which rows are drawn. Pure. */
-export function rangeInSight(top: number, height: number, count: number): Range {
-  const first = Math.max(0, Math.min(count, Math.floor(top / rowHeight) - margin));
-  return { first, end: Math.min(count, Math.ceil((top + height) / rowHeight) + margin) };
 }
 
 export function VirtualList<T>({ rows, columns, keyOf, hrefOf, label }: VirtualListProps<T>): JSX.Element {
