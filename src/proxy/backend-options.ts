@@ -5,7 +5,7 @@ import type { BackendOptions } from "./backends/index.ts";
 import { meteredConntrack } from "./metered-conntrack.ts";
 import type { ProxyMetrics } from "./metrics.ts";
 import { conntrackMetrics, iptablesMetrics, nftablesMetrics, restoreFailures } from "./mode-metrics.ts";
-import type { ProxyOptions } from "./proxy.ts";
+import type { ProxyOptions } from "./proxy-options.ts";
 
 export function backendOptions(options: ProxyOptions, metrics: ProxyMetrics): BackendOptions {
   const { clock, node, metrics: registry, transport, redirects, inherited, localhostNodePorts, kernel, iptables, ipvs } = options;

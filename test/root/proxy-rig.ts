@@ -20,7 +20,8 @@ import { openIpvsKernel } from "../../src/proxy/backends/ipvs/open.ts";
 import { namespaceTransport } from "../../src/cmd/way-in-transport.ts";
 import { bindUdp, listenTcp } from "../../src/net/listener.ts";
 import { kernelRedirects } from "../../src/proxy/backends/userspace/redirects.ts";
-import { createProxy, type Proxy, type ProxyOptions } from "../../src/proxy/proxy.ts";
+import { createProxy, type Proxy } from "../../src/proxy/proxy.ts";
+import type { ProxyOptions } from "../../src/proxy/proxy-options.ts";
 import type { Transport } from "../../src/proxy/transport.ts";
 
 export const serviceCIDRs = ["10.96.0.0/12", "fd00:10:96::/112"];

@@ -10,7 +10,7 @@ import { errorMessage, FairleadError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { openIpvsKernel } from "../../proxy/backends/ipvs/open.ts";
 import { ipvsLeaves } from "../../proxy/program/ipvs-kernel.ts";
-import type { ProxyOptions } from "../../proxy/proxy.ts";
+import type { ProxyOptions } from "../../proxy/proxy-options.ts";
 import type { KernelProxyMode } from "./network.ts";
 
 export interface CarrierPlace {

@@ -4,7 +4,7 @@
  */
 import type { Socket } from "node:net";
 import type { PlanNode, Protocol, ServicePlan } from "../../decide/proxy/index.ts";
-import type { HandedListener } from "./userspace/inherited.ts";
+import type { HandedListener } from "./inherited.ts";
 import type { ProxyReason } from "../../decide/proxy/reasons.ts";
 
 /** A virtual address that the backend does not serve, and what a person can do. */

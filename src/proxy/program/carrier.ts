@@ -5,7 +5,7 @@ import type { Logger } from "../../lib/log.ts";
 import type { EventLoop } from "../../net/epoll/event-loop.ts";
 import type { BackendMode } from "../backends/index.ts";
 import type { ProxySettings } from "../configuration/settings.ts";
-import type { ProxyOptions } from "../proxy.ts";
+import type { ProxyOptions } from "../proxy-options.ts";
 import { ipvsKernel, ipvsLeaves } from "./ipvs-kernel.ts";
 import { iptablesKernel, kernelFamilies, nftablesKernel } from "./kernel.ts";
 import { removeLeftovers } from "./leftovers.ts";

@@ -8,7 +8,7 @@ import type { Libc } from "../../host/syscalls/libc.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { EventLoop } from "../../net/epoll/event-loop.ts";
-import type { HandedListener, InheritedListeners } from "../backends/userspace/inherited.ts";
+import type { HandedListener, InheritedListeners } from "../backends/inherited.ts";
 
 const socketName = "fairlead-proxy-handover";
 const takeMs = 10_000;

@@ -3,13 +3,11 @@
  * upstream's cmd/kube-proxy/app/server.go.
  */
 import { availableParallelism } from "node:os";
-import type { KubeObject } from "../../api/object.ts";
 import { nodes, serviceCidrs } from "../../api/resources.ts";
-import type { Node, ServiceCIDR } from "../../api/types.ts";
+import type { Node } from "../../api/types.ts";
 import { createEventRecorder } from "../../client/event-recorder-impl.ts";
 import type { Client } from "../../client/client.ts";
 import { createInformerFactory } from "../../client/informer-factory.ts";
-import type { Informer } from "../../client/informer.ts";
 import type { Component, Readiness } from "../../component/component.ts";
 import { loadLibc } from "../../host/syscalls/libc.ts";
 import type { EventLoop } from "../../net/epoll/event-loop.ts";
@@ -17,19 +15,19 @@ import type { Clock, Timer } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { MetricsRegistry } from "../../lib/metrics.ts";
 import type { ProxySettings } from "../configuration/settings.ts";
-import type { IpFamily } from "../../lib/ip.ts";
 import { ProxyHealth } from "../health/proxy-health.ts";
 import { ServiceHealthServers } from "../health/service-health.ts";
 import { createProxy, type Proxy } from "../proxy.ts";
 import type { HandedOver } from "../backends/backend.ts";
-import type { InheritedListeners } from "../backends/userspace/inherited.ts";
-import { openCarrier, type Carrier } from "./carrier.ts";
+import type { InheritedListeners } from "../backends/inherited.ts";
+import { openCarrier } from "./carrier.ts";
 import { offerHandover, seekHandover, type Handover } from "./handover.ts";
 import { applySettings, localAddresses, setOomScore } from "./kernel.ts";
 import { takeOwnership, type Ownership } from "./owner.ts";
 import { isEligible, planNodeOf } from "./plan-node.ts";
 import { healthz, keepServing, metricsPages } from "./servers.ts";
 import { kernelSettings } from "./sysctls.ts";
+import { healthPlaces, loopbackFamilies, nodeReference, rangesOf, selectorsOf, withoutManagedFields } from "./watched.ts";
 
 export interface ProxyProgramOptions {
   readonly settings: ProxySettings;
@@ -288,53 +286,9 @@ class Program implements ProxyProgram {
   }
 }
 
-/** A third of a Service's size, of which no plan needs anything. */
-function withoutManagedFields<T extends KubeObject>(object: T): T {
-  const { managedFields: _, ...metadata } = object.metadata;
-  return Object.freeze({ ...object, metadata: Object.freeze(metadata) });
-}
-
-/** As kube-proxy's: the API server need not send what a proxy leaves alone. */
-function selectorsOf(nodeName: string) {
-  return {
-    services: { labelSelector: "!service.kubernetes.io/service-proxy-name", fieldSelector: "spec.clusterIP!=None" },
-    endpointslices: { labelSelector: "!service.kubernetes.io/headless" },
-    nodes: { fieldSelector: `metadata.name=${nodeName}` },
-  };
-}
-
-/** An Event about a node goes by its name: kube-proxy does not know its uid either. */
-const nodeReference = (name: string) => ({ apiVersion: "v1", kind: "Node", metadata: { name, uid: name } });
-
-/** Mode nftables guards the Services' ranges; a cluster that does not say them (before 1.33) has them unguarded, as upstream. */
-const rangesMs = 5000;
-
-async function rangesOf(informer: Informer<ServiceCIDR>, stopping: AbortSignal): Promise<readonly string[]> {
-  try {
-    await informer.waitForSync(AbortSignal.any([stopping, AbortSignal.timeout(rangesMs)]));
-  } catch {
-    return [];
-  }
-  return informer.lister.list().flatMap(({ spec }) => spec?.cidrs ?? []);
-}
-
-/** Upstream opens a health check on the addresses of --nodeport-addresses, or on all. */
-function healthPlaces(settings: ProxySettings, addresses: readonly string[], families: readonly number[]): readonly string[] {
-  if (settings.nodePortAddresses.length > 0) return addresses;
-  return families.map((family) => (family === 4 ? "0.0.0.0" : "::"));
-}
-
 function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = clock.after(ms, resolve);
     signal.addEventListener("abort", () => (timer.cancel(), resolve()), { once: true });
   });
-}
-
-/** Mode iptables may have those of IPv4 by its own rules. */
-function loopbackFamilies(
-  { mode, families }: Pick<Carrier, "mode" | "families">,
-  { localhostNodePorts }: ProxySettings,
-): readonly IpFamily[] {
-  return families.filter((family) => !(mode === "iptables" && family === 4 && localhostNodePorts));
 }

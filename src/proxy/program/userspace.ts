@@ -7,7 +7,7 @@ import { errorMessage } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { EventLoop } from "../../net/epoll/event-loop.ts";
 import { kernelRedirects, type Redirects } from "../backends/userspace/redirects.ts";
-import type { ProxyOptions } from "../proxy.ts";
+import type { ProxyOptions } from "../proxy-options.ts";
 import { epollTransport } from "../transport.ts";
 import { localAddresses } from "./kernel.ts";
 

@@ -9,7 +9,7 @@ import type { Element, Operation, SetDeclaration, Statement, Table } from "../..
 import type { EndpointSet, PortPlan } from "../plan.ts";
 import { localOffset, type FamilyLayout } from "./nftables-layout.ts";
 import type { Slot } from "./nftables-placement.ts";
-import type { FormerTable } from "./nftables.ts";
+import type { FormerTable } from "./nftables-state.ts";
 
 /** A part of the table is there and cannot be changed into what it should be: the table must be made anew. */
 export class NotAdoptable extends Error {}

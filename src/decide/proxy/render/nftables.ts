@@ -4,15 +4,15 @@
  */
 import type { IpFamily } from "../../../lib/ip.ts";
 import type { Element, Operation, Table } from "../../../lib/nftables/ruleset.ts";
-import type { EndpointSet, PlanNode, PortPlan, ServicePlan, VirtualAddress } from "../plan.ts";
-import { endpointsOf, servicePortText } from "../plan.ts";
+import type { PlanNode, PortPlan, ServicePlan, VirtualAddress } from "../plan.ts";
+import { servicePortText } from "../plan.ts";
 import { Journal } from "./journal.ts";
 import { classOf } from "./nftables-class.ts";
 import { ClassTable } from "./nftables-classes.ts";
 import { claimKey, ClaimTable } from "./nftables-claims.ts";
 import { baseOperations, changeRanges, elementsOfFamily, familyLayout, type FamilyLayout } from "./nftables-layout.ts";
-import { place, type Slot } from "./nftables-placement.ts";
 import { changeAddress, portKey, type Placement, type RenderedAddress } from "./nftables-service.ts";
+import { clusterIPsOf, formerPlacement, hairpinsOf, nothing, placePort, type FormerTable, type ServiceState } from "./nftables-state.ts";
 import { SharedSet } from "./nftables-shared-set.ts";
 import { OperationBuilder } from "./operations.ts";
 
@@ -30,14 +30,6 @@ export interface NftablesOptions {
   readonly former?: (table: Table) => FormerTable | undefined;
 }
 
-/** Of a table that an earlier proxy has made. */
-export interface FormerTable {
-  /** Chain → number of its class. */
-  readonly classes: ReadonlyMap<string, number>;
-  /** Endpoints in the order in which they stand. */
-  slots(protocol: PortPlan["protocol"], address: string, port: number, set: EndpointSet): readonly Slot[];
-}
-
 export interface TakenAddress {
   readonly address: VirtualAddress;
   readonly protocol: PortPlan["protocol"];
@@ -51,15 +43,6 @@ export interface ServiceChange {
   /** Services that should be rendered again: an address that they want is free, or was taken from them. */
   readonly again: readonly string[];
 }
-
-interface ServiceState {
-  /** `claimKey` → address. */
-  readonly addresses: ReadonlyMap<string, RenderedAddress>;
-  /** Port and family → endpoints. */
-  readonly placements: ReadonlyMap<string, Placement>;
-}
-
-const nothing: ServiceState = { addresses: new Map(), placements: new Map() };
 
 interface Family {
   readonly layout: FamilyLayout;
@@ -281,38 +264,3 @@ export class NftablesRenderer {
 
 /** The kernel takes 255 bytes of an element's user data; names are shorter, but a limit is a limit. */
 const maxCommentLength = 128;
-
-const noPlacement: Placement = { cluster: [], local: [] };
-
-function placePort(old: Placement | undefined, port: PortPlan, family: IpFamily): Placement {
-  const { cluster, local } = endpointsOf(port, family);
-  const ids = port.affinity.kind === "clientIP";
-  return { cluster: place((old ?? noPlacement).cluster, cluster, ids), local: place((old ?? noPlacement).local, local, ids) };
-}
-
-function formerPlacement(
-  former: FormerTable | undefined,
-  { protocol }: PortPlan,
-  { address, port }: VirtualAddress,
-): Placement | undefined {
-  if (former === undefined) return undefined;
-  return { cluster: former.slots(protocol, address, port, "cluster"), local: former.slots(protocol, address, port, "local") };
-}
-
-function clusterIPsOf({ addresses }: ServiceState, family: IpFamily): ReadonlySet<string> {
-  const found = new Set<string>();
-  for (const { kind, address } of addresses.values()) if (kind === "clusterIP" && isOf(family, address)) found.add(address);
-  return found;
-}
-
-/** Only a pod of this node can reach itself through this node's rules. */
-function hairpinsOf({ addresses }: ServiceState, family: IpFamily): ReadonlySet<string> {
-  const found = new Set<string>();
-  for (const { address, sets, placement } of addresses.values()) {
-    if (!isOf(family, address)) continue;
-    for (const set of sets) for (const { ip, local } of placement[set]) if (local) found.add(ip);
-  }
-  return found;
-}
-
-const isOf = (family: IpFamily, address: string) => address.includes(":") === (family === 6);

@@ -4,7 +4,8 @@
  */
 import { Adoption, formerTable } from "../../../decide/proxy/render/nftables-adoption.ts";
 import { familyLayout } from "../../../decide/proxy/render/nftables-layout.ts";
-import { defaultTableName, type FormerTable } from "../../../decide/proxy/render/nftables.ts";
+import type { FormerTable } from "../../../decide/proxy/render/nftables-state.ts";
+import { defaultTableName } from "../../../decide/proxy/render/nftables.ts";
 import { splitOperations } from "../../../decide/proxy/render/split.ts";
 import type { Nftables } from "../../../host/nftables/nftables.ts";
 import { errnoCode } from "../../../lib/errors.ts";

@@ -16,7 +16,7 @@ import { hostTransport, type Transport } from "../../transport.ts";
 import type { AddressProblem, Backend, CarriedConnections, DialResult, DialTarget, HandedOver } from "../backend.ts";
 import { carries, PortState, routeOf } from "./address.ts";
 import { cleanup } from "./cleanup.ts";
-import type { HandedListener, InheritedListeners } from "./inherited.ts";
+import type { HandedListener, InheritedListeners } from "../inherited.ts";
 import { bind, bindProblem, type Bound, type ListenAt } from "./listeners.ts";
 import type { Redirects } from "./redirects.ts";
 import { standInPorts, standInProblem } from "./stand-in.ts";
