@@ -18,6 +18,7 @@ import type { StartClusterOptions, TestCluster } from "./types.ts";
 /** What a client is asked for: `cluster.client.list(resources.configMaps)`. */
 export * as resources from "../api/resources.ts";
 export type { PodFunction, PodFunctionContext } from "../cmd/cluster-options.ts";
+export type { Explanation, Question } from "../decide/explain/explanation.ts";
 export type { Client } from "../client/client.ts";
 export type { Faults } from "./faults/index.ts";
 export type { ApiClient, From, Partition, SlowWatch } from "./faults/api.ts";

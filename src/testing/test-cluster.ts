@@ -1,10 +1,12 @@
 /** A cluster as a test sees it. */
 import { applyAll, problemText, readAll } from "../cli/apply.ts";
 import { servedResources } from "../cli/options.ts";
+import { fromCluster } from "../cli/explain/read-snapshot.ts";
 import { readSource, sourceFiles, type Source } from "../cli/sources.ts";
 import type { Client } from "../client/client.ts";
 import type { Cluster } from "../cmd/cluster-options.ts";
 import { endpointSlices, nodes, pods, services } from "../api/resources.ts";
+import { explain } from "../decide/explain/explain.ts";
 import { explainService } from "../decide/explain/service.ts";
 import { FairleadError } from "../lib/errors.ts";
 import type { Faults } from "./faults/index.ts";
@@ -42,6 +44,14 @@ export function createTestCluster({ cluster, clock, faults, discard }: TestClust
     resolve: async (name, type = "A") => (await cluster.query(name, type)).answers.map(({ text }) => text),
     query: (name, type) => cluster.query(name, type),
     untilReady: (target, options = {}) => untilReady(informers, target, options),
+    async explain(question) {
+      const snapshot = await fromCluster(client, {
+        proxyMode: "userspace",
+        networkPolicy: "ignored",
+        clusterDomain: cluster.clusterDomain,
+      });
+      return explain(snapshot, typeof question === "string" ? { target: question } : question);
+    },
     explainService: (namespace, service) =>
       explainService(
         {

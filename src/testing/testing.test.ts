@@ -36,10 +36,13 @@ spec:
     - name: web
       image: test/web
       ports: [{ containerPort: 8080 }]
-      readinessProbe: { httpGet: { port: 8080 }, periodSeconds: 10, failureThreshold: 3 }
+      readinessProbe: { httpGet: { port: 8080 }, periodSeconds: 10, timeoutSeconds: 30, failureThreshold: 3 }
 `,
   )
   .join("")}`;
+
+/** Of the machine's time: others use it too. */
+const patient = { timeout: 20_000, interval: 5 };
 
 let cluster: TestCluster;
 
@@ -48,7 +51,7 @@ beforeAll(async () => {
     manifests,
     functions: { "test/web": ({ pod }) => createServer((_, response) => response.end(pod.metadata.name)) },
   });
-  await vi.waitFor(() => expect([readyPods("web"), readyPods("sticky")]).toEqual([both, both]), { timeout: 10_000, interval: 5 });
+  await vi.waitFor(() => expect([readyPods("web"), readyPods("sticky")]).toEqual([both, both]), patient);
 });
 
 afterAll(() => cluster?.stop());
@@ -72,7 +75,7 @@ const readyPods = (service = "web") =>
 const configMap = (name: string): ConfigMap => ({ metadata: { namespace: "default", name }, data: {} });
 const seen = (name: string) => cluster.informers.informer(configMaps).lister.get("default", name) !== undefined;
 
-test("an affinity's time limit follows the clock, to the millisecond", async () => {
+test("an affinity's time limit follows the clock, to the millisecond", { timeout: 60_000 }, async () => {
   cluster.clock.freeze();
   try {
     const first = await ask("sticky");
@@ -92,7 +95,7 @@ test("an affinity's time limit follows the clock, to the millisecond", async () 
   }
 });
 
-test("ten minutes pass: leases are renewed on the way, no node is lost, no pod leaves", async () => {
+test("ten minutes pass: leases are renewed on the way, no node is lost, no pod leaves", { timeout: 60_000 }, async () => {
   const renewed = async () => (await cluster.client.get(leases, { namespace: "kube-node-lease", name: "node-1" })).spec?.renewTime ?? "";
   const before = Date.parse(await renewed());
   await cluster.clock.advance(600_000);
@@ -103,7 +106,7 @@ test("ten minutes pass: leases are renewed on the way, no node is lost, no pod l
 test.each(["refused", "silent"] as const)(
   "an endpoint that is down (%s): its Service goes round it, its probes fail, it comes back",
   async (how) => {
-    const fault = cluster.faults.endpointDown("web-0", { how });
+    using fault = cluster.faults.endpointDown("web-0", { how });
     const [address] = (cluster.informers.informer(pods).lister.get("default", "web-0")?.status?.podIPs ?? []).map(({ ip }) => ip);
     if (how === "refused") await expect(cluster.fetch(`http://${address}:8080/`)).rejects.toThrow(/refuses connections/);
     // Three failed probes, ten seconds apart, each with the socket's own time.
@@ -161,40 +164,44 @@ test("a slow watch: events come so much later by the cluster's clock, and do not
   cluster.clock.run();
 });
 
-test("a held watch lets everything through when it is released, in order", async () => {
+test("a held watch lets everything through when it is released, in order", { timeout: 60_000 }, async () => {
   const order: string[] = [];
   const unsubscribe = cluster.informers.informer(configMaps).addHandlers({
     added: ({ metadata }) => void (metadata.name?.startsWith("held") === true && order.push(metadata.name)),
   });
-  const fault = cluster.faults.slowWatch();
+  using fault = cluster.faults.slowWatch();
   for (const name of ["held-a", "held-b", "held-c"]) await cluster.client.create(configMaps, configMap(name));
   await cluster.clock.advance(60_000);
   expect(order).toEqual([]);
   fault.end();
-  await expect.poll(() => order).toEqual(["held-a", "held-b", "held-c"]);
+  await expect.poll(() => order, patient).toEqual(["held-a", "held-b", "held-c"]);
   unsubscribe();
 });
 
-test("a partition that fails: requests are answered 503, watches end, and everything is caught up with afterwards", async () => {
-  const controller = cluster.clientAs("system:kube-controller-manager");
-  const fault = cluster.faults.partition({ from: "cluster" });
-  await expect(controller.list(services)).rejects.toThrow(/cut this client off/);
-  await cluster.client.create(configMaps, configMap("during-failure"));
-  await cluster.clock.advance(1000);
-  expect(seen("during-failure")).toBe(false);
-  fault.end();
-  // Reflectors back off; the clock carries them over it.
-  await expect
-    .poll(async () => {
-      await cluster.clock.advance(5000);
-      return seen("during-failure");
-    })
-    .toBe(true);
-});
+test(
+  "a partition that fails: requests are answered 503, watches end, and everything is caught up with afterwards",
+  { timeout: 60_000 },
+  async () => {
+    const controller = cluster.clientAs("system:kube-controller-manager");
+    using fault = cluster.faults.partition({ from: "cluster" });
+    await expect(controller.list(services)).rejects.toThrow(/cut this client off/);
+    await cluster.client.create(configMaps, configMap("during-failure"));
+    await cluster.clock.advance(1000);
+    expect(seen("during-failure")).toBe(false);
+    fault.end();
+    // Reflectors back off; the clock carries them over it.
+    await expect
+      .poll(async () => {
+        await cluster.clock.advance(5000);
+        return seen("during-failure");
+      }, patient)
+      .toBe(true);
+  },
+);
 
 test("a partition that hangs answers when it ends; who gives up before is let go", async () => {
   const reader = cluster.clientAs("reader", ["system:masters"]);
-  const fault = cluster.faults.partition({ from: "reader", how: "hang" });
+  using fault = cluster.faults.partition({ from: "reader", how: "hang" });
   let answered = false;
   const listing = reader.list(services).then(() => (answered = true));
   const impatient = reader.list(services, { signal: AbortSignal.timeout(20) });
@@ -206,7 +213,7 @@ test("a partition that hangs answers when it ends; who gives up before is let go
   expect(answered).toBe(true);
 });
 
-test("who comes over HTTPS is told apart from the cluster's own parts", async () => {
+test("who comes over HTTPS is told apart from the cluster's own parts", { timeout: 60_000 }, async () => {
   const transport = httpsTransport(await loadKubeconfig({ path: await cluster.kubeconfig() }));
   try {
     using _fault = cluster.faults.partition({ from: "remote" });
@@ -215,6 +222,23 @@ test("who comes over HTTPS is told apart from the cluster's own parts", async ()
   } finally {
     await transport.close();
   }
+});
+
+test("a request is explained: that it arrives, or the first cause why not, with what would mend it", async () => {
+  expect(await cluster.explain("http://web/")).toMatchObject({
+    ok: true,
+    code: "Reachable",
+    endpoints: [expect.stringMatching(/:8080$/), expect.anything()],
+  });
+  await cluster.apply(`
+apiVersion: v1
+kind: Service
+metadata: { name: typo }
+spec: { selector: { app: wep }, ports: [{ port: 80, targetPort: 8080 }] }
+`);
+  const answer = await cluster.explain({ target: "http://typo/", from: "pod/default/web-0" });
+  expect(answer).toMatchObject({ ok: false, code: "SelectorTypo" });
+  expect(answer.changes[0]).toMatchObject({ edit: { field: "spec.selector[app]", to: "web" }, result: "Reachable" });
 });
 
 test("rights are those of the user", async () => {
@@ -234,7 +258,7 @@ test("fixtures are files and directories; what is wrong in one is named with its
   }
 });
 
-test("twenty clusters side by side, each with addresses and objects of its own", async () => {
+test("twenty clusters side by side, each with addresses and objects of its own", { timeout: 60_000 }, async () => {
   const clusters = await Promise.all(Array.from({ length: 20 }, () => startCluster({ disable: ["gateway"] })));
   try {
     const addresses = await Promise.all(

@@ -3,6 +3,7 @@ import type { Client } from "../client/client.ts";
 import type { InformerFactory } from "../client/informer.ts";
 import type { PodFunction } from "../cmd/cluster-options.ts";
 import type { DnsQueryResult } from "../cmd/cluster-dns.ts";
+import type { Explanation, Question } from "../decide/explain/explanation.ts";
 import type { ServiceExplanation } from "../decide/explain/service.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Faults } from "./faults/index.ts";
@@ -51,6 +52,8 @@ export interface TestCluster {
   query(name: string, type: string): Promise<DnsQueryResult>;
   /** Resolves when `pod/NAME`, `deployment/NAME`, `statefulset/NAME` or `service/NAME` (has a ready endpoint) is ready. Rejects with FL_TIMEOUT. */
   untilReady(target: string, options?: UntilReadyOptions): Promise<void>;
+  /** What becomes of a request, and why: `explain("http://web.shop:8080/")`. Who asks is some pod of namespace `default` unless `from` says. */
+  explain(question: string | Question): Promise<Explanation>;
   /** Why a Service has the endpoints that it has. */
   explainService(namespace: string, service: string): ServiceExplanation;
   stop(): Promise<void>;

@@ -77,6 +77,8 @@ function methodsOf(cluster: TestCluster): Readonly<Record<string, Method>> {
       const response = await cluster.fetch(textOf(url, "url"));
       return { status: response.status, body: await response.text() };
     },
+    explain: ({ target, from }) =>
+      cluster.explain({ target: textOf(target, "target"), ...(from === undefined ? {} : { from: textOf(from, "from") }) }),
     untilReady: ({ target, namespace, timeout }) =>
       cluster.untilReady(textOf(target, "target"), {
         ...(namespace === undefined ? {} : { namespace: textOf(namespace, "namespace") }),

@@ -123,6 +123,8 @@ class Gatekeeper implements ApiFaults {
       ended: () => this.#streams.delete(stream),
     });
     this.#streams.set(stream, request);
+    // A watch that was being opened when the fault came.
+    if (this.#first("fail", request) !== undefined) stream.cut();
     return { ...response, body: { kind: "watch", stream: stream as WatchStream } };
   }
 
