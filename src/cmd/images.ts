@@ -66,9 +66,9 @@ const ownAgnhost = (examples: string): Readonly<Record<string, string>> => ({
   "/localhost.crt": join(examples, "localhost.crt"),
 });
 
-/** Upstream's program, and the certificate that its image carries, where it lies beside it. */
+/** Upstream's program, and what else its image carries, where it lies beside it: the certificate, and the DNS server of some specs. */
 function realAgnhost(path: string): Readonly<Record<string, string>> {
-  const beside = ["localhost.crt", "localhost.key"].map((name) => join(dirname(path), name)).filter((file) => existsSync(file));
+  const beside = ["localhost.crt", "localhost.key", "coredns"].map((name) => join(dirname(path), name)).filter((file) => existsSync(file));
   return { "/agnhost": path, ...Object.fromEntries(beside.map((file) => [`/${basename(file)}`, file])) };
 }
 
