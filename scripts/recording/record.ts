@@ -23,7 +23,9 @@ const commands: readonly string[] = [
   "fairlead run -n shop -- curl -s http://webapp:8080",
   "fairlead run -n shop -- curl -s http://store-1.store:8080",
   "curl -s http://webapp.localhost:$PORT/",
-  ...(kubectl === undefined ? [] : ["kubectl -n shop delete pod store-1 --wait=false && fairlead explain svc store -n shop"]),
+  // Somebody mistypes a selector: what comes of it, why, and what mends it.
+  ...(kubectl === undefined ? [] : ["kubectl -n shop set selector service/webapp app=webap"]),
+  "fairlead explain http://webapp.shop:8080",
   "fairlead down",
 ];
 
