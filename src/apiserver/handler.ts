@@ -24,8 +24,8 @@ import { requestInfo, type PathRequest, type RequestInfo } from "./request-info.
 import type { ResourceRouter } from "./resource-router.ts";
 import { versionInfo, type ServerVersion } from "./version.ts";
 
-/** What a path shows beside the API, as an object for JSON; undefined: nothing now. */
-export type DebugPage = (query: URLSearchParams) => object | undefined;
+/** What a path shows beside the API, as an object for JSON, or as lines that come as they are made; undefined: nothing now. */
+export type DebugPage = (query: URLSearchParams) => object | undefined | Promise<object | undefined>;
 
 export interface HandlerOptions {
   readonly authorizer: Authorizer;
@@ -120,8 +120,9 @@ export class Handler implements ApiHandler {
       case snapshotPath:
         return answer(200, { kind: "chunks", chunks: this.#options.snapshot() }, "application/x-ndjson");
       default: {
-        const page = this.#options.pages.get(clean)?.(request.query);
-        if (page !== undefined) return respond(200, page);
+        const page = await this.#options.pages.get(clean)?.(request.query);
+        if (page !== undefined)
+          return isStream(page) ? answer(200, { kind: "chunks", chunks: page }, "application/x-ndjson") : respond(200, page);
         return found(await documents.answer({ ...request, path: clean }));
       }
     }
@@ -146,6 +147,11 @@ export class Handler implements ApiHandler {
     this.#options.log.error("request failed", { ...fields, stack: error instanceof Error ? error.stack : undefined });
     return internalError("a fault of the server; its log says more");
   }
+}
+
+/** A page of many lines comes as it is made. */
+function isStream(page: object): page is AsyncIterable<Uint8Array> {
+  return Symbol.asyncIterator in page;
 }
 
 /** A server that cannot write lives: to start it again would mend nothing. */

@@ -7,6 +7,8 @@ export interface ClusterPaths {
   readonly root: string;
   /** The database. */
   readonly store: string;
+  /** What was in the database before. */
+  readonly history: string;
   /** CA, server and admin certificates. */
   readonly pki: string;
   /** Volumes and logs of pods. */
@@ -24,6 +26,7 @@ export function clusterPaths(root: string): ClusterPaths {
   return {
     root,
     store: join(root, "store"),
+    history: join(root, "history"),
     pki: join(root, "pki"),
     pods: join(root, "pods"),
     volumes: join(root, "volumes"),

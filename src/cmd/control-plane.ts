@@ -23,11 +23,12 @@ import { controllers } from "../controllers/index.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
+import { createClusterHistory, historyPage, historyPath } from "./history.ts";
 import type { AddressPlan, ClusterNetwork } from "./network/network.ts";
 
 export interface ControlPlaneOptions {
   /** What the API server shows beside the API: path → an object for JSON. */
-  readonly pages: ReadonlyMap<string, DebugPage>;
+  readonly pages: Map<string, DebugPage>;
   readonly manager: Manager;
   readonly network: ClusterNetwork;
   readonly plan: AddressPlan;
@@ -108,10 +109,12 @@ async function startApiServer(options: ControlPlaneOptions): Promise<ApiServer> 
   const { network, plan, manager, clock, log, metrics } = options;
   const audit = options.audit && (await import("../apiserver/audit/options.ts")).fileAudit(options.audit, clock, log);
   if (audit !== undefined) await manager.start(audit.component);
+  const history = createClusterHistory({ directory: options.storage === "memory" ? undefined : options.paths.history, clock, log });
+  options.pages.set(historyPath, historyPage(history, clock));
   const server = createApiServer({
     ...(audit === undefined ? {} : { audit }),
     ...(options.around === undefined ? {} : { around: options.around }),
-    backend: await backendOf(options),
+    backend: history.around(await backendOf(options)),
     kinds: options.kinds,
     serviceClusterIPRanges: plan.serviceCIDRs,
     serviceNodePortRange: options.serviceNodePortRange,
