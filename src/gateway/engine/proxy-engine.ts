@@ -24,6 +24,8 @@ export interface ProxyEngineOptions {
   readonly random: () => number;
   readonly limits?: Partial<EngineLimits>;
   readonly onRequest?: RequestsOptions["onRequest"];
+  /** Details in records, for logs and traces. */
+  readonly observe?: RequestsOptions["observe"] | undefined;
 }
 
 export function createProxyEngine(carrier: Carrier, options: ProxyEngineOptions): Engine {
@@ -43,7 +45,7 @@ class ProxyEngine implements Engine {
   readonly #tunnels = new Set<readonly [StreamSocket, StreamSocket]>();
   #streamListeners: ReadonlyMap<string, StreamListener> = new Map();
 
-  constructor(carrier: Carrier, { random, onRequest, ...options }: ProxyEngineOptions) {
+  constructor(carrier: Carrier, { random, onRequest, observe, ...options }: ProxyEngineOptions) {
     const limits = { ...defaultLimits, ...options.limits };
     const { clock } = carrier;
     this.#carrier = carrier;
@@ -53,7 +55,7 @@ class ProxyEngine implements Engine {
     this.#pool = new UpstreamPool({ carrier, sweeper, connectMs: limits.connectMs, maxIdle: limits.idleUpstreams });
     const pool = this.#pool;
     const toBackends = (listener: string) => ownTls.toBackends(listener);
-    this.#requests = new Requests({ backends, pool, sweeper, clock, random, limits, toBackends, onRequest });
+    this.#requests = new Requests({ backends, pool, sweeper, clock, random, limits, toBackends, onRequest, observe });
     const opened = (pair: readonly [StreamSocket, StreamSocket]) => this.#tunnelOpened(pair);
     this.#streams = new Streams({
       backends,

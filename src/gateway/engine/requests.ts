@@ -24,6 +24,7 @@ import { listener, questionHeaders, questionOf, unavailable, verdictOf, type Ver
 import { Http2Exchange } from "./http2-exchange.ts";
 import { addedLines, endpointHead } from "./lines.ts";
 import { nobody, withBodyLimit, withMirrors } from "./mirror.ts";
+import { detailOf, observing, traced, type Observe, type Observed, type RequestDetail } from "./observed-request.ts";
 import { PasswordCheck } from "./passwords.ts";
 import { RateLimits } from "./rate-limits.ts";
 import { connectionsKey, decide, together, unchanged, type Forward } from "./router.ts";
@@ -44,6 +45,8 @@ export interface RequestRecord {
   /** Of HTTP Basic. */
   readonly user: string | undefined;
   readonly milliseconds: number;
+  /** Absent unless `observe` asks for it. */
+  readonly detail?: RequestDetail;
 }
 
 export interface RequestsOptions {
@@ -56,6 +59,7 @@ export interface RequestsOptions {
   /** What a listener shows to endpoints over TLS. */
   readonly toBackends: (listener: string) => ClientCertificate | undefined;
   readonly onRequest: ((record: RequestRecord) => void) | undefined;
+  readonly observe?: Observe | undefined;
 }
 
 /** A client's side that can be answered without an endpoint. */
@@ -67,6 +71,7 @@ export class Requests {
   readonly #options: RequestsOptions;
   readonly #rates = new RateLimits();
   readonly #passwords = new PasswordCheck();
+  readonly #observed = new WeakMap<ProxiedRequest, Observed>();
   /** Of routes with `limit-connections`: requests under way. */
   readonly #underWay = new Map<string, number>();
   #users: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map();
@@ -95,10 +100,18 @@ export class Requests {
   }
 
   /** Undefined: it was answered already, by `ownAnswer`. */
-  handle(asked: ProxiedRequest, client: OwnAnswering): Exchange | undefined {
+  handle(asked: ProxiedRequest, side: OwnAnswering): Exchange | undefined {
     this.#count += 1;
-    const { trustedProxies } = this.#options.limits;
+    const { observe, limits } = this.#options;
+    const { trustedProxies } = limits;
     const request = trustedProxies.length === 0 ? asked : { ...asked, client: trustedClient(asked.client, asked.header, trustedProxies) };
+    if (observe === undefined) return this.#handle(request, side);
+    const { client, observed } = observing(request, side, observe, this.#options);
+    this.#observed.set(request, observed);
+    return this.#handle(request, client);
+  }
+
+  #handle(request: ProxiedRequest, client: OwnAnswering): Exchange | undefined {
     const decision = decide(this.#table.get(request.client.listener), request, this.#context);
     switch (decision.kind) {
       case "forward":
@@ -200,7 +213,9 @@ export class Requests {
     return found.auth === undefined ? found : `${question.authority}${question.path}, which is asked, asks others itself`;
   }
 
-  #forward(request: ProxiedRequest, client: OwnAnswering, decision: Forward): Exchange {
+  #forward(request: ProxiedRequest, client: OwnAnswering, decided: Forward): Exchange {
+    const trace = this.#observed.get(request)?.trace;
+    const decision = trace === undefined ? decided : traced(decided, trace);
     const { route, backend, mirrors } = decision;
     const pages = route.filters.find((filter) => filter.kind === "error-pages");
     const answer =
@@ -288,7 +303,10 @@ export class Requests {
 
   #record(request: ProxiedRequest, route: Route | undefined, status: number, reason?: string, endpoint?: string, user?: string): void {
     const { onRequest, clock } = this.#options;
-    onRequest?.({ request, route, status, reason, endpoint, user, milliseconds: clock.monotonic() - request.began });
+    if (onRequest === undefined) return;
+    const observed = this.#observed.get(request);
+    const detail = observed === undefined ? {} : { detail: detailOf(request, observed) };
+    onRequest({ request, route, status, reason, endpoint, user, milliseconds: clock.monotonic() - request.began, ...detail });
   }
 
   /** A head that was refused before anybody could say what it asks for. */
