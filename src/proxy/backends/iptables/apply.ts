@@ -44,8 +44,8 @@ export class IptablesBackend implements Backend {
   readonly #options: IptablesBackendOptions;
   readonly #families: readonly FamilyRules[];
   readonly #plans = new Map<string, ServicePlan>();
-  /** In order of the Services' keys; undefined: a plan has changed. */
-  #inOrder: readonly ServicePlan[] | undefined;
+  /** In order; undefined: a Service has come or gone. */
+  #keys: readonly string[] | undefined;
   readonly #stale: StaleFlows | undefined;
   #heals = 0;
 
@@ -117,16 +117,16 @@ export class IptablesBackend implements Backend {
 
   #remember(changes: readonly ServiceChange[]): void {
     for (const { key, plan } of changes) {
+      if ((plan === undefined) === this.#plans.has(key)) this.#keys = undefined;
       if (plan === undefined) this.#plans.delete(key);
       else this.#plans.set(key, plan);
     }
-    this.#inOrder = undefined;
   }
 
   /** Both families at once, as kube-proxy's two proxiers. */
   async #sync(): Promise<void> {
-    this.#inOrder ??= [...this.#plans].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, plan]) => plan);
-    const services = this.#inOrder;
+    this.#keys ??= [...this.#plans.keys()].sort();
+    const services = this.#keys.map((key) => this.#plans.get(key) as ServicePlan);
     const done = await Promise.allSettled(this.#families.map((rules) => rules.sync(services)));
     for (const one of done) if (one.status === "rejected") throw one.reason;
   }

@@ -75,6 +75,8 @@ export class FamilyRules {
   async #restore(want: IptablesRules, have: IptablesRules | undefined, lines: Iterable<string>): Promise<void> {
     const { iptables, metrics } = this.#options;
     const written = await inSlices(lines);
+    // What has changed is of the other family.
+    if (written.length === 0) return;
     const started = performance.now();
     try {
       await iptables.restore(this.family, `${written.join("\n")}\n`);

@@ -88,12 +88,21 @@ function serviceChanges(
   have: IptablesTable,
   want: IptablesTable,
 ): { readonly changed: readonly Chain[]; readonly stale: readonly string[] } {
-  const [before, after] = [new Set(have.services), new Set(want.services)];
-  const changed = want.services.filter((chains) => !before.has(chains)).flat();
+  const [left, came] = different(have.services, want.services);
+  const changed = came.flat();
   // A chain that moved to another object under the same name is written, not deleted.
   const written = new Set(changed.map(({ name }) => name));
-  const gone = have.services.filter((chains) => !after.has(chains)).flatMap((chains) => chains.map(({ name }) => name));
+  const gone = left.flatMap((chains) => chains.map(({ name }) => name));
   return { changed, stale: [...new Set(gone)].filter((name) => !written.has(name)) };
+}
+
+type Services = IptablesTable["services"];
+
+/** Those that only one of the two has. Most changes leave each Service at its place. */
+function different(have: Services, want: Services): readonly [Services, Services] {
+  if (have.length === want.length) return [have.filter((chains, i) => chains !== want[i]), want.filter((chains, i) => chains !== have[i])];
+  const [before, after] = [new Set(have), new Set(want)];
+  return [have.filter((chains) => !after.has(chains)), want.filter((chains) => !before.has(chains))];
 }
 
 /** The rules in the kernel's own chains, as `iptables-save` prints them. */
