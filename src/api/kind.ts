@@ -59,8 +59,8 @@ export interface KindSpec<T extends KubeObject = KubeObject> {
   };
   /** Where `scale` finds its numbers, as JSONPaths; absent: `spec.replicas`, `status.replicas`, `spec.selector`. */
   readonly scale?: { readonly replicas: string; readonly statusReplicas: string; readonly selector?: string | undefined };
-  /** Absent: all. A kind that can only be created is a question to the server, and is not stored. */
-  readonly verbs?: readonly ["create"];
+  /** Absent: all. A kind that can only be created is a question to the server, one that can only be read is made when it is asked for: neither is stored. */
+  readonly verbs?: readonly ("create" | "get" | "list")[];
   /** A PUT of what is not there creates it. */
   readonly createOnUpdate?: true;
   /** A PUT must say of which version it is. */

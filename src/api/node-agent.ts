@@ -48,6 +48,27 @@ export interface ExecSession {
   kill(): void;
 }
 
+/** What something uses at the moment. */
+export interface ResourceUsage {
+  /** CPU time in each second, in nanoseconds. */
+  readonly cpuNanoCores: number;
+  readonly memoryBytes: number;
+}
+
+export interface PodUsage {
+  readonly pod: PodRef;
+  readonly containers: readonly { readonly name: string; readonly usage: ResourceUsage }[];
+}
+
+export interface NodeUsage {
+  /** ms since the epoch */
+  readonly at: number;
+  /** Over which CPU time was measured: the longest of its containers'. */
+  readonly windowMs: number;
+  readonly node: ResourceUsage;
+  readonly pods: readonly PodUsage[];
+}
+
 export interface NodeAgent {
   logs(pod: PodRef, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   exec(pod: PodRef, options: ExecOptions): Promise<ExecSession>;
@@ -58,4 +79,6 @@ export interface NodeAgent {
   attach(pod: PodRef, options: AttachOptions): Promise<ExecSession>;
   /** A connection to a port inside the pod; the caller destroys it. Rejects with an Error whose message says what could not be reached. */
   dial(pod: PodRef, port: number): Promise<import("node:stream").Duplex>;
+  /** Of its running containers. Absent: it cannot be measured. */
+  readonly usage?: () => Promise<NodeUsage>;
 }

@@ -17,6 +17,7 @@ import { approval, ephemeralContainers, resize } from "./subresources/parts.ts";
 import { proxy, type ProxyOptions } from "./subresources/proxy.ts";
 import { scale } from "./subresources/scale.ts";
 import { token, type TokenIssuer } from "./subresources/token.ts";
+import { answerMetrics, metricsKindOf } from "./usage/metrics.ts";
 import type { VerbCall } from "./verbs/call.ts";
 import { create } from "./verbs/create.ts";
 import { deleteCollection } from "./verbs/delete-collection.ts";
@@ -67,6 +68,14 @@ export class ResourceRouter {
     const { clock, random, authorizer, tokenReviewer } = this.#options;
     const review = reviewOf(info);
     if (review !== undefined) return answerReview(review, request, info, { authorizer, tokens: tokenReviewer });
+    const metrics = metricsKindOf(info);
+    if (metrics !== undefined) {
+      const {
+        nodeAgent,
+        proxy: { store },
+      } = this.#options;
+      return answerMetrics(metrics, request, info, { store, nodeAgent, clock });
+    }
     const registry = this.registry(info);
     const call: VerbCall = { request, info, registry, authorizer, clock, random };
     return info.subresource === undefined ? verb(call) : this.#subresource(call, info.subresource);

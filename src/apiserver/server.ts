@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { kinds as builtInKinds } from "../api/kinds/index.ts";
+import { metricsKinds } from "../api/kinds/metrics.ts";
 import { reviewKinds } from "../api/kinds/reviews.ts";
 import type { KindSpec } from "../api/kind.ts";
 import type { ApiHandler, ApiRequest, ApiResponse } from "../api/request.ts";
@@ -105,7 +106,7 @@ class Server implements ApiServer {
     ];
     this.#served = new ServedKinds({
       builtIn: kinds,
-      others: reviewKinds,
+      others: [...reviewKinds, ...metricsKinds],
       store: this.#store,
       registry: (kind, store) => this.#registry(kind, admission, store),
     });

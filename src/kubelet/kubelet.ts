@@ -93,6 +93,7 @@ class NodeKubelet implements Kubelet {
   readonly exec: NodeAgent["exec"];
   readonly attach: NodeAgent["attach"];
   readonly dial: NodeAgent["dial"];
+  readonly usage?: NonNullable<NodeAgent["usage"]>;
   readonly #options: KubeletOptions;
   readonly #log: Logger;
   readonly #context: WorkerContext;
@@ -115,11 +116,12 @@ class NodeKubelet implements Kubelet {
     });
     const { logs, clock } = this.#context;
     const { runtime } = options;
-    const agent = createNodeAgent({ worker: (pod) => this.#workerOf(pod), runtime, logs, clock });
+    const agent = createNodeAgent({ worker: (pod) => this.#workerOf(pod), workers: () => this.#workers.values(), runtime, logs, clock });
     this.logs = agent.logs;
     this.exec = agent.exec;
     this.attach = agent.attach;
     this.dial = agent.dial;
+    if (agent.usage !== undefined) this.usage = agent.usage;
   }
 
   async start(): Promise<void> {

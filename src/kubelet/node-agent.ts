@@ -9,21 +9,25 @@ import type { LogStore } from "./logs/log-store.ts";
 import type { PodWorker } from "./pod-worker.ts";
 import { connectFromHost } from "./runtime/connect.ts";
 import type { RunningContainer, Runtime } from "./runtime/runtime.ts";
+import { nodeUsageReader } from "./usage/node-usage.ts";
 
 export interface NodeAgentOptions {
   readonly worker: (pod: PodRef) => PodWorker | undefined;
-  readonly runtime: Pick<Runtime, "dial">;
+  readonly workers: () => Iterable<PodWorker>;
+  readonly runtime: Pick<Runtime, "dial" | "usage">;
   readonly logs: LogStore;
   readonly clock: Clock;
 }
 
-export function createNodeAgent({ worker, runtime, logs, clock }: NodeAgentOptions): NodeAgent {
+export function createNodeAgent({ worker, workers, runtime, logs, clock }: NodeAgentOptions): NodeAgent {
   const workerOf = (pod: PodRef): PodWorker => {
     const found = worker(pod);
     if (found === undefined || (pod.uid !== "" && found.uid !== pod.uid)) throw notFoundError(pods, pod.name);
     return found;
   };
+  const usage = nodeUsageReader({ workers, runtime, clock });
   return {
+    ...(usage === undefined ? {} : { usage }),
     async logs(pod, options, signal) {
       const found = workerOf(pod);
       const instance = instanceToRead(found, pod, options);

@@ -5,6 +5,8 @@ import { discovery, otherKinds, rights } from "./cluster-info.ts";
 import { describesEverything, proxies } from "./describe.ts";
 import { deletions, outputs, serverSideApply, writes } from "./objects.ts";
 import { kubectlsToTest, Session } from "./session.ts";
+import { kustomizations } from "./kustomizations.ts";
+import { top } from "./top.ts";
 import { nodes, podsAndJobs, rollouts } from "./workloads.ts";
 
 const found = kubectlsToTest();
@@ -26,6 +28,8 @@ const topics: readonly (readonly [string, (k: Session, namespace: string) => Pro
   ["rollouts", rollouts],
   ["pods and jobs", podsAndJobs],
   ["nodes", nodes],
+  ["top", top],
+  ["kustomizations", kustomizations],
   ["rights", rights],
   ["other kinds", otherKinds],
   ["every kind described", describesEverything],

@@ -75,10 +75,14 @@ export async function runChecks(reading: Reading, options: CheckOptions): Promis
   }
 }
 
-/** A ready pod, one that has Node if there is one. */
+/** A ready pod, one that has Node if there is one. A real image has nothing of this machine, nor its Node. */
 function clientPod(pods: readonly Pod[]): Pod | undefined {
-  const ready = pods.filter((pod) => isOfUser(pod) && isPodReady(pod));
+  const ready = pods.filter((pod) => isOfUser(pod) && isPodReady(pod) && !hasRealImage(pod));
   return ready.find((pod) => /(^|\/)node(:|$)/.test(pod.spec?.containers[0]?.image ?? "")) ?? ready[0];
+}
+
+function hasRealImage({ status }: Pod): boolean {
+  return /^(?:crun|runc):/.test(status?.containerStatuses?.[0]?.containerID ?? "");
 }
 
 function targetsOf(reading: Reading, service: Service, { serves = () => true }: CheckOptions): readonly Target[] {

@@ -58,11 +58,11 @@ function podNetwork(inside: NetworkNamespace, remove: () => Promise<void>): PodN
 function createInside(thread: Thread): Inside {
   return (namespace, fd) => ({
     path: `/proc/${process.pid}/fd/${fd}`,
-    async connect({ host, port, localAddress, timeoutMs }: ConnectOptions) {
-      const local = localAddress === undefined ? {} : { localAddress };
+    async connect({ host, port, timeoutMs, ...local }: ConnectOptions) {
       const started = await thread.call({ kind: "connect", namespace, host, port, ...local });
       return adoptConnection(started, { host, port, timeoutMs: timeoutMs ?? 10_000 });
     },
+    startConnecting: (to) => thread.call({ kind: "connect", namespace, ...to }),
     listen: (address, port) => thread.call({ kind: "bind", namespace, socket: "tcp", address, port }),
     bindUdp: (address, port) => thread.call({ kind: "bind", namespace, socket: "udp", address, port }),
     netlink: async (protocol) => (await thread.call({ kind: "netlink", namespace, protocol })).fd,

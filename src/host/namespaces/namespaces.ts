@@ -61,6 +61,8 @@ export interface NetworkNamespace {
   readonly path: string;
   /** A connected TCP socket, half-open allowed, not yet read. Rejects with the system's error (`code: "ECONNREFUSED"`). */
   connect(options: ConnectOptions): Promise<Socket>;
+  /** As `connect`, its descriptor alone, for a thread of its own: not blocking, connected or on its way there. */
+  startConnecting(options: Omit<ConnectOptions, "timeoutMs">): Promise<{ readonly fd: number; readonly connected: boolean }>;
   /** A listening TCP socket's descriptor: `server.listen({ fd })`. Port 0: any. Low ports are allowed. `::` is IPv6 only. */
   listen(address: string, port: number): Promise<{ readonly fd: number; readonly port: number }>;
   /** A bound UDP socket's descriptor: `dgram.createSocket(type).bind({ fd })`. `::` is IPv6 only. */
@@ -159,8 +161,11 @@ export interface SpawnOptions {
   readonly noNewPrivileges?: boolean;
   /** In its own UTS namespace. */
   readonly hostname?: string;
-  /** Its own PID namespace, in which it is process 1: its end ends all of them. Default false. */
-  readonly pidNamespace?: boolean;
+  /**
+   * Its own PID namespace, in which it is process 1: its end ends all of them. Or that of a process that was started here and is
+   * still alive. Default false: ours.
+   */
+  readonly pidNamespace?: boolean | { readonly of: number };
   /** Descriptors of this process that become 0, 1 and 2; `null`: /dev/null. The caller closes its copies. */
   readonly stdio: readonly [number | null, number | null, number | null];
   /** Makes descriptor 0, a terminal, the controlling one of its new session. */

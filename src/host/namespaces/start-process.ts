@@ -1,5 +1,5 @@
 /** Starts a process in the namespace where the thread is, with mounts, name, PID namespace and user of its own. */
-import { existsSync, openSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import * as c from "../syscalls/constants.ts";
 import type { Libc } from "../syscalls/libc.ts";
@@ -79,13 +79,15 @@ function below(root: string | undefined, target: string): string {
 }
 
 function needsToLeave({ mounts, hostname, pidNamespace, inside }: SpawnOptions): boolean {
-  return mounts !== undefined || hostname !== undefined || pidNamespace === true || inside !== undefined;
+  return mounts !== undefined || hostname !== undefined || (pidNamespace ?? false) !== false || inside !== undefined;
 }
 
 /** The new mount namespace's name, where there is one. */
 function leave(libc: Libc, options: SpawnOptions): string | undefined {
   if (options.inside !== undefined) return void joinProcess(libc, options.inside);
   let mountNamespace: string | undefined;
+  // Opened first: below the new root the path means something else.
+  const processes = typeof options.pidNamespace === "object" ? openSync(`/proc/${options.pidNamespace.of}/ns/pid`, "r") : undefined;
   if (options.mounts !== undefined) {
     libc.unshare(c.CLONE_NEWNS);
     mountNamespace = readlinkSync("/proc/thread-self/ns/mnt");
@@ -99,8 +101,17 @@ function leave(libc: Libc, options: SpawnOptions): string | undefined {
     libc.sethostname(options.hostname);
   }
   // Only the next child is in it; until the thread is back it can start no thread.
-  if (options.pidNamespace) libc.unshare(c.CLONE_NEWPID);
+  if (options.pidNamespace === true) libc.unshare(c.CLONE_NEWPID);
+  if (processes !== undefined) enterAndClose(libc, processes, c.CLONE_NEWPID);
   return mountNamespace;
+}
+
+function enterAndClose(libc: Libc, namespace: number, kind: number): void {
+  try {
+    libc.setns(namespace, kind);
+  } finally {
+    closeSync(namespace);
+  }
 }
 
 function findTool(name: string): string {

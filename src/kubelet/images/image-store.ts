@@ -149,7 +149,10 @@ export class ImageStore {
         await this.#blobs.add(descriptor, () => resolved.blob(descriptor));
       }
     };
-    await Promise.all(Array.from({ length: layersAtOnce }, next));
+    // Whoever is told of a failure finds nothing under way any more.
+    const ended = await Promise.allSettled(Array.from({ length: layersAtOnce }, next));
+    const failed = ended.find(({ status }) => status === "rejected");
+    if (failed?.status === "rejected") throw failed.reason;
   }
 
   #unpackOnce(image: Image): Promise<string> {

@@ -14,6 +14,7 @@ import type { AttachOptions, ExecOptions, ExecSession, PodRef } from "../../api/
 import type { Container, Pod } from "../../api/types.ts";
 import type { RegistryCredentials } from "../images/image-source.ts";
 import type { LogStream } from "../logs/log-format.ts";
+import type { Usage } from "../usage/process-table.ts";
 import type { ProbeKind, ProbeOutcome } from "../probes/schedule.ts";
 
 export interface PodIdentity extends PodRef {
@@ -154,6 +155,8 @@ export interface Runtime {
   /** Gives back what the pod's containers left on disk, and ends processes that got away from their container. */
   removePod(pod: PodRef): Promise<void>;
   ignoredFields(pod: Pod): readonly IgnoredField[];
+  /** What running containers use, by their ids: one look at all of them. */
+  usage?(): Promise<ReadonlyMap<string, Usage>>;
   /** Puts a file system in memory at a directory of the pod's, until `removePod`. Throws where the kernel refuses. */
   mountMemory?(pod: PodRef, directory: string, sizeBytes: number | undefined): void;
   /** Whether volumes can be given to groups (`fsGroup`). */

@@ -93,6 +93,24 @@ export const processCases: readonly RuntimeCase[] = [
 /** Where each container has files of its own, each pod a network of its own. */
 export const isolatedProcessCases: readonly RuntimeCase[] = [
   {
+    name: "an ephemeral container sees the processes of its target, and its end does not end them",
+    async run(rig) {
+      const main = await start(rig, shell("trap 'exit 0' TERM; echo up; while :; do sleep 0.05; done; : marked"));
+      await until(() => main.output().includes("up"));
+      const debug = { name: "debug", ...shell("tr '\\0' ' ' < /proc/1/cmdline; echo; echo I am $$"), targetContainerName: "main" };
+      const beside = await start(rig, debug, { beside: main });
+      assert.equal((await beside.running.exited).exitCode, 0);
+      await beside.running.drained;
+      assert.match(beside.output(), /: marked \nI am (?!1\n)\d+\n$/);
+      assert.equal((await exec(main, ["true"])).status.kind, "exited");
+      await assert.rejects(
+        start(rig, { ...debug, targetContainerName: "other" }, { beside: main }),
+        /unable to find target container "other"/,
+      );
+      await main.remove();
+    },
+  },
+  {
     name: "process 1: kill 1 from inside, and SIGTERM to what does not handle it",
     async run(rig) {
       const trapped = await start(rig, shell("trap 'exit 9' TERM; echo up; while :; do sleep 0.05; done"));

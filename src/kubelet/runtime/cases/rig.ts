@@ -45,13 +45,21 @@ export interface StartOptions {
   readonly spec?: Partial<PodSpec>;
   readonly mounts?: readonly ContainerMount[];
   readonly env?: Readonly<Record<string, string>>;
+  /** In whose pod it is started; default: in a new one. */
+  readonly beside?: Started;
 }
 
 export async function start(rig: RuntimeRig, given: Partial<Container>, options: StartOptions = {}): Promise<Started> {
   const { runtime } = rig;
   const n = ++pods;
   const ips = rig.addresses(n);
-  const pod: PodIdentity = { namespace: "default", name: `pod-${n}`, uid: `uid-${process.pid}-${n}`, ip: ips[0] ?? "", ips };
+  const pod: PodIdentity = options.beside?.pod ?? {
+    namespace: "default",
+    name: `pod-${n}`,
+    uid: `uid-${process.pid}-${n}`,
+    ip: ips[0] ?? "",
+    ips,
+  };
   const container: Container = { name: "main", image: "busybox", ...given };
   const object: Pod = {
     metadata: { name: pod.name, namespace: pod.namespace, uid: pod.uid },
@@ -79,6 +87,7 @@ export async function start(rig: RuntimeRig, given: Partial<Container>, options:
       running.signal("SIGKILL");
       await running.exited;
       await running.drained;
+      if (options.beside !== undefined) return;
       await runtime.tearDownPod(pod);
       await runtime.removePod(pod);
     },

@@ -29,7 +29,7 @@ export interface OciPlaceInput {
   /** Whether this program is the machine's root. */
   readonly isRoot: boolean;
   /** Of the container whose processes it sees, too. */
-  readonly processesOf?: number | undefined;
+  readonly target?: number | undefined;
 }
 
 const defaultMessagePath = "/dev/termination-log";
@@ -61,7 +61,7 @@ export async function ociPlace(input: OciPlaceInput): Promise<ContainerPlace> {
     mounts: spec.mounts,
     ownFiles: { ...files.paths, [container.terminationMessagePath ?? defaultMessagePath]: messageFile },
     anyUser: isRoot,
-    processesOf: input.processesOf,
+    target: input.target,
   });
   const around = { tool, network, libc, state: join(directory, "state"), id: container.name };
   let execs = 0;
@@ -71,7 +71,13 @@ export async function ociPlace(input: OciPlaceInput): Promise<ContainerPlace> {
     ...(image.stopSignal === undefined ? {} : { stopSignal: image.stopSignal }),
     async start(words, streams) {
       await writeFile(join(directory, "config.json"), JSON.stringify(containerSpec(described(words, streams.terminal))), { mode: 0o600 });
-      const main = { ...around, streams, mounts, files: join(directory, "main"), first: object.spec?.hostPID !== true };
+      const main = {
+        ...around,
+        streams,
+        mounts,
+        files: join(directory, "main"),
+        first: object.spec?.hostPID !== true && input.target === undefined,
+      };
       return await launch({ ...main, verb: ["run", "--bundle", directory] });
     },
     async exec(words, streams) {

@@ -26,7 +26,7 @@ export interface SpecInput {
    */
   readonly anyUser: boolean;
   /** A process whose PID namespace is joined (`kubectl debug --target`). */
-  readonly processesOf?: number | undefined;
+  readonly target?: number | undefined;
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -135,8 +135,8 @@ function bind(destination: string, source: string, options: readonly string[]): 
 }
 
 /** The network is that in which the runtime is started: the pod's. */
-function namespacesOf({ pod, user, anyUser, processesOf }: SpecInput): readonly Json[] {
-  const processes = processesOf === undefined ? { type: "pid" } : { type: "pid", path: `/proc/${processesOf}/ns/pid` };
+function namespacesOf({ pod, user, anyUser, target }: SpecInput): readonly Json[] {
+  const processes = target === undefined ? { type: "pid" } : { type: "pid", path: `/proc/${target}/ns/pid` };
   return [
     ...(pod.spec?.hostPID === true ? [] : [processes]),
     ...(pod.spec?.hostIPC === true ? [] : [{ type: "ipc" }]),

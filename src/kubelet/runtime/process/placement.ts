@@ -65,8 +65,11 @@ export interface Placement {
   baseEnvironment(pod: PodIdentity, container: Container, object: Pod): Readonly<Record<string, string>>;
   /** Why a container may not run as its pod asks; undefined: it may. */
   refusal?(object: Pod, container: Container): string | undefined;
-  /** Makes the place of a container's next instance. Throws ContainerStartError. */
-  prepare(spec: ContainerSpec, image: ImageEntry | undefined): Promise<ContainerPlace>;
+  /**
+   * Makes the place of a container's next instance. `target`: the first process of another container of the pod, whose processes this
+   * one is to see. Throws ContainerStartError.
+   */
+  prepare(spec: ContainerSpec, image: ImageEntry | undefined, target: number | undefined): Promise<ContainerPlace>;
   /** `isReal`: whether a real image stands behind the container. */
   ignoredFields(pod: Pod, isReal: (container: Container) => boolean): readonly IgnoredField[];
   mountNote?(pod: PodRef, container: Container): string | undefined;

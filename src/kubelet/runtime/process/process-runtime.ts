@@ -7,17 +7,19 @@ import type { Duplex } from "node:stream";
 import type { PodRef } from "../../../api/node-agent.ts";
 import type { Container, Pod } from "../../../api/types.ts";
 import { silentLogger, type Logger } from "../../../lib/log.ts";
-import type {
-  Connect,
-  ContainerSpec,
-  IgnoredField,
-  ImageAnswer,
-  PodIdentity,
-  PodNote,
-  PortListener,
-  RunningContainer,
-  Runtime,
+import {
+  ContainerStartError,
+  type Connect,
+  type ContainerSpec,
+  type IgnoredField,
+  type ImageAnswer,
+  type PodIdentity,
+  type PodNote,
+  type PortListener,
+  type RunningContainer,
+  type Runtime,
 } from "../runtime.ts";
+import { readProcesses, usageOfTrees, type Usage } from "../../usage/process-table.ts";
 import { imageEnvironment, rootRefusal, userOf } from "../oci/image-root.ts";
 import { answerImage, commandLine, findImage, type ImageEntry, type RealImages } from "./images.ts";
 import { LoopbackPlacement } from "./loopback/loopback-placement.ts";
@@ -121,7 +123,7 @@ export class ProcessRuntime implements Runtime {
 
   async run(spec: ContainerSpec): Promise<RunningContainer> {
     const entry = this.#entry(spec.container);
-    const place = await this.#placement.prepare(spec, entry);
+    const place = await this.#placement.prepare(spec, entry, this.#target(spec));
     const streams = { stdin: spec.container.stdin === true, terminal: spec.container.tty === true };
     const main = await place.start(commandLine(entry, spec.command, spec.args), streams);
     const container = new ProcessContainer(`${place.scheme ?? this.#placement.scheme}://${this.#newId()}`, spec, main, place);
@@ -130,12 +132,35 @@ export class ProcessRuntime implements Runtime {
     return container;
   }
 
+  async usage(): Promise<ReadonlyMap<string, Usage>> {
+    const running = [...this.#containers];
+    const byPid = usageOfTrees(
+      await readProcesses(),
+      running.map(({ pid }) => pid),
+    );
+    return new Map(
+      running.flatMap(({ id, pid }) => {
+        const usage = byPid.get(pid);
+        return usage === undefined ? [] : [[id, usage] as const];
+      }),
+    );
+  }
+
   removePod(pod: PodRef): Promise<void> {
     return this.#placement.removePod(pod);
   }
 
   ignoredFields(pod: Pod): readonly IgnoredField[] {
     return this.#placement.ignoredFields(pod, (container) => this.#isReal(container));
+  }
+
+  /** The first process of the container that an ephemeral one looks at. Throws ContainerStartError. */
+  #target({ container, pod }: ContainerSpec): number | undefined {
+    const { targetContainerName: name = "" } = container as { readonly targetContainerName?: string };
+    if (name === "") return undefined;
+    const found = [...this.#containers].find(({ spec }) => spec.pod.uid === pod.uid && spec.container.name === name);
+    if (found === undefined) throw new ContainerStartError(`unable to find target container ${JSON.stringify(name)}`);
+    return found.pid;
   }
 
   /** Whether a real image stands behind it, pulled or not. */

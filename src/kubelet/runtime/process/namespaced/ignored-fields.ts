@@ -36,11 +36,6 @@ const containerRules: readonly Rule<Container>[] = [
     "processes share the whole machine; ephemeral-storage alone is watched",
     ({ resources }) => hasContent({ ...resources?.limits, "ephemeral-storage": undefined }),
   ],
-  [
-    "targetContainerName",
-    "each container has a process table of its own",
-    (container) => ((container as { targetContainerName?: string }).targetContainerName ?? "") !== "",
-  ],
   ["volumeDevices", "there are no block devices", (container) => (container.volumeDevices ?? []).length > 0],
   [
     "volumeMounts.mountPropagation",

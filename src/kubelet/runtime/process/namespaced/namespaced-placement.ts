@@ -123,14 +123,14 @@ export class NamespacedPlacement implements Placement {
     return answer.kind === "error" ? answer.message : undefined;
   }
 
-  async prepare(spec: ContainerSpec, image: ImageEntry | undefined): Promise<ContainerPlace> {
+  async prepare(spec: ContainerSpec, image: ImageEntry | undefined, target: number | undefined): Promise<ContainerPlace> {
     const { network, files } = this.#placed(spec.pod);
     const { libc, isRoot, hidden, directory, hostPid } = this.#options;
     const podDirectory = join(directory, spec.pod.uid);
     const root = this.#root;
-    if (image?.root !== undefined) return this.#ociPlace(spec, image.root, podDirectory);
+    if (image?.root !== undefined) return this.#ociPlace(spec, image.root, podDirectory, target);
     if (image !== undefined && isRunImage(image)) return runPlace({ spec, network, libc, files, podDirectory, hostPid });
-    return namespacedPlace({ spec, image, network, libc, files, isRoot, hidden, podDirectory, root });
+    return namespacedPlace({ spec, image, network, libc, files, isRoot, hidden, podDirectory, root, target });
   }
 
   ignoredFields(pod: Pod, isReal: (container: Container) => boolean): readonly IgnoredField[] {
@@ -151,12 +151,12 @@ export class NamespacedPlacement implements Placement {
     }
   }
 
-  async #ociPlace(spec: ContainerSpec, image: ImageRoot, podDirectory: string): Promise<ContainerPlace> {
+  async #ociPlace(spec: ContainerSpec, image: ImageRoot, podDirectory: string, target: number | undefined): Promise<ContainerPlace> {
     const { network, files } = this.#placed(spec.pod);
     const { libc, isRoot, oci: tool } = this.#options;
     if (tool === undefined) throw new ContainerStartError("real images need an OCI runtime: install crun, or runc");
     const { ociPlace } = await import("../../oci/oci-place.ts");
-    return ociPlace({ spec, image, tool, network, libc, files, podDirectory, isRoot });
+    return ociPlace({ spec, image, tool, network, libc, files, podDirectory, isRoot, target });
   }
 
   /** An empty directory upon which each container's root lies, in a mount namespace where nobody else sees it. */

@@ -33,6 +33,8 @@ export interface NamespacedPlaceInput extends PlaceInput {
   readonly image: ImageEntry | undefined;
   readonly isRoot: boolean;
   readonly hidden: readonly string[];
+  /** A process whose PID namespace it joins. */
+  readonly target: number | undefined;
   /** Upon which the container's root lies. */
   readonly root: string;
 }
@@ -65,7 +67,7 @@ export async function namespacedPlace(input: NamespacedPlaceInput): Promise<Cont
     }),
   );
   await makeMountPoints(plan);
-  const pidNamespace = object.spec?.hostPID !== true;
+  const isFirst = object.spec?.hostPID !== true && input.target === undefined;
   const around: Surroundings = {
     env: spec.env,
     user: answer.user,
@@ -76,13 +78,13 @@ export async function namespacedPlace(input: NamespacedPlaceInput): Promise<Cont
   return {
     messageFile,
     start: (given, streams) =>
-      launch(network, libc, streams, pidNamespace, {
+      launch(network, libc, streams, isFirst, {
         ...words(given),
         ...inside,
         root,
         mounts: plan.mounts(root, container.securityContext?.readOnlyRootFilesystem === true),
         hostname: files.hostname,
-        pidNamespace,
+        pidNamespace: input.target === undefined ? isFirst : { of: input.target },
       }),
     exec: (given, streams, main) => launch(network, libc, streams, false, { ...words(given), ...inside, inside: main.pid }),
     // Its root is a file system of its own.
