@@ -4,6 +4,7 @@ import { FairleadError, errorMessage } from "../lib/errors.ts";
 import { addClusterVerbs } from "./cluster/command.ts";
 import { addConsole } from "./console/command.ts";
 import { addDns } from "./dns/command.ts";
+import { addDiff } from "./diff/command.ts";
 import { addDoctor } from "./doctor/command.ts";
 import { addExplain } from "./explain/command.ts";
 import type { Report } from "./flags.ts";
@@ -12,6 +13,7 @@ import { addProxy } from "./proxy/command.ts";
 import { addRun } from "./run/command.ts";
 import { addSnapshot } from "./snapshot/command.ts";
 import { createTerminal, type Terminal } from "./terminal.ts";
+import { addSimulate } from "./simulate/command.ts";
 import { addTestServer } from "./test-server/command.ts";
 import { addUp } from "./up/command.ts";
 import { kubernetesVersion, version } from "./version.ts";
@@ -68,6 +70,7 @@ Examples:
   addUp(program, argv, terminal, report);
   addClusterVerbs(program, terminal, report);
   addExplain(program, terminal, report);
+  addDiff(program, terminal, report);
   addRun(program, terminal, report);
   addDoctor(program, terminal, report);
   addDns(program, terminal, report);
@@ -76,6 +79,7 @@ Examples:
   addSnapshot(program, terminal, report);
   addConsole(program, terminal, report);
   addTestServer(program, terminal, report);
+  addSimulate(program, terminal, report);
   addCompletion(program, terminal);
   return program;
 }

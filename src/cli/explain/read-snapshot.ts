@@ -34,7 +34,9 @@ import { FairleadError } from "../../lib/errors.ts";
 import { problemText, readAll } from "../apply.ts";
 import { connect, findCluster, type ClusterChoice } from "../connect.ts";
 import { readSource, sourceFiles } from "../sources.ts";
+import { pastSnapshot } from "../../decide/explain/history/past.ts";
 import { dnsFacts } from "./dns-facts.ts";
+import { readPast } from "./read-history.ts";
 import type { Manifest } from "../../api/manifest.ts";
 
 export interface SnapshotChoice extends ClusterChoice {
@@ -42,6 +44,8 @@ export interface SnapshotChoice extends ClusterChoice {
   /** Any cluster's, read only. */
   readonly kubeconfig?: string;
   readonly proxyMode?: ProxyMode;
+  /** A moment: of a Fairlead, which keeps history. */
+  readonly at?: string;
 }
 
 export interface ReadSnapshot {
@@ -58,10 +62,18 @@ export async function readSnapshot(choice: SnapshotChoice): Promise<ReadSnapshot
   const { client, close } = await connect(choice.kubeconfig ?? cluster?.kubeconfig ?? "");
   try {
     const own: Partial<SnapshotConfig> = cluster === undefined ? {} : fairleadConfig(cluster.mode);
-    return { snapshot: await fromCluster(client, { ...own, ...given }), manifests: [] };
+    const now = await fromCluster(client, { ...own, ...given });
+    return { snapshot: choice.at === undefined ? now : await asItWas(client, choice.at, now.config), manifests: [] };
   } finally {
     await close();
   }
+}
+
+/** The objects of then; how the cluster is set up is taken from now. */
+async function asItWas(client: Client, at: string, config: SnapshotConfig): Promise<Snapshot> {
+  const { revision, time, versions } = await readPast(client, at);
+  const moment = `as of ${new Date(time).toISOString()}, revision ${revision}`;
+  return pastSnapshot(versions, { ...config, assumed: [...config.assumed, moment] });
 }
 
 /** What `up` does where nothing else is asked for: nftables where nodes are networks of their own. */

@@ -62,6 +62,7 @@ describe.each([
     expect(await told(history.at(time(3500)))).toEqual({ ...old, "/registry/services/a/web": { n: 2 } });
     expect(await told(history.at(time(4000)))).toEqual(old);
     expect(await history.at(time(999))).toBeUndefined();
+    expect(await told(history.at({ kind: "oldest" }))).toEqual(old);
     await backend.close();
   });
 
@@ -138,6 +139,7 @@ test("a disk that cannot be written to costs the history and nothing else", asyn
 });
 
 test("moments: a revision, a time, a while ago", () => {
+  expect(readMoment("oldest", 0)).toEqual({ kind: "oldest" });
   expect(readMoment("812", 0)).toEqual(revision(812));
   expect(readMoment("5m", 400_000)).toEqual(time(100_000));
   expect(readMoment("1970-01-01T00:00:02Z", 0)).toEqual(time(2000));

@@ -24,8 +24,11 @@ export interface HistoryOptions {
   readonly log: Logger;
 }
 
-/** A revision, or milliseconds since the epoch. */
-export type Moment = { readonly kind: "revision"; readonly revision: number } | { readonly kind: "time"; readonly time: number };
+/** A revision, milliseconds since the epoch, or where what is kept begins. */
+export type Moment =
+  | { readonly kind: "revision"; readonly revision: number }
+  | { readonly kind: "time"; readonly time: number }
+  | { readonly kind: "oldest" };
 
 export interface PastState {
   readonly revision: number;
@@ -86,7 +89,18 @@ class SegmentedHistory implements History {
 
   async at(moment: Moment): Promise<PastState | undefined> {
     await this.#flushed();
-    return this.#stateAt(moment);
+    return moment.kind === "oldest" ? this.#oldest() : this.#stateAt(moment);
+  }
+
+  async #oldest(): Promise<PastState | undefined> {
+    const [first] = await this.#options.segments.list();
+    const versions: Version[] = [];
+    if (first === undefined) return undefined;
+    for await (const version of this.#versions(first)) {
+      if (version.key === "") return { revision: version.revision, time: version.time, versions };
+      versions.push(version);
+    }
+    return undefined;
   }
 
   async #stateAt(moment: Moment): Promise<PastState | undefined> {
@@ -234,11 +248,19 @@ class SegmentedHistory implements History {
 }
 
 function isAfter(version: { readonly revision: number; readonly time: number }, moment: Moment): boolean {
-  return moment.kind === "revision" ? version.revision > moment.revision : version.time > moment.time;
+  switch (moment.kind) {
+    case "revision":
+      return version.revision > moment.revision;
+    case "time":
+      return version.time > moment.time;
+    case "oldest":
+      return true;
+  }
 }
 
-/** `2026-01-31T10:00:00Z`, `5m` ago, or a revision. Throws FL_USAGE. */
+/** `2026-01-31T10:00:00Z`, `5m` ago, a revision, or `oldest`. Throws FL_USAGE. */
 export function readMoment(text: string, now: number): Moment {
+  if (text === "oldest") return { kind: "oldest" };
   if (/^\d+$/.test(text)) return { kind: "revision", revision: Number(text) };
   const [, amount, unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text) ?? [];
   const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: dayMs };
