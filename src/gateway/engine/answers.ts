@@ -16,6 +16,7 @@ const reasonPhrases: Readonly<Record<number, string>> = {
   408: "Request Timeout",
   413: "Content Too Large",
   414: "URI Too Long",
+  415: "Unsupported Media Type",
   417: "Expectation Failed",
   421: "Misdirected Request",
   431: "Request Header Fields Too Large",

@@ -21,6 +21,7 @@ import type { EngineLimits } from "./engine.ts";
 import { errorQuestion, replacing, type ErrorPages } from "./error-pages.ts";
 import { HttpExchange, type ExchangeOptions } from "./exchange.ts";
 import { listener, questionHeaders, questionOf, unavailable, verdictOf, type Verdict } from "./external-auth.ts";
+import { grpcBody, grpcChange, grpcRequest, grpcWebClient, grpcWebOf, isTranslatable, type GrpcWeb } from "./grpc-web.ts";
 import { Http2Exchange } from "./http2-exchange.ts";
 import { addedLines, endpointHead } from "./lines.ts";
 import { nobody, withBodyLimit, withMirrors } from "./mirror.ts";
@@ -167,7 +168,8 @@ export class Requests {
           request: together(decision.changes.request, verdict.request),
           response: together(decision.changes.response, verdict.response),
         };
-        return deferred.become(this.#forward(request, client, { ...decision, changes }));
+        const exchange = this.#forward(request, client, { ...decision, changes });
+        return exchange === undefined ? deferred.drop() : deferred.become(exchange);
       }
       deferred.drop();
       client.ownAnswer(verdict.answer);
@@ -213,9 +215,29 @@ export class Requests {
     return found.auth === undefined ? found : `${question.authority}${question.path}, which is asked, asks others itself`;
   }
 
-  #forward(request: ProxiedRequest, client: OwnAnswering, decided: Forward): Exchange {
+  #forward(request: ProxiedRequest, client: OwnAnswering, decided: Forward): Exchange | undefined {
     const trace = this.#observed.get(request)?.trace;
     const decision = trace === undefined ? decided : traced(decided, trace);
+    const web = this.#options.backends.speaks(decision.backend) === "h2c" ? grpcWebOf(request) : undefined;
+    return web === undefined ? this.#send(request, client, decision) : this.#sendGrpcWeb(request, client, decision, web);
+  }
+
+  /** To an endpoint that speaks gRPC, from a client that speaks gRPC-Web. */
+  #sendGrpcWeb(request: ProxiedRequest, client: OwnAnswering, decision: Forward, web: GrpcWeb): Exchange | undefined {
+    if (!isTranslatable(request, web)) {
+      client.ownAnswer(refusal(415, "GrpcWeb", "a body of base64 in chunks cannot be translated"));
+      this.#record(request, decision.route, 415, "GrpcWeb");
+      return undefined;
+    }
+    const changes = { ...decision.changes, request: together(decision.changes.request, grpcChange(web)) };
+    const translated = { ...grpcWebClient(client, web), ownAnswer: (answer: OwnAnswer) => client.ownAnswer(answer) };
+    const asked = grpcRequest(request, web);
+    const observed = this.#observed.get(request);
+    if (observed !== undefined) this.#observed.set(asked, observed);
+    return grpcBody(this.#send(asked, translated, { ...decision, changes }), web);
+  }
+
+  #send(request: ProxiedRequest, client: OwnAnswering, decision: Forward): Exchange {
     const { route, backend, mirrors } = decision;
     const pages = route.filters.find((filter) => filter.kind === "error-pages");
     const answer =
