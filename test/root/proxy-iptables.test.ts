@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { cleanup } from "../../src/proxy/backends/iptables/cleanup.ts";
 import { openIptables } from "../../src/host/iptables/iptables.ts";
+import { askMixed } from "./mixed-protocols.ts";
 import { askTcp, refusedUdp, startRig, tcpPort, udpClient, udpPort, unsupported, type Rig } from "./proxy-rig.ts";
 
 let why = unsupported();
@@ -148,6 +149,10 @@ group?.("the iptables proxy", { timeout: 240_000 }, () => {
     await rig.settled();
     expect(await askTcp(rig.pods.a.network, "198.51.100.7", 80)).toBe(`b ${rig.nodes[0]?.addresses[0]}`);
     expect(await askTcp(rig.pods.b.network, "198.51.100.7", 80, 500)).toBe("ETIMEDOUT");
+  });
+
+  test("a mixed-protocol load balancer and NodePort, from outside", async () => {
+    expect([...new Set(Object.values(await askMixed(rig)))]).toEqual(["c"]);
   });
 
   test("a UDP client that keeps its port follows to the new endpoint", async () => {

@@ -100,6 +100,8 @@ export interface SliceOptions {
   readonly protocol?: "TCP" | "UDP" | "SCTP";
   /** Default: the one on which every pod answers. */
   readonly port?: number;
+  /** In place of one port without a name. */
+  readonly ports?: NonNullable<EndpointSlice["ports"]>;
 }
 
 export async function startRig(mode: RigMode = "nftables", options: RigOptions = {}): Promise<Rig> {
@@ -232,7 +234,12 @@ function serviceOf(name: string, spec: Partial<ServiceSpec>, status: Service["st
   };
 }
 
-function sliceOf(name: string, family: 4 | 6, pods: readonly RigPod[], { protocol = "TCP", port }: SliceOptions = {}): EndpointSlice {
+function sliceOf(
+  name: string,
+  family: 4 | 6,
+  pods: readonly RigPod[],
+  { protocol = "TCP", port, ports }: SliceOptions = {},
+): EndpointSlice {
   return {
     metadata: { namespace: "default", name: `${name}-${family}`, labels: { "kubernetes.io/service-name": name } },
     addressType: family === 4 ? "IPv4" : "IPv6",
@@ -241,7 +248,7 @@ function sliceOf(name: string, family: 4 | 6, pods: readonly RigPod[], { protoco
       nodeName: pod.node,
       conditions: { ready: true },
     })),
-    ports: [{ name: "", port: port ?? (protocol === "UDP" ? udpPort : tcpPort), protocol }],
+    ports: ports ?? [{ name: "", port: port ?? (protocol === "UDP" ? udpPort : tcpPort), protocol }],
   };
 }
 

@@ -5,6 +5,7 @@ import { openConntrack } from "../../src/host/conntrack/conntrack.ts";
 import { adoptNetlink, NETLINK_NETFILTER } from "../../src/host/netlink/socket.ts";
 
 import { loadLibc, type Libc } from "../../src/host/syscalls/libc.ts";
+import { askMixed } from "./mixed-protocols.ts";
 import { askTcp, refusedUdp, startRig, tcpPort, udpClient, udpPort, unsupported, type Rig, type RigPod } from "./proxy-rig.ts";
 
 const total = (counts: ReadonlyMap<string, number>) => [...counts.values()].reduce((sum, count) => sum + count, 0);
@@ -254,6 +255,10 @@ group?.("the nftables proxy", { timeout: 120_000 }, () => {
       expect(await askTcp(rig.outside, first as string, 30_080, 300)).toBe("ETIMEDOUT");
       // Pods are inside already: for them the policy is Cluster.
       expect(await askTcp(rig.pods.a.network, first as string, 30_080)).toBe(`c ${rig.pods.a.addresses[family]}`);
+    });
+
+    test("a mixed-protocol load balancer and NodePort", async () => {
+      expect([...new Set(Object.values(await askMixed(rig)))]).toEqual(["c"]);
     });
 
     test("internal policy Local: only the node's own endpoints", async () => {
