@@ -43,7 +43,7 @@ function row(name: string, spread: Spread, y: number): string {
     return box;
   });
   const { busiest, overloadedCount } = spread;
-  const words = `busiest endpoint of a Service: ${busiest.p50.toFixed(1)}× its share at half of them, ${busiest.p95.toFixed(1)}× at 95 %, ${busiest.most.toFixed(1)}× at most; ${overloadedCount} Services above 2×`;
+  const words = `busiest endpoint: ${busiest.p50.toFixed(1)}× its share (p50 of Services), ${busiest.p95.toFixed(1)}× (p95), ${busiest.most.toFixed(1)}× (most); ${overloadedCount} above 2×`;
   return `<text x="12" y="${y + 18}">${name}</text>${boxes.join("")}<text class="s" x="${bar.x}" y="${y + bar.height + 15}">${words}</text>`;
 }
 
