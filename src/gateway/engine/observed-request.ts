@@ -2,11 +2,14 @@
 import { randomBytes } from "node:crypto";
 import { requestHost } from "../../decide/routes/index.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { ProxiedRequest } from "./client-side.ts";
+import type { OwnAnswer } from "./answers.ts";
+import type { ClientSide, ProxiedRequest } from "./client-side.ts";
 import { counted } from "./counted-answer.ts";
-import type { OwnAnswering } from "./requests.ts";
 import { together, type Forward } from "./router.ts";
 import { spanFor, traceparent, type TraceSpan, type Tracing } from "./trace-context.ts";
+
+/** A client's side that can be answered without an endpoint. */
+export type OwnAnswering = ClientSide & { ownAnswer(answer: OwnAnswer): void };
 
 /** What is told beyond counting; plain, as it may cross to another thread. */
 export interface Observe {
