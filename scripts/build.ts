@@ -18,6 +18,7 @@ const bundles: readonly Readonly<Record<string, string>>[] = [
   { "storage-worker": "src/storage/sqlite/worker.ts" },
   { "namespaces-thread": "src/host/namespaces/thread.ts" },
   { "dns-batch": "src/dns/server/batch/thread.ts" },
+  { "gateway-thread": "src/gateway/engine/worker/thread.ts" },
   { "capability-probe": "src/host/capabilities/kernel-entry.ts" },
   { agnhost: "examples/agnhost/main.ts" },
 ];

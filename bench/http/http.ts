@@ -3,7 +3,7 @@
  * HTTP/2. The proxy has one core, load and backend another. Rounds are interleaved, so that whatever else the machine does meets
  * all of them; what counts is the ratio of medians. Needs wrk, nginx, taskset; HAProxy and h2load where they are.
  *
- *   sh bin/node bench/http/http.ts [seconds a round] [rounds]
+ *   sh bin/node bench/http/http.ts [seconds a round] [rounds] [part of the names of the loads]
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ import { accepts, freePort } from "../../test/support/ports.ts";
 import { startNginx } from "../support/nginx.ts";
 import { cpuSeconds, has, killAll, loadCore, median, memoryMiB, needs, proxyCore, startOn, startServed } from "../support/pinned.ts";
 
-const [seconds = "4", rounds = "3"] = process.argv.slice(2);
+const [seconds = "4", rounds = "3", only = ""] = process.argv.slice(2);
 const directory = mkdtempSync(join(tmpdir(), "fairlead-bench-"));
 interface Proxy {
   readonly name: string;
@@ -39,15 +39,16 @@ async function startAll(): Promise<{ readonly backend: number; readonly proxies:
   writeFileSync(join(directory, "cert.pem"), cert);
   writeFileSync(join(directory, "key.pem"), key, { mode: 0o600 });
   writeFileSync(join(directory, "both.pem"), cert + key, { mode: 0o600 });
-  const proxies = [await fairlead(backend), await nginxProxy(backend)];
+  const proxies = [await fairlead(backend, "thread"), await fairlead(backend, "node"), await nginxProxy(backend)];
   if (has("haproxy")) proxies.push(await haproxy(backend));
   return { backend, proxies };
 }
 
-async function fairlead(backend: number): Promise<Proxy> {
-  const { child, ports } = await startServed(proxyCore, join(import.meta.dirname, "served.ts"), String(backend));
+/** `thread`: on an event loop of ours, as it is served. `node`: on Node's sockets, where there is no FFI. */
+async function fairlead(backend: number, way: "thread" | "node"): Promise<Proxy> {
+  const { child, ports } = await startServed(proxyCore, join(import.meta.dirname, "served.ts"), String(backend), way);
   const [http = 0, https = 0] = ports;
-  return { name: "fairlead", http, https, pid: () => child.pid as number };
+  return { name: way === "thread" ? "fairlead" : "on node", http, https, pid: () => child.pid as number };
 }
 
 async function nginxProxy(backend: number): Promise<Proxy> {
@@ -140,7 +141,7 @@ async function main(): Promise<void> {
   needs("wrk", "nginx", "taskset");
   const { proxies } = await startAll();
   for (const proxy of proxies) for (const load of loads.slice(0, 1)) measure(load, proxy);
-  for (const load of loads) {
+  for (const load of loads.filter(({ name }) => name.includes(only))) {
     const results = new Map<string, Round[]>(proxies.map(({ name }) => [name, []]));
     for (let round = 0; round < Number(rounds); round++) for (const proxy of proxies) results.get(proxy.name)?.push(measure(load, proxy));
     const summary = (name: string, of: (round: Round) => number) => median((results.get(name) ?? []).map(of));

@@ -1,11 +1,11 @@
 /** The gateway's engine alone, in a process of its own: routes of the given number, one backend. Prints its ports as JSON. */
 import { createNodeEngine } from "../../src/gateway/engine/node-engine.ts";
+import { createWorkerEngine } from "../../src/gateway/engine/worker/worker-engine.ts";
 import { openLocalAuthority } from "../../src/gateway/local-authority.ts";
-import { plainConnect } from "../../src/gateway/testing.ts";
 import { processors, ingressController } from "../../src/decide/routes/index.ts";
 import { realClock } from "../../src/lib/clock.ts";
 
-const [backendPort = "0", rules = "10"] = process.argv.slice(2);
+const [backendPort = "0", way = "thread", rules = "10"] = process.argv.slice(2);
 const ingresses = Array.from({ length: Number(rules) }, (_, index) => ({
   metadata: { namespace: "bench", name: `i${index}`, creationTimestamp: "2026-01-01T00:00:00Z" },
   spec: {
@@ -24,7 +24,11 @@ const ingresses = Array.from({ length: Number(rules) }, (_, index) => ({
 const policy = { controller: ingressController, standInFor: [], serveClassless: true };
 const { routeTable } = processors({ ingresses, ingressClasses: [], services: [], endpointSlices: [] }, policy);
 const authority = await openLocalAuthority({ now: () => Date.now() });
-const engine = createNodeEngine({ clock: realClock, random: Math.random, connect: plainConnect });
+let records = 0;
+const onRequest = () => void (records += 1);
+const engine =
+  way === "thread" ? createWorkerEngine({ onRequest }) : createNodeEngine({ clock: realClock, random: Math.random, onRequest });
+if (engine === undefined) throw new Error("no FFI");
 engine.publish({
   routeTable,
   backends: new Map([["bench/web:80", { kind: "endpoints", endpoints: [{ ip: "127.0.0.1", port: Number(backendPort) }] }]]),

@@ -79,6 +79,7 @@ export const nodesOption = wholeOption("number of nodes", 1, 5000);
 /** Each of more than these would be a network of the kernel's. */
 export const mostRealNodes = 100;
 
+export const gatewayThreadsOption = wholeOption("number of threads", 0, 64);
 export const maxPodsOption = wholeOption("number of pods", 1, 60_000);
 export const maskSizeOption = wholeOption("prefix length", 8, 30);
 

@@ -9,7 +9,6 @@ import type { Clock } from "../lib/clock.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
-import { connectTcp } from "../net/connect.ts";
 import type { UdpTarget } from "../net/udp-relay.ts";
 
 export interface ClusterGatewayApiOptions {
@@ -22,6 +21,8 @@ export interface ClusterGatewayApiOptions {
   readonly cidr: string;
   /** Reaches an endpoint. Default: from this host's network. */
   readonly connect?: (ip: string, port: number, timeoutMs: number) => Promise<Socket>;
+  /** Of the data plane. */
+  readonly threads: number;
   /** How datagrams reach an endpoint. Default: from this host's network. */
   readonly udpTarget?: (endpoint: { readonly ip: string; readonly port: number }) => UdpTarget;
 }
@@ -57,7 +58,7 @@ class LazyController implements ClusterGatewayApi {
   }
 
   async #open(): Promise<void> {
-    const { client, informers, clock, log, metrics, cidr, connect, udpTarget } = this.#options;
+    const { client, informers, clock, log, metrics, cidr, connect, udpTarget, threads } = this.#options;
     try {
       const { createGatewayController } = await import("../gateway/control/controller.ts");
       if (this.#stopped) return;
@@ -69,7 +70,8 @@ class LazyController implements ClusterGatewayApi {
         metrics,
         addresses: { cidr },
         defaultClass: "fairlead",
-        connect: connect === undefined ? connectFromHost : ({ ip, port }, timeoutMs) => connect(ip, port, timeoutMs),
+        ...(connect === undefined ? {} : { connect: ({ ip, port }, timeoutMs) => connect(ip, port, timeoutMs) }),
+        threads,
         ...(udpTarget === undefined ? {} : { udpTarget }),
       });
       await this.#controller.start();
@@ -94,13 +96,4 @@ class LazyController implements ClusterGatewayApi {
     await this.#starting;
     await this.#controller?.stop();
   }
-}
-
-function connectFromHost({ ip, port }: { readonly ip: string; readonly port: number }, timeoutMs: number): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    connectTcp({ host: ip, port, timeoutMs }, (result) => {
-      if ("failed" in result) reject(Object.assign(new Error(`${ip}:${port}: ${result.failed}`), { code: result.failed }));
-      else resolve(result);
-    });
-  });
 }

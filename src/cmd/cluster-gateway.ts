@@ -12,6 +12,7 @@ import type { Clock } from "../lib/clock.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
+import type { ReachedEndpoint } from "./network/network.ts";
 
 export interface ClusterGatewayOptions {
   readonly client: Client;
@@ -24,6 +25,10 @@ export interface ClusterGatewayOptions {
   readonly authorityDirectory?: string;
   /** Reaches an endpoint. Default: from this host's network. */
   readonly connect?: (ip: string, port: number, timeoutMs: number) => Promise<Socket>;
+  /** The same for a thread of its own. */
+  readonly reach?: (ip: string, port: number) => Promise<ReachedEndpoint>;
+  /** Of the data plane. */
+  readonly threads: number;
   /** Any ports, instead of 80 and 443 or their stand-ins. */
   readonly anyPort: boolean;
 }
@@ -57,7 +62,7 @@ class LazyGateway implements ClusterGateway {
   }
 
   async #open(): Promise<void> {
-    const { client, informers, recorder, clock, log, metrics, authorityDirectory, connect, anyPort } = this.#options;
+    const { client, informers, recorder, clock, log, metrics, authorityDirectory, connect, reach, threads, anyPort } = this.#options;
     try {
       const { createGateway } = await import("../gateway/gateway.ts");
       const gateway = createGateway({
@@ -69,6 +74,8 @@ class LazyGateway implements ClusterGateway {
         metrics,
         ...(authorityDirectory === undefined ? {} : { authorityDirectory }),
         ...(connect === undefined ? {} : { connect: ({ ip, port }, timeoutMs) => connect(ip, port, timeoutMs) }),
+        ...(reach === undefined ? {} : { reach: ({ ip, port }) => reach(ip, port) }),
+        threads,
         ...(anyPort ? { listen: anyPorts } : {}),
       });
       if (this.#stopped) return;

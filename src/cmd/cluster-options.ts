@@ -48,6 +48,8 @@ export interface ClusterOptions {
   readonly proxyMode?: KernelProxyMode;
   /** Where images come from that have no program of this machine behind them; namespaces mode only. Default: nowhere. */
   readonly imageSources?: readonly string[];
+  /** That serve Ingresses and Gateways and do nothing else. Default 0: this one does it too. */
+  readonly gatewayThreads?: number;
   /** Default `sqlite`, in `paths.store`. */
   readonly storage?: "sqlite" | "memory";
   /** Default true: the API listens at once. Otherwise from the first call of `listen` on. */

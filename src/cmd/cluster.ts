@@ -192,6 +192,7 @@ async function startEdge(
   const ways = {
     ...(network.connectEndpoint === undefined ? {} : { connect: network.connectEndpoint }),
     ...(network.udpTarget === undefined ? {} : { udpTarget: network.udpTarget }),
+    threads: options.gatewayThreads ?? 0,
   };
   const gateway = createClusterGateway({
     client,
@@ -201,6 +202,7 @@ async function startEdge(
     log,
     metrics,
     anyPort: options.apiPort === 0,
+    ...(network.reachEndpoint === undefined ? {} : { reach: network.reachEndpoint }),
     ...(options.storage === "memory" ? {} : { authorityDirectory: paths.pki }),
     ...ways,
   });

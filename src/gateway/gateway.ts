@@ -20,11 +20,9 @@ import {
 import type { Timer } from "../lib/clock.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import { connectTcp } from "../net/connect.ts";
 import { serveCertificates } from "./certificates.ts";
 import type { Engine, EngineChange } from "./engine/engine.ts";
-import { createNodeEngine } from "./engine/node-engine.ts";
-import type { Connect } from "./engine/upstream.ts";
+import { createEngine } from "./engine/create-engine.ts";
 import type { Gateway, GatewayOptions, GatewayStatus } from "./options.ts";
 import { openLocalAuthority, type LocalAuthority } from "./local-authority.ts";
 import { gatewayMetrics, type GatewayMetrics } from "./metrics.ts";
@@ -77,12 +75,18 @@ class IngressGateway implements Gateway {
     const { clock, random = Math.random, limits, informers, client } = options;
     this.#options = options;
     this.#log = options.log.child("gateway");
-    this.#engine = createNodeEngine({
+    this.#engine = createEngine({
       clock,
       random,
-      connect: options.connect ?? plainConnect,
+      threads: options.threads,
+      connect: options.connect,
+      reach: options.reach,
       ...(limits === undefined ? {} : { limits }),
-      onRequest: (record) => this.#metrics.request(record),
+      observe: options.observers?.observe,
+      onRequest: (record) => {
+        this.#metrics.request(record);
+        options.observers?.request(record);
+      },
     });
     this.#metrics = gatewayMetrics(options.metrics, () => this.#engine.stats());
     this.#reporter = new ProblemReporter(options.recorder, this.#log);
@@ -315,12 +319,3 @@ function ownProblems({ verdict, namespace, name }: ObjectStatus): readonly Route
   const source = { kind: "Ingress", namespace, name, field: "spec.ingressClassName" } as const;
   return [{ severity: "error", reason: verdict.reason, source, message: verdict.message }];
 }
-
-/** From this process' own network. */
-export const plainConnect: Connect = ({ ip, port }, timeoutMs) =>
-  new Promise((resolve, reject) => {
-    connectTcp({ host: ip, port, timeoutMs }, (result) => {
-      if ("failed" in result) reject(Object.assign(new Error(`${ip}:${port}: ${result.failed}`), { code: result.failed }));
-      else resolve(result);
-    });
-  });

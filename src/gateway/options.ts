@@ -9,7 +9,9 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
 import type { EngineLimits, EngineStats } from "./engine/engine.ts";
+import type { Reach } from "./engine/create-engine.ts";
 import type { Connect } from "./engine/upstream.ts";
+import type { Observers } from "./observers.ts";
 import type { GatewayAddress, ListenPlan } from "./ports.ts";
 
 export interface GatewayOptions {
@@ -22,6 +24,10 @@ export interface GatewayOptions {
   readonly recorder?: EventRecorder;
   /** Reaches endpoints. Default: a plain connection of this process. */
   readonly connect?: Connect;
+  /** `connect` for threads; absent: there are none where `connect` is given. */
+  readonly reach?: Reach;
+  /** Of the data plane, which then has nothing to do with this one. Default 0: it is in this one, as it is where there is no FFI. */
+  readonly threads?: number;
   /** Default: 127.0.0.1, ports 80 and 443, or stand-ins. */
   readonly listen?: readonly ListenPlan[];
   /** Which Ingresses are served. Default: our class, classes `nginx` and `traefik` that nobody else has, and those without a class. */
@@ -33,6 +39,8 @@ export interface GatewayOptions {
   readonly limits?: Partial<EngineLimits>;
   /** Where the gateway is (`topology.kubernetes.io/zone`): endpoints with hints for it go first. Default: nowhere in particular. */
   readonly zone?: string;
+  /** Who is told of every request. Default: the metrics only. */
+  readonly observers?: Observers;
   /** In [0, 1). Default: Math.random. */
   readonly random?: () => number;
 }

@@ -4,7 +4,6 @@ import { connect, createServer, type AddressInfo, type Server as NetServer, type
 import type { Duplex } from "node:stream";
 import { ingressTable, type Backend, type HostRoute, mergeHost } from "../decide/routes/index.ts";
 import { realClock } from "../lib/clock.ts";
-import { connectTcp } from "../net/connect.ts";
 import { openEventLoop } from "../net/epoll/event-loop.ts";
 import { openTls } from "../net/epoll/tls.ts";
 import type { Engine, EngineLimits } from "./engine/engine.ts";
@@ -13,7 +12,6 @@ import { createNodeEngine, type NodeEngineOptions } from "./engine/node-engine.t
 import { createProxyEngine } from "./engine/proxy-engine.ts";
 import type { RequestRecord } from "./engine/requests.ts";
 import { createWorkerEngine } from "./engine/worker/worker-engine.ts";
-import type { Connect } from "./engine/upstream.ts";
 
 /** What a test opened; closed in reverse. */
 export class Opened {
@@ -70,14 +68,6 @@ export interface TestEngine {
   setEndpoints(...ports: readonly number[]): void;
 }
 
-export const plainConnect: Connect = ({ ip, port }, timeoutMs) =>
-  new Promise((resolve, reject) => {
-    connectTcp({ host: ip, port, timeoutMs }, (result) => {
-      if ("failed" in result) reject(Object.assign(new Error(result.failed), { code: result.failed }));
-      else resolve(result);
-    });
-  });
-
 type EngineKind = "node" | "epoll" | "worker";
 let kind: EngineKind = "node";
 
@@ -89,9 +79,9 @@ export function useEngine(wanted: EngineKind): void {
 type TestEngineOptions = Omit<NodeEngineOptions, "connect" | "udpTarget">;
 
 function engineOf(opened: Opened, options: TestEngineOptions): Engine {
-  if (kind === "node") return createNodeEngine({ ...options, connect: plainConnect });
+  if (kind === "node") return createNodeEngine(options);
   if (kind === "worker") {
-    const engine = createWorkerEngine({ ...options, wholeRecords: true });
+    const engine = createWorkerEngine(options);
     if (engine === undefined) throw new Error("no FFI");
     return engine;
   }
@@ -125,7 +115,7 @@ export async function startEngine(
   return { engine, port: listener.port, records, setEndpoints };
 }
 
-const everything: HostRoute = {
+export const everything: HostRoute = {
   host: "*",
   created: "",
   secondary: false,

@@ -1,7 +1,9 @@
 /** The words of `fairlead ingress`; the work is in a file per verb, loaded when it is asked for. */
 import { InvalidArgumentError, Option, type Command } from "commander";
+import { accessLogFormats, type AccessLogFormat } from "../../gateway/access-log.ts";
 import { parseCidr } from "../../lib/ip.ts";
-import type { Output } from "../options.ts";
+import { checked } from "../flags.ts";
+import { gatewayThreadsOption, type Output } from "../options.ts";
 import type { Terminal } from "../terminal.ts";
 
 export interface ClusterFlags {
@@ -23,7 +25,14 @@ export function addIngress(program: Command, terminal: Terminal, report: (code: 
     .option("--authority <dir>", "where the local CA is kept (default: in memory)")
     .option("--proxy-protocol-from <ranges>", "load balancers whose connections begin with a PROXY header, 1 or 2", ranges)
     .option("--trusted-proxies <ranges>", "proxies whose X-Forwarded-For and Forwarded are believed", ranges)
+    .addOption(new Option("--access-log <format>", "a line for each request").choices(accessLogFormats))
+    .addOption(new Option("--access-log-file <path>", "where; -: standard output").default("-"))
+    .option("--otlp-endpoint <url>", "spans go to this collector by OTLP over HTTP: http://127.0.0.1:4318", collector)
+    .addOption(new Option("--trace-ratio <part>", "of requests that belong to no trace yet, 0 to 1").argParser(part).default(0.01))
     .option("--zone <name>", "where this machine is: endpoints with hints for the zone go first")
+    .addOption(
+      new Option("--threads <number>", "that serve; 0: the one of everything else").argParser(checked(gatewayThreadsOption)).default(1),
+    )
     .option("--only-own-class", "serve no Ingress without a class, nor classes nginx and traefik", false)
     .action(async (flags: ServeFlags) => {
       const { serve } = await import("./serve.ts");
@@ -85,6 +94,11 @@ export interface ServeFlags {
   readonly proxyProtocolFrom?: readonly string[];
   readonly trustedProxies?: readonly string[];
   readonly zone?: string;
+  readonly accessLog?: AccessLogFormat;
+  readonly accessLogFile: string;
+  readonly otlpEndpoint?: string;
+  readonly traceRatio: number;
+  readonly threads: number;
 }
 
 function withCluster(command: Command): Command {
@@ -103,6 +117,18 @@ function ranges(text: string): readonly string[] {
   const all = text.split(",").map((each) => each.trim());
   if (all.some((each) => parseCidr(each) === undefined)) throw new InvalidArgumentError("ranges look like 10.0.0.0/8,fd00::/8");
   return all;
+}
+
+function collector(text: string): string {
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
+    throw new InvalidArgumentError("a collector is at an http or https address");
+  return text;
+}
+
+function part(text: string): number {
+  const number = Number(text);
+  if (text.trim() === "" || !(number >= 0 && number <= 1)) throw new InvalidArgumentError("a part is a number from 0 to 1");
+  return number;
 }
 
 function port(text: string): number {

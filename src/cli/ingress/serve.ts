@@ -5,7 +5,8 @@ import { httpsTransport } from "../../client/https-transport.ts";
 import { createInformerFactory } from "../../client/informer-factory.ts";
 import { loadKubeconfig } from "../../client/kubeconfig.ts";
 import { createGatewayController } from "../../gateway/control/controller.ts";
-import { createGateway, plainConnect } from "../../gateway/gateway.ts";
+import { createGateway } from "../../gateway/gateway.ts";
+import { createObservers, type ObserveOptions } from "../../gateway/observers.ts";
 import type { ListenPlan } from "../../gateway/ports.ts";
 import { realClock } from "../../lib/clock.ts";
 import { createLogger } from "../../lib/log.ts";
@@ -22,7 +23,10 @@ export async function serve(flags: ServeFlags, terminal: Terminal): Promise<numb
   const client = createClient(transport, { fieldManager: "fairlead-gateway" });
   const informers = createInformerFactory(client, { clock, log });
   const recorder = createEventRecorder(client, "fairlead-gateway", { clock, log });
+  const observers = createObservers(observed(flags), { clock, log, metrics });
   const shared = {
+    observers,
+    threads: flags.threads,
     ...(flags.trustedProxies === undefined ? {} : { limits: { trustedProxies: flags.trustedProxies } }),
     ...(flags.zone === undefined ? {} : { zone: flags.zone }),
   };
@@ -45,7 +49,6 @@ export async function serve(flags: ServeFlags, terminal: Terminal): Promise<numb
     clock,
     log,
     metrics,
-    connect: plainConnect,
     addresses: { shared: flags.address },
     ...shared,
   });
@@ -58,10 +61,18 @@ export async function serve(flags: ServeFlags, terminal: Terminal): Promise<numb
   } finally {
     await gateways.stop();
     await gateway.stop();
+    await observers.stop();
     await informers.stop();
     await transport.close();
   }
   return 0;
+}
+
+function observed({ accessLog, accessLogFile, otlpEndpoint, traceRatio }: ServeFlags): ObserveOptions {
+  return {
+    ...(accessLog === undefined ? {} : { accessLog: { format: accessLog, path: accessLogFile } }),
+    ...(otlpEndpoint === undefined ? {} : { traces: { endpoint: otlpEndpoint, ratio: traceRatio } }),
+  };
 }
 
 /** One listener where both are to have one port. */

@@ -8,6 +8,7 @@ import {
   gracePeriodOption,
   listOption,
   maskSizeOption,
+  gatewayThreadsOption,
   maxPodsOption,
   nodeLabelsOption,
   mostRealNodes,
@@ -52,6 +53,7 @@ interface UpFlags {
   readonly simulate: boolean;
   readonly proxyMode?: "nftables" | "iptables" | "ipvs";
   readonly nodeCidrMaskSize?: number;
+  readonly gatewayThreads: number;
   readonly imageSource?: readonly string[];
 }
 
@@ -106,6 +108,11 @@ export function addUp(program: Command, argv: readonly string[], terminal: Termi
     )
     .option("--simulate", "nodes and pods on paper only, up to 5000 nodes: everything above the container runtime is real", false)
     .addOption(new Option("--max-pods <count>", "pods of each node (default: 110)").argParser(checked(maxPodsOption)))
+    .addOption(
+      new Option("--gateway-threads <count>", "that serve Ingresses and Gateways; 0: the one of everything else")
+        .argParser(checked(gatewayThreadsOption))
+        .default(1),
+    )
     .addOption(
       new Option("--node-cidr-mask-size <bits>", "size of each node's part of the pods' IPv4 range (default: 24)").argParser(
         checked(maskSizeOption),

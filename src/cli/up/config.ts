@@ -90,6 +90,7 @@ export const configFields: Readonly<Record<string, Field>> = {
     what: "without a sign of life a node counts as gone after this: 5s",
     read: (value) => gracePeriodOption(text(value)),
   },
+  gatewayThreads: { flag: "gatewayThreads", what: "threads that serve Ingresses and Gateways; 0: none of their own", read: whole(0, 64) },
   maxPods: { flag: "maxPods", what: "pods of each node", read: whole(1, 60_000) },
   imageSources: {
     flag: "imageSource",

@@ -12,6 +12,7 @@ import { defaultNodeCIDRs, type Namespaces, type NodeNetwork } from "../../host/
 import { createNamespaces } from "../../host/namespaces/create-namespaces.ts";
 import { loadLibc, type Libc } from "../../host/syscalls/libc.ts";
 import { createKubelet, type Kubelet } from "../../kubelet/kubelet.ts";
+import { machineCgroups } from "../../kubelet/runtime/cgroups/cgroups.ts";
 import { ignoredFields } from "../../kubelet/runtime/process/namespaced/ignored-fields.ts";
 import { isMachineRoot } from "../../kubelet/runtime/process/namespaced/process-user.ts";
 import { openKernelCarrier } from "./kernel-carrier.ts";
@@ -99,6 +100,8 @@ function namespacedNetwork(
 ): ClusterNetwork {
   const { fabric, families } = namespaces;
   const isRoot = isOwnRoot();
+  const cgroups = machineCgroups(isRoot);
+  const noLimits = cgroups.kind === "none" ? { noLimits: cgroups.why } : {};
   const [systemAddress = ""] = fabric.systemAddresses;
   const apiAddress = { host: systemAddress, port: apiPort };
   const nodes: StartedNode[] = [];
@@ -106,6 +109,12 @@ function namespacedNetwork(
   let balancers: WayIn | undefined;
   /** Of pods and nodes. */
   let inside: readonly Cidr[] = [];
+  /** Where the host's own network has an address; undefined: it is inside. */
+  const onHost = (ip: string): string | undefined => {
+    if (fabric.addresses.includes(ip)) return ip.includes(":") ? "::1" : "127.0.0.1";
+    const address = parseIp(ip);
+    return address !== undefined && inside.some((cidr) => cidrContains(cidr, address)) ? undefined : ip;
+  };
   return {
     mode: "namespaces",
     defaults: { serviceCIDRs: families.map((family) => serviceCIDRs[family]), podCIDRs: families.map((family) => podCIDRs[family]) },
@@ -121,16 +130,18 @@ function namespacedNetwork(
       await server.listenAlso({ fd, address: apiAddress });
     },
     async connectEndpoint(ip, port, timeoutMs) {
-      if (fabric.addresses.includes(ip)) return await connectFromHost(ip.includes(":") ? "::1" : "127.0.0.1", port, timeoutMs);
-      const address = parseIp(ip);
-      const isInside = address !== undefined && inside.some((cidr) => cidrContains(cidr, address));
-      return isInside ? await fabric.connect({ host: ip, port, timeoutMs }) : await connectFromHost(ip, port, timeoutMs);
+      const host = onHost(ip);
+      return host === undefined ? await fabric.connect({ host: ip, port, timeoutMs }) : await connectFromHost(host, port, timeoutMs);
+    },
+    async reachEndpoint(ip, port) {
+      const host = onHost(ip);
+      return host === undefined ? await fabric.startConnecting({ host: ip, port }) : { ip: host, port };
     },
     loadBalancerCIDR: loopback.loadBalancerCIDR,
     gatewayCIDR: loopback.gatewayCIDR,
     traffic: () => balancers?.traffic() ?? [],
     udpTarget: (endpoint) => transport.udpTarget({ endpoint, client: "", masquerade: false }),
-    ignoredFields: (pod) => ignoredFields(pod, isRoot, (container) => images?.isReal(container.image ?? "") === true),
+    ignoredFields: (pod) => ignoredFields(pod, { isRoot, isReal: ({ image = "" }) => images?.isReal(image) === true, ...noLimits }),
     async startShared(context) {
       inside = [...context.plan.podCIDRs, ...defaultNodeCIDRs].flatMap((text) => parseCidr(text) ?? []);
       const egress = createEgress({

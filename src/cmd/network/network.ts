@@ -32,6 +32,8 @@ export interface AddressPlan {
   readonly clusterDomain: string;
 }
 
+export type ReachedEndpoint = { readonly fd: number; readonly connected: boolean } | { readonly ip: string; readonly port: number };
+
 export interface ClusterNetwork {
   readonly mode: ClusterMode;
   readonly defaults: Pick<AddressPlan, "serviceCIDRs" | "podCIDRs">;
@@ -51,6 +53,8 @@ export interface ClusterNetwork {
   readonly gatewayCIDR: string;
   /** Reaches an endpoint (a pod, a node, the host, or anything beyond), if not from the host's own network. */
   readonly connectEndpoint?: (ip: string, port: number, timeoutMs: number) => Promise<Socket>;
+  /** The same for a thread of its own: a descriptor on its way there, or the address at which the host's network has it. */
+  readonly reachEndpoint?: (ip: string, port: number) => Promise<ReachedEndpoint>;
   /** How datagrams of the host reach an endpoint, if not from the host's own network. */
   readonly udpTarget?: (endpoint: { readonly ip: string; readonly port: number }) => UdpTarget;
   /** What came through the addresses of load balancers, where they are no node's. */

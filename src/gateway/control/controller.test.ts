@@ -20,7 +20,7 @@ import type { GatewayObject, HttpRoute } from "../../decide/routes/gateway-api/i
 import { realClock } from "../../lib/clock.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { MetricsRegistry } from "../../lib/metrics.ts";
-import { httpEndpoint, Opened, plainConnect } from "../testing.ts";
+import { httpEndpoint, Opened } from "../testing.ts";
 import { createGatewayController, gatewayController } from "./controller.ts";
 import { gatewayKinds } from "./resources.ts";
 
@@ -75,7 +75,6 @@ async function start() {
     clock: realClock,
     log: silentLogger,
     metrics: new MetricsRegistry(),
-    connect: plainConnect,
     addresses: { cidr: "127.77.192.0/24" },
     defaultClass: "fairlead",
   });

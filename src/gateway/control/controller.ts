@@ -14,7 +14,8 @@ import type { Clock, Timer } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { MetricsRegistry } from "../../lib/metrics.ts";
 import type { Engine, EngineLimits, ListenerTls } from "../engine/engine.ts";
-import { createNodeEngine, type NodeEngineOptions } from "../engine/node-engine.ts";
+import { createEngine } from "../engine/create-engine.ts";
+import type { NodeEngineOptions } from "../engine/node-engine.ts";
 import type { Connect } from "../engine/upstream.ts";
 import { requestMetrics } from "../metrics.ts";
 import { assignAddresses, type AddressPool, type AssignedAddresses } from "./addresses.ts";
@@ -23,6 +24,7 @@ import { byService, informerWorld, serviceOfSlice } from "./informer-world.ts";
 import { GatewayTracker, type GatewayTable } from "./gateway-tracker.ts";
 import { listenerTls } from "./listener-tls.ts";
 import { NamedByGateways } from "./named-objects.ts";
+import type { Observers } from "../observers.ts";
 import { PortKeeper } from "./port-keeper.ts";
 import { neededKinds } from "./resources.ts";
 import { GatewayStatusWriter } from "./status-writer.ts";
@@ -36,12 +38,17 @@ export interface GatewayControllerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: MetricsRegistry;
-  readonly connect: Connect;
+  /** Reaches endpoints. Default: a plain connection of this process. */
+  readonly connect?: Connect;
+  /** As the gateway's. */
+  readonly threads?: number;
   readonly udpTarget?: NodeEngineOptions["udpTarget"];
   readonly addresses: AddressPool;
   readonly limits?: Partial<EngineLimits>;
   /** Where the gateway is: endpoints with hints for it go first. Default: nowhere in particular. */
   readonly zone?: string;
+  /** Who is told of every request. Default: the metrics only. */
+  readonly observers?: Observers;
   /** In [0, 1). Default: Math.random. */
   readonly random?: () => number;
   /** `spec.controllerName` of the classes that are ours. */
@@ -87,13 +94,19 @@ class Controller implements GatewayController {
     this.#options = options;
     this.#controllerName = options.controllerName ?? gatewayController;
     this.#log = options.log.child("gateway-api");
-    this.#engine = createNodeEngine({
+    const count = requestMetrics(metrics);
+    this.#engine = createEngine({
       clock,
       random,
+      threads: options.threads,
       connect,
       ...(udpTarget === undefined ? {} : { udpTarget }),
       ...(limits === undefined ? {} : { limits }),
-      onRequest: requestMetrics(metrics),
+      observe: options.observers?.observe,
+      onRequest: (record) => {
+        count(record);
+        options.observers?.request(record);
+      },
     });
     this.#tracker = new GatewayTracker(
       informerWorld(options.informers, () => this.#kinds, { controllerName: this.#controllerName, zone: options.zone }),

@@ -166,6 +166,8 @@ export interface SpawnOptions {
    * still alive. Default false: ours.
    */
   readonly pidNamespace?: boolean | { readonly of: number };
+  /** Files `cgroup.procs` of cgroups to which it and all that it starts belong. */
+  readonly cgroups?: readonly string[];
   /** Descriptors of this process that become 0, 1 and 2; `null`: /dev/null. The caller closes its copies. */
   readonly stdio: readonly [number | null, number | null, number | null];
   /** Makes descriptor 0, a terminal, the controlling one of its new session. */

@@ -22,7 +22,7 @@ const width = 6;
 const maxNumbered = 10_000;
 
 /** In the place of what was asked, where nobody asks for it. */
-const unrecorded = {} as NonNullable<RequestRecord["request"]>;
+export const unrecorded = {} as NonNullable<RequestRecord["request"]>;
 
 export class RecordPacker {
   readonly #most: number;

@@ -1,6 +1,7 @@
 /** What the main thread and an engine's thread tell each other. Plain data: all of it crosses by structured clone. */
 import type { BackendEndpoint } from "../../../decide/routes/index.ts";
 import type { EngineLimits, EngineListen, EngineListener, ListenFailure } from "../engine.ts";
+import type { ProxyEngineOptions } from "../proxy-engine.ts";
 import type { ChangeDelta } from "./change-delta.ts";
 import type { PackedRecords } from "./packed-records.ts";
 
@@ -15,9 +16,10 @@ export interface EngineThreadData {
   /** Endpoints are not to be had from this host's network: the main thread knows how. */
   readonly asksForConnections: boolean;
   readonly records: RecordDetail;
+  readonly observe?: NonNullable<ProxyEngineOptions["observe"]>;
 }
 
-/** `whole`: with what was asked; `counted`: only what is counted. */
+/** `whole`: with the details that `observe` asks for; `counted`: only what is counted. */
 export type RecordDetail = "none" | "counted" | "whole";
 
 export const statSlots = { clients: 0, tunnels: 1, requests: 2 } as const;
@@ -29,7 +31,11 @@ export interface ConnectionDescriptor {
   readonly connected: boolean;
 }
 
-export type ConnectionAnswer = ConnectionDescriptor | { /** The errno's name. */ readonly failed: string };
+export type ConnectionAnswer =
+  | ConnectionDescriptor
+  /** To be had from the thread's own network, there. */
+  | BackendEndpoint
+  | { /** The errno's name. */ readonly failed: string };
 
 export type ToEngineThread =
   | { readonly kind: "publish"; readonly change: ChangeDelta }
@@ -43,6 +49,6 @@ export type ListenResult = Omit<EngineListener, "close"> | ListenFailure;
 export type FromEngineThread =
   | { readonly kind: "listening"; readonly id: number; readonly result: ListenResult }
   | { readonly kind: "closed"; readonly id: number }
-  | { readonly kind: "connect"; readonly id: number; readonly endpoint: BackendEndpoint; readonly timeoutMs: number }
+  | { readonly kind: "connect"; readonly id: number; readonly endpoint: BackendEndpoint }
   | { readonly kind: "records"; readonly packed: PackedRecords }
   | { readonly kind: "stopped" };

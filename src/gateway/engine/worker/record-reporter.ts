@@ -1,7 +1,7 @@
 /** Gathers what became of requests and reports it now and then. */
 import type { Clock, Timer } from "../../../lib/clock.ts";
 import type { RequestRecord } from "../requests.ts";
-import { RecordPacker, type PackedRecords } from "./packed-records.ts";
+import { RecordPacker, unrecorded, type PackedRecords } from "./packed-records.ts";
 import type { RecordDetail } from "./protocol.ts";
 
 const most = 4096;
@@ -39,10 +39,8 @@ export class RecordReporter {
   }
 }
 
-/** What can cross to another thread: routes by name, requests without the ways to ask for more. */
+/** What can cross to another thread: routes by name, and of requests only that they could be read; what they asked is in the details. */
 function plain({ request, route, ...rest }: RequestRecord): RequestRecord {
   const named = route === undefined ? undefined : ({ id: route.id, source: route.source } as RequestRecord["route"]);
-  if (request === undefined) return { ...rest, route: named, request };
-  const values = Object.entries(request).filter(([, value]) => typeof value !== "function");
-  return { ...rest, route: named, request: Object.fromEntries(values) as unknown as RequestRecord["request"] };
+  return { ...rest, route: named, request: request === undefined ? undefined : unrecorded };
 }

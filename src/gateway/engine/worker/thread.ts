@@ -5,7 +5,8 @@
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import type { BackendEndpoint } from "../../../decide/routes/index.ts";
 import { realClock } from "../../../lib/clock.ts";
-import { adoptEpoll } from "../../../net/epoll/epoll-transport.ts";
+import type { ConnectFailed } from "../../../net/connect.ts";
+import { adoptEpoll, connectEpoll } from "../../../net/epoll/epoll-transport.ts";
 import { openEventLoop, type EventLoop } from "../../../net/epoll/event-loop.ts";
 import { openTls, type EpollTls } from "../../../net/epoll/tls.ts";
 import type { StreamSocket } from "../../../net/stream-socket.ts";
@@ -36,6 +37,7 @@ class EngineThread {
     this.#engine = createProxyEngine(createEpollCarrier({ loop, tls, shared: data.shared, connect }), {
       random: Math.random,
       limits: data.limits,
+      observe: data.observe,
       ...(data.records === "none" ? {} : { onRequest: (record) => this.#reporter.add(record) }),
     });
     loop.wakeBy(data.wake);
@@ -93,9 +95,11 @@ class EngineThread {
       const fail = (code: string) => reject(Object.assign(new Error(code), { code }));
       this.#connecting.set(id, (answer) => {
         if ("failed" in answer) return fail(answer.failed);
-        adoptEpoll(this.#loop, answer, timeoutMs, (result) => ("failed" in result ? fail(result.failed) : resolve(result)));
+        const done = (result: StreamSocket | ConnectFailed) => ("failed" in result ? fail(result.failed) : resolve(result));
+        if ("fd" in answer) adoptEpoll(this.#loop, answer, timeoutMs, done);
+        else connectEpoll(this.#loop, { host: answer.ip, port: answer.port, timeoutMs }, done);
       });
-      this.#post({ kind: "connect", id, endpoint, timeoutMs });
+      this.#post({ kind: "connect", id, endpoint });
     });
   }
 

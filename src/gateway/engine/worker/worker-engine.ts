@@ -21,14 +21,15 @@ import {
   type ToEngineThread,
 } from "./protocol.ts";
 
-export interface WorkerEngineOptions extends Pick<ProxyEngineOptions, "limits" | "onRequest"> {
+export interface WorkerEngineOptions extends Pick<ProxyEngineOptions, "limits" | "onRequest" | "observe"> {
   /** Default 1. */
   readonly threads?: number;
-  /** Whether records tell what was asked. Default: no, they are counted only. */
-  readonly wholeRecords?: boolean;
-  /** A connection to an endpoint that is not to be had from this host's network. Rejects with the system's error. */
-  readonly connect?: (endpoint: BackendEndpoint, timeoutMs: number) => Promise<ConnectionDescriptor>;
+  /** Where endpoints may be in another network than this host's. */
+  readonly reach?: Reach | undefined;
 }
+
+/** A socket on its way to an endpoint, or the address at which the endpoint is to be had from this host's network. Rejects with the system's error. */
+export type Reach = (endpoint: BackendEndpoint) => Promise<ConnectionDescriptor | BackendEndpoint>;
 
 /** Undefined where there is no FFI. */
 export function createWorkerEngine({ threads = 1, ...options }: WorkerEngineOptions): Engine | undefined {
@@ -101,7 +102,8 @@ class EngineWorker {
       wake: wake.fd,
       stats: this.#stats.buffer as SharedArrayBuffer,
       shared,
-      asksForConnections: options.connect !== undefined,
+      asksForConnections: options.reach !== undefined,
+      ...(options.observe === undefined ? {} : { observe: options.observe }),
       records: detailOf(options),
     };
     this.#worker = new Worker(threadUrl(), { workerData, name: "gateway", resourceLimits });
@@ -131,7 +133,7 @@ class EngineWorker {
         this.#closing.delete(message.id);
         return;
       case "connect":
-        return void this.#connect(message.id, message.endpoint, message.timeoutMs);
+        return void this.#reach(message.id, message.endpoint);
       case "records":
         return this.#records.each(message.packed, (record) => this.#options.onRequest?.(record));
       case "stopped":
@@ -139,10 +141,8 @@ class EngineWorker {
     }
   }
 
-  async #connect(id: number, endpoint: BackendEndpoint, timeoutMs: number): Promise<void> {
-    const answer = await this.#options
-      .connect?.(endpoint, timeoutMs)
-      .catch((error: unknown) => ({ failed: errnoCode(error) ?? "ECONNREFUSED" }));
+  async #reach(id: number, endpoint: BackendEndpoint): Promise<void> {
+    const answer = await this.#options.reach?.(endpoint).catch((error: unknown) => ({ failed: errnoCode(error) ?? "ECONNREFUSED" }));
     if (answer !== undefined) this.#post({ kind: "connection", id, answer });
   }
 
@@ -152,10 +152,10 @@ class EngineWorker {
 
   listen(options: EngineListen): Promise<EngineListener | ListenFailure> {
     const id = this.#nextId++;
+    // Whoever listens keeps the process alive.
     this.#worker.ref();
     return new Promise((resolve) => {
       this.#listening.set(id, (result) => {
-        this.#worker.unref();
         resolve(result.kind === "failed" ? result : { ...result, close: () => this.#close(id) });
       });
       this.#post({ kind: "listen", id, options });
@@ -192,9 +192,9 @@ class EngineWorker {
 /** Connections and tables; what requests leave behind is small and short-lived. */
 const resourceLimits = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 1024 };
 
-function detailOf({ onRequest, wholeRecords = false }: WorkerEngineOptions): RecordDetail {
+function detailOf({ onRequest, observe }: WorkerEngineOptions): RecordDetail {
   if (onRequest === undefined) return "none";
-  return wholeRecords ? "whole" : "counted";
+  return observe === undefined ? "counted" : "whole";
 }
 
 function threadUrl(): URL {
