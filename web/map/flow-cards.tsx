@@ -15,7 +15,7 @@ export function FlowCards({ graph, lit }: FlowCardsProps): JSX.Element {
   return (
     <ul class="flow-cards">
       {graph.services.map((service) => (
-        <li key={service.id} class={`flow-card${lit !== undefined && !lit.steps.has(service.id) ? " dim" : ""}`}>
+        <li key={service.id} data-id={service.id} class={`flow-card${lit !== undefined && !lit.steps.has(service.id) ? " dim" : ""}`}>
           <Leads graph={graph} service={service} />
           <a href={serviceHref(service.row.key)} class="flow-card-head">
             <strong>

@@ -2,8 +2,8 @@
  * A list of which only the rows in sight are in the page, however long it is. Rows have one height and lead somewhere; arrow keys move between
  * them, and a screen reader is told how many there are.
  */
-import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { Component, type ComponentChildren, type JSX } from "preact";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { rangeInSight, rowHeight, type Range } from "./range-in-sight.ts";
 
 export interface Column<T> {
@@ -27,8 +27,7 @@ export function VirtualList<T>({ rows, columns, keyOf, hrefOf, label }: VirtualL
   const body = useRef<HTMLDivElement>(null);
   const [range, setRange] = useState<Range>({ first: 0, end: 30 });
   const narrow = useNarrow();
-  const shown = narrow ? columns.filter(({ wide }) => wide !== true) : columns;
-  const template = { gridTemplateColumns: shown.map(({ width }) => width).join(" ") };
+  const shown = useMemo(() => (narrow ? columns.filter(({ wide }) => wide !== true) : columns), [narrow, columns]);
   const look = () => {
     const element = body.current;
     if (element === null) return;
@@ -42,7 +41,7 @@ export function VirtualList<T>({ rows, columns, keyOf, hrefOf, label }: VirtualL
   });
   return (
     <div class="panel list" role="table" aria-label={label} aria-rowcount={rows.length + 1}>
-      <div class="list-head" role="row" aria-rowindex={1} style={template}>
+      <div class="list-head" role="row" aria-rowindex={1} style={{ gridTemplateColumns: templateOf(shown) }}>
         {shown.map(({ title }) => (
           <span key={title} role="columnheader">
             {title}
@@ -52,25 +51,43 @@ export function VirtualList<T>({ rows, columns, keyOf, hrefOf, label }: VirtualL
       <div class="list-body" role="rowgroup" ref={body} onScroll={look} onKeyDown={moveFocus}>
         <div role="presentation" style={{ height: `${rows.length * rowHeight}px` }}>
           {rows.slice(range.first, range.end).map((row, i) => (
-            <div
-              key={keyOf(row)}
-              class="list-row"
-              role="row"
-              aria-rowindex={range.first + i + 2}
-              data-index={range.first + i}
-              style={{ ...template, top: `${(range.first + i) * rowHeight}px` }}
-            >
-              {shown.map(({ title, cell }, column) => (
-                <span key={title} role="cell">
-                  {column === 0 ? <a href={hrefOf(row)}>{cell(row)}</a> : cell(row)}
-                </span>
-              ))}
-            </div>
+            <Row key={keyOf(row)} row={row} index={range.first + i} columns={shown} href={hrefOf(row)} />
           ))}
         </div>
       </div>
     </div>
   );
+}
+
+interface RowProps<T> {
+  readonly row: T;
+  readonly index: number;
+  readonly columns: readonly Column<T>[];
+  readonly href: string;
+}
+
+/** A scroll draws the rows that come into sight and leaves the others alone. */
+class Row<T> extends Component<RowProps<T>> {
+  override shouldComponentUpdate({ row, index, columns }: RowProps<T>): boolean {
+    return row !== this.props.row || index !== this.props.index || columns !== this.props.columns;
+  }
+
+  override render({ row, index, columns, href }: RowProps<T>): JSX.Element {
+    const style = { gridTemplateColumns: templateOf(columns), top: `${index * rowHeight}px` };
+    return (
+      <div class="list-row" role="row" aria-rowindex={index + 2} data-index={index} style={style}>
+        {columns.map(({ title, cell }, column) => (
+          <span key={title} role="cell">
+            {column === 0 ? <a href={href}>{cell(row)}</a> : cell(row)}
+          </span>
+        ))}
+      </div>
+    );
+  }
+}
+
+function templateOf<T>(columns: readonly Column<T>[]): string {
+  return columns.map(({ width }) => width).join(" ");
 }
 
 const steps: Readonly<Record<string, number>> = { ArrowDown: 1, ArrowUp: -1, PageDown: 12, PageUp: -12, Home: -Infinity, End: Infinity };
