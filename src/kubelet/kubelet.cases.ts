@@ -274,9 +274,9 @@ export const kubeletCases: readonly KubeletCase[] = [
         node.make("web", shell(waits), { securityContext });
         await node.ready("web");
         assert.match(await node.exec("web", "cat /proc/sys/net/ipv4/ip_local_port_range"), /^40000\s40001\n/);
-        node.make("other", { ...shell(waits), resources: { limits: { cpu: "1" } } });
+        node.make("other", shell(waits), { hostIPC: true });
         await node.ready("other");
-        assert.ok(node.cluster.events.some(({ reason, message }) => reason === "FieldsIgnored" && message.includes("resources.limits")));
+        assert.ok(node.cluster.events.some(({ reason, message }) => reason === "FieldsIgnored" && message.includes("spec.hostIPC")));
       }),
   },
 ];

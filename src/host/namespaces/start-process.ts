@@ -1,5 +1,5 @@
 /** Starts a process in the namespace where the thread is, with mounts, name, PID namespace and user of its own. */
-import { closeSync, existsSync, openSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import * as c from "../syscalls/constants.ts";
 import type { Libc } from "../syscalls/libc.ts";
@@ -42,10 +42,21 @@ export function createStarter(libc: Libc, place: Place, identity: Identity): Sta
         return posixSpawn(libc, { program, args, env: options.env, directory: options.directory, stdio, session });
       };
       const pid = needsToLeave(options) ? place.away(prepare, run) : run();
+      joinCgroups(pid, options.cgroups ?? []);
       if (chained.procTarget === undefined || mountNamespace === undefined) return { pid };
       return { pid, settled: hasLeft(pid, mountNamespace, chained.procTarget) };
     },
   };
+}
+
+/** At once: the process is still being loaded, or the first program of its chain, which starts no other. */
+function joinCgroups(pid: number, files: readonly string[]): void {
+  try {
+    for (const file of files) writeFileSync(file, String(pid));
+  } catch (error) {
+    process.kill(pid, "SIGKILL");
+    throw error;
+  }
 }
 
 const lookAgainMs = 1;

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { exec, finish, scratchDirectory, shell, start, until, type RuntimeCase } from "./rig.ts";
+import type { Container } from "../../../api/types.ts";
+import { exec, finish, scratchDirectory, shell, start, until, waits, type RuntimeCase } from "./rig.ts";
 
 export const processCases: readonly RuntimeCase[] = [
   {
@@ -93,20 +94,33 @@ export const processCases: readonly RuntimeCase[] = [
 /** Where each container has files of its own, each pod a network of its own. */
 export const isolatedProcessCases: readonly RuntimeCase[] = [
   {
+    name: "a limit of memory ends who wants more, and says so; where none can be kept that is told",
+    async run(rig) {
+      const limited = { ...shell("x=abcdefgh; while :; do x=$x$x; done"), resources: { limits: { memory: "48Mi", cpu: "2" } } };
+      const pod = { metadata: {}, spec: { containers: [{ name: "main", image: "busybox", ...limited }] } };
+      const ignored = rig.runtime.ignoredFields(pod).find(({ field }) => field === "spec.containers[0].resources.limits");
+      if (ignored !== undefined) return assert.match(ignored.why, /^(?:without root|this machine|the machine|the program)/);
+      const { exitCode, outOfMemory } = await finish(rig, limited);
+      assert.deepEqual({ exitCode, outOfMemory }, { exitCode: 137, outOfMemory: true });
+      const killed = await start(rig, { ...waits, resources: { limits: { memory: "48Mi" } } });
+      killed.running.signal("SIGKILL");
+      assert.deepEqual(await killed.running.exited, { exitCode: 137 });
+      await killed.remove();
+    },
+  },
+  {
     name: "an ephemeral container sees the processes of its target, and its end does not end them",
     async run(rig) {
       const main = await start(rig, shell("trap 'exit 0' TERM; echo up; while :; do sleep 0.05; done; : marked"));
       await until(() => main.output().includes("up"));
-      const debug = { name: "debug", ...shell("tr '\\0' ' ' < /proc/1/cmdline; echo; echo I am $$"), targetContainerName: "main" };
-      const beside = await start(rig, debug, { beside: main });
+      const debug = { name: "debug", ...shell("tr '\\0' ' ' < /proc/1/cmdline; echo; echo I am $$") };
+      const withTarget = (targetContainerName: string): Partial<Container> => ({ ...debug, ...{ targetContainerName } });
+      const beside = await start(rig, withTarget("main"), { beside: main });
       assert.equal((await beside.running.exited).exitCode, 0);
       await beside.running.drained;
       assert.match(beside.output(), /: marked \nI am (?!1\n)\d+\n$/);
       assert.equal((await exec(main, ["true"])).status.kind, "exited");
-      await assert.rejects(
-        start(rig, { ...debug, targetContainerName: "other" }, { beside: main }),
-        /unable to find target container "other"/,
-      );
+      await assert.rejects(start(rig, withTarget("other"), { beside: main }), /unable to find target container "other"/);
       await main.remove();
     },
   },

@@ -20,6 +20,8 @@ export interface LaunchOptions {
   readonly network: PodNetwork;
   readonly libc: Libc;
   readonly streams: ProcessStreams;
+  /** As of `SpawnOptions`: what the tool starts inherits them. */
+  readonly cgroups: readonly string[];
   /** In the tool's own mount namespace. */
   readonly mounts: readonly Mount[];
   /** Where the tool keeps what it knows of containers. */
@@ -52,6 +54,7 @@ export async function launch(options: LaunchOptions): Promise<ContainerProcess> 
       directory: "/",
       user: { kind: "root" },
       mounts: options.mounts,
+      cgroups: options.cgroups,
       stdio: streams.stdio,
       terminal: options.streams.terminal,
     });

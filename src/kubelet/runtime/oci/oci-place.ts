@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { Mount, PodNetwork } from "../../../host/namespaces/namespaces.ts";
 import type { Libc } from "../../../host/syscalls/libc.ts";
 import { diskUsage } from "../../eviction/disk-usage.ts";
+import type { Cgroup } from "../cgroups/cgroups.ts";
 import type { ImageRoot } from "../process/images.ts";
 import type { PodFiles } from "../process/namespaced/pod-files.ts";
 import type { ContainerPlace } from "../process/placement.ts";
@@ -28,6 +29,7 @@ export interface OciPlaceInput {
   readonly podDirectory: string;
   /** Whether this program is the machine's root. */
   readonly isRoot: boolean;
+  readonly cgroup: Cgroup | undefined;
   /** Of the container whose processes it sees, too. */
   readonly target?: number | undefined;
 }
@@ -39,7 +41,7 @@ const memoryBytes = 512 * 2 ** 20;
 
 /** Throws ContainerStartError. */
 export async function ociPlace(input: OciPlaceInput): Promise<ContainerPlace> {
-  const { spec, image, tool, network, libc, files, podDirectory, isRoot } = input;
+  const { spec, image, tool, network, libc, files, podDirectory, isRoot, cgroup } = input;
   const { container, object } = spec;
   const user = certainUserOf(image, container, object);
   if (tool.name === "runc" && needsUserNamespace(user, isRoot))
@@ -63,11 +65,12 @@ export async function ociPlace(input: OciPlaceInput): Promise<ContainerPlace> {
     anyUser: isRoot,
     target: input.target,
   });
-  const around = { tool, network, libc, state: join(directory, "state"), id: container.name };
+  const around = { tool, network, libc, state: join(directory, "state"), id: container.name, cgroups: cgroup?.processFiles ?? [] };
   let execs = 0;
   return {
     scheme: tool.name,
     messageFile,
+    ...(cgroup === undefined ? {} : { cgroup }),
     ...(image.stopSignal === undefined ? {} : { stopSignal: image.stopSignal }),
     async start(words, streams) {
       await writeFile(join(directory, "config.json"), JSON.stringify(containerSpec(described(words, streams.terminal))), { mode: 0o600 });

@@ -5,6 +5,7 @@ import type { NodeNetwork } from "../../../host/namespaces/namespaces.ts";
 import { loadLibc } from "../../../host/syscalls/libc.ts";
 import { FairleadError } from "../../../lib/errors.ts";
 import type { OciTool } from "../oci/tool.ts";
+import { Cgroups, machineCgroups } from "../cgroups/cgroups.ts";
 import type { Runtime } from "../runtime.ts";
 import { NamespacedPlacement } from "./namespaced/namespaced-placement.ts";
 import { isMachineRoot } from "./namespaced/process-user.ts";
@@ -34,6 +35,8 @@ export function createNamespacedRuntime(options: NamespacedRuntimeOptions): Runt
   const libc = loadLibc();
   if (libc === undefined) throw new FairleadError("FL_UNSUPPORTED", "pods in namespaces need the native library koffi, which is not there");
   const { directory, network, nodeName, dns, hidden = [], hostPid, oci } = options;
+  const isRoot = isMachineRoot(readFileSync("/proc/self/uid_map", "utf8"), process.getuid?.() ?? -1);
+  const cgroups = machineCgroups(isRoot);
   const placement = new NamespacedPlacement({
     directory,
     network,
@@ -41,7 +44,8 @@ export function createNamespacedRuntime(options: NamespacedRuntimeOptions): Runt
     dns,
     libc,
     hidden: [homedir(), directory, ...hidden].flatMap(namesOf),
-    isRoot: isMachineRoot(readFileSync("/proc/self/uid_map", "utf8"), process.getuid?.() ?? -1),
+    isRoot,
+    ...(cgroups.kind === "found" ? { cgroups: new Cgroups(cgroups, directory) } : { noLimits: cgroups.why }),
     ...(hostPid === undefined ? {} : { hostPid }),
     ...(oci === undefined ? {} : { oci }),
   });

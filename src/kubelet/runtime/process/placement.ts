@@ -7,6 +7,7 @@ import type { Duplex, Readable, Writable } from "node:stream";
 import type { PodRef } from "../../../api/node-agent.ts";
 import type { Container, Pod } from "../../../api/types.ts";
 import type { Connect, ContainerSpec, IgnoredField, PodIdentity, PodNote, PortListener, ProcessExit } from "../runtime.ts";
+import type { Cgroup } from "../cgroups/cgroups.ts";
 import type { ImageEntry } from "./images.ts";
 
 /** How a process is joined to us. */
@@ -36,6 +37,8 @@ export interface ContainerPlace {
   /** Of container ids, where it is not the placement's. */
   readonly scheme?: string;
   readonly stopSignal?: NodeJS.Signals;
+  /** What holds its limits, where it has any and the kernel keeps them. Whoever started the main process removes it after its end. */
+  readonly cgroup?: Cgroup;
   /** On this machine: where the container's termination message will be. */
   readonly messageFile: string;
   /** Starts the main process. Throws ContainerStartError. */

@@ -11,6 +11,8 @@ import { execSession } from "./exec-session.ts";
 import type { ContainerPlace, ContainerProcess } from "./placement.ts";
 
 const maxMessageBytes = 4096;
+/** 128 and SIGKILL. */
+const killedExitCode = 137;
 
 export class ProcessContainer implements RunningContainer {
   readonly id: string;
@@ -75,7 +77,20 @@ export class ProcessContainer implements RunningContainer {
     // A container ends with its first process; the others of its group must not outlive it.
     this.#main.signal("SIGKILL");
     const message = this.#terminationMessage();
-    return { exitCode, ...(message === undefined || message === "" ? {} : { message }) };
+    return {
+      exitCode,
+      ...(message === undefined || message === "" ? {} : { message }),
+      ...(this.#outOfMemory(exitCode) ? { outOfMemory: true } : {}),
+    };
+  }
+
+  /** Also where the kernel took a child of it only: a container is said to be out of memory when its main process was killed. */
+  #outOfMemory(exitCode: number): boolean {
+    const { cgroup } = this.#place;
+    if (cgroup === undefined) return false;
+    const isOut = exitCode === killedExitCode && cgroup.outOfMemory();
+    void cgroup.remove();
+    return isOut;
   }
 
   #terminationMessage(): string | undefined {

@@ -31,11 +31,6 @@ const rootlessRules: readonly Rule<PodSecurityContext>[] = [
 ];
 
 const containerRules: readonly Rule<Container>[] = [
-  [
-    "resources.limits",
-    "processes share the whole machine; ephemeral-storage alone is watched",
-    ({ resources }) => hasContent({ ...resources?.limits, "ephemeral-storage": undefined }),
-  ],
   ["volumeDevices", "there are no block devices", (container) => (container.volumeDevices ?? []).length > 0],
   [
     "volumeMounts.mountPropagation",
@@ -43,6 +38,11 @@ const containerRules: readonly Rule<Container>[] = [
     (container) => (container.volumeMounts ?? []).some(({ mountPropagation }) => (mountPropagation ?? "None") !== "None"),
   ],
 ];
+
+function limitsRule(why: string): Rule<Container> {
+  const limits = ({ resources }: Container) => hasContent({ ...resources?.limits, "ephemeral-storage": undefined });
+  return ["resources.limits", `${why}; ephemeral-storage alone is watched`, limits];
+}
 
 /** Where a container is a plain process. */
 const processRules: readonly Rule<Container>[] = [
@@ -67,8 +67,15 @@ const volumeRules: readonly Rule<Volume>[] = [
   ],
 ];
 
-/** `isReal`: whether a container's image is a real one, so that an OCI runtime runs it. */
-export function ignoredFields(pod: Pod, isRoot: boolean, isReal: (container: Container) => boolean = () => false): readonly IgnoredField[] {
+export interface IgnoredFieldsOptions {
+  readonly isRoot: boolean;
+  /** Whether a real image stands behind a container, so that an OCI runtime runs it. Default: none. */
+  readonly isReal?: (container: Container) => boolean;
+  /** Why limits of CPU and memory cannot be kept; absent: they are. */
+  readonly noLimits?: string;
+}
+
+export function ignoredFields(pod: Pod, { isRoot, isReal = () => false, noLimits }: IgnoredFieldsOptions): readonly IgnoredField[] {
   const spec = pod.spec;
   if (spec === undefined) return [];
   const lists: readonly (readonly [string, readonly Container[]])[] = [
@@ -81,14 +88,15 @@ export function ignoredFields(pod: Pod, isRoot: boolean, isReal: (container: Con
     ...broken("spec", spec, spec.containers.some(isReal) ? podRules : [...podRules, pullSecretsRule]),
     ...broken("spec.securityContext", shared, [...sharedSecurity, ...(isRoot ? [] : rootlessRules)]),
     ...lists.flatMap(([path, containers]) =>
-      containers.flatMap((container, i) => containerFields(`${path}[${i}]`, container, isReal(container))),
+      containers.flatMap((container, i) => containerFields(`${path}[${i}]`, container, isReal(container), noLimits)),
     ),
     ...(spec.volumes ?? []).flatMap((volume, i) => broken(`spec.volumes[${i}]`, volume, volumeRules)),
   ];
 }
 
-function containerFields(path: string, container: Container, isReal: boolean): readonly IgnoredField[] {
+function containerFields(path: string, container: Container, isReal: boolean, noLimits: string | undefined): readonly IgnoredField[] {
   return [
+    ...(noLimits === undefined ? [] : broken(path, container, [limitsRule(noLimits)])),
     ...broken(path, container, isReal ? containerRules : [...containerRules, ...processRules]),
     ...broken(`${path}.securityContext`, container.securityContext ?? {}, sharedSecurity),
   ];

@@ -14,6 +14,8 @@ import { realClock } from "../../../../lib/clock.ts";
 import { errorMessage, FairleadError } from "../../../../lib/errors.ts";
 import type { OciTool } from "../../oci/tool.ts";
 import { ContainerStartError, type Connect, type ContainerSpec, type IgnoredField, type PodIdentity, type PodNote } from "../../runtime.ts";
+import type { Cgroup, Cgroups } from "../../cgroups/cgroups.ts";
+import { limitsOf } from "../../cgroups/limits.ts";
 import type { ImageEntry, ImageRoot } from "../images.ts";
 import { isRunImage } from "../images.ts";
 import type { ContainerPlace, Placement } from "../placement.ts";
@@ -36,6 +38,9 @@ export interface NamespacedOptions {
   readonly hidden: readonly string[];
   /** Whether this program is the machine's root, not only that of a user namespace. */
   readonly isRoot: boolean;
+  /** Absent: limits cannot be kept, for `noLimits`. */
+  readonly cgroups?: Cgroups;
+  readonly noLimits?: string;
   /** What runs containers of real images. */
   readonly oci?: OciTool;
   /** The process id that the host's /proc shows for one of ours, where that can be known. */
@@ -67,6 +72,7 @@ export class NamespacedPlacement implements Placement {
 
   async start(): Promise<void> {
     await mkdir(this.#root, { recursive: true, mode: 0o755 });
+    this.#options.cgroups?.start();
   }
 
   /** Networks end with their node. */
@@ -130,11 +136,12 @@ export class NamespacedPlacement implements Placement {
     const root = this.#root;
     if (image?.root !== undefined) return this.#ociPlace(spec, image.root, podDirectory, target);
     if (image !== undefined && isRunImage(image)) return runPlace({ spec, network, libc, files, podDirectory, hostPid });
-    return namespacedPlace({ spec, image, network, libc, files, isRoot, hidden, podDirectory, root, target });
+    return namespacedPlace({ spec, image, network, libc, files, isRoot, hidden, podDirectory, root, target, cgroup: this.#cgroup(spec) });
   }
 
   ignoredFields(pod: Pod, isReal: (container: Container) => boolean): readonly IgnoredField[] {
-    return ignoredFields(pod, this.#options.isRoot, isReal);
+    const { isRoot, noLimits } = this.#options;
+    return ignoredFields(pod, { isRoot, isReal, ...(noLimits === undefined ? {} : { noLimits }) });
   }
 
   /** As containerd's port-forward: at the pod's own `localhost`. */
@@ -151,12 +158,23 @@ export class NamespacedPlacement implements Placement {
     }
   }
 
+  /** Throws ContainerStartError where the kernel refuses. */
+  #cgroup({ container, pod, instance }: ContainerSpec): Cgroup | undefined {
+    const limits = limitsOf(container);
+    if (limits === undefined) return undefined;
+    try {
+      return this.#options.cgroups?.create(`${pod.uid}-${container.name}-${instance}`, limits);
+    } catch (error) {
+      throw new ContainerStartError(`the container\'s limits cannot be set: ${errorMessage(error)}`, { cause: error });
+    }
+  }
+
   async #ociPlace(spec: ContainerSpec, image: ImageRoot, podDirectory: string, target: number | undefined): Promise<ContainerPlace> {
     const { network, files } = this.#placed(spec.pod);
     const { libc, isRoot, oci: tool } = this.#options;
     if (tool === undefined) throw new ContainerStartError("real images need an OCI runtime: install crun, or runc");
     const { ociPlace } = await import("../../oci/oci-place.ts");
-    return ociPlace({ spec, image, tool, network, libc, files, podDirectory, isRoot, target });
+    return ociPlace({ spec, image, tool, network, libc, files, podDirectory, isRoot, target, cgroup: this.#cgroup(spec) });
   }
 
   /** An empty directory upon which each container's root lies, in a mount namespace where nobody else sees it. */

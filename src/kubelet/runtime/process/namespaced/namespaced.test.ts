@@ -204,9 +204,11 @@ test("what has no effect is named, more of it without root", () => {
     containers: [{ name: "a", resources: { limits: { cpu: "1" } }, securityContext: { capabilities: { add: ["NET_ADMIN"] } } }],
   });
   const root = ["spec.hostIPC", "spec.containers[0].resources.limits", "spec.containers[0].securityContext.capabilities.add"];
-  expect(ignoredFields(object, true).map(({ field }) => field)).toEqual(root);
+  expect(ignoredFields(object, { isRoot: true }).map(({ field }) => field)).toEqual([root[0], root[2]]);
+  expect(ignoredFields(object, { isRoot: true, isReal: () => true }).map(({ field }) => field)).toEqual([root[0]]);
+  expect(ignoredFields(object, { isRoot: true, noLimits: "why" }).map(({ field }) => field)).toEqual(root);
   expect(
-    ignoredFields(object, false)
+    ignoredFields(object, { isRoot: false, noLimits: "why" })
       .map(({ field }) => field)
       .toSorted(),
   ).toEqual([...root, "spec.securityContext.fsGroup"].toSorted());

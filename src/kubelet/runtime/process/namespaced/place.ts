@@ -7,6 +7,7 @@ import type { Libc } from "../../../../host/syscalls/libc.ts";
 import { realClock } from "../../../../lib/clock.ts";
 import { errorMessage } from "../../../../lib/errors.ts";
 import { ContainerStartError, type ContainerSpec } from "../../runtime.ts";
+import type { Cgroup } from "../../cgroups/cgroups.ts";
 import { findCommand } from "../find-command.ts";
 import type { ImageEntry } from "../images.ts";
 import type { ContainerPlace, ContainerProcess, ProcessStreams } from "../placement.ts";
@@ -33,6 +34,7 @@ export interface NamespacedPlaceInput extends PlaceInput {
   readonly image: ImageEntry | undefined;
   readonly isRoot: boolean;
   readonly hidden: readonly string[];
+  readonly cgroup: Cgroup | undefined;
   /** A process whose PID namespace it joins. */
   readonly target: number | undefined;
   /** Upon which the container's root lies. */
@@ -40,7 +42,7 @@ export interface NamespacedPlaceInput extends PlaceInput {
 }
 
 /** What every process of one container starts with. */
-type Surroundings = Pick<SpawnOptions, "env" | "user" | "noNewPrivileges">;
+type Surroundings = Pick<SpawnOptions, "env" | "user" | "noNewPrivileges" | "cgroups">;
 
 const defaultMessagePath = "/dev/termination-log";
 
@@ -72,11 +74,13 @@ export async function namespacedPlace(input: NamespacedPlaceInput): Promise<Cont
     env: spec.env,
     user: answer.user,
     noNewPrivileges: container.securityContext?.allowPrivilegeEscalation === false,
+    ...(input.cgroup === undefined ? {} : { cgroups: input.cgroup.processFiles }),
   };
   const words = (given: readonly string[]) => programOf(given, plan, workingDirectory, spec.env["PATH"] ?? "");
   const inside = { directory: workingDirectory, ...around };
   return {
     messageFile,
+    ...(input.cgroup === undefined ? {} : { cgroup: input.cgroup }),
     start: (given, streams) =>
       launch(network, libc, streams, isFirst, {
         ...words(given),
