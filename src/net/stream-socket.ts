@@ -24,6 +24,8 @@ export interface StreamSocket {
   /** False: the kernel has not taken all; more is better written after `drain`. */
   write(bytes: Buffer): boolean;
   write(text: string, encoding: "latin1"): boolean;
+  /** Latin-1 text and what follows it, with one call of the kernel. Absent: two writes, corked, are as good. */
+  writeBoth?(text: string, bytes: Buffer): boolean;
   /** No more will be written; `done` when the kernel has all. Reading goes on. */
   end(done?: () => void): unknown;
   pause(): unknown;

@@ -53,6 +53,7 @@ export class Http1Client implements ClientSide, Expiring {
   #request: RequestHead | undefined;
   /** Of the last request: the next one mostly has the same lines. */
   #block: FieldBlock | undefined;
+  #accessors: Accessors | undefined;
   readonly #infos: readonly [ClientInfo, ClientInfo];
   #exchange: Exchange | undefined;
   #chunks: ChunkedReader | undefined;
@@ -189,17 +190,16 @@ export class Http1Client implements ClientSide, Expiring {
 
   #proxied(head: RequestHead): ProxiedRequest {
     const { block } = head;
-    const { fields, connection, text, minorVersion, body } = block;
+    const { minorVersion, body } = block;
+    if (this.#accessors?.block !== block) this.#accessors = accessorsOf(block);
+    const { header, lines } = this.#accessors;
     return {
       method: head.method,
       path: head.path,
       query: head.query,
       authority: head.authority,
-      header: (name) => joined(fields, name),
-      lines: (except) =>
-        except === undefined
-          ? block.passedOn
-          : keptLines(text, fields, (field) => goesToEndpoint(field, connection) && !except.has(field.name)),
+      header,
+      lines,
       body,
       framed: true,
       // A body and a change of protocol in one request: the body wins, as the endpoint may not expect both.
@@ -383,6 +383,21 @@ export class Http1Client implements ClientSide, Expiring {
     this.#socket.off("close", this.#onClose);
     this.#options.closed();
   }
+}
+
+interface Accessors extends Pick<ProxiedRequest, "header" | "lines"> {
+  readonly block: FieldBlock;
+}
+
+/** For as long as a connection's requests repeat their lines. */
+function accessorsOf(block: FieldBlock): Accessors {
+  const { fields, connection, text, passedOn } = block;
+  return {
+    block,
+    header: (name) => joined(fields, name),
+    lines: (except) =>
+      except === undefined ? passedOn : keptLines(text, fields, (field) => goesToEndpoint(field, connection) && !except.has(field.name)),
+  };
 }
 
 function joined(fields: readonly Field[], name: string): string | undefined {

@@ -36,7 +36,7 @@ export class AnswerWriter {
     const head = this.#held;
     if (head === "") return this.#socket.write(bytes);
     this.#held = "";
-    if (bytes.length < joinBelow) return this.#socket.write(joined(head, bytes));
+    if (bytes.length < joinBelow) return this.#socket.writeBoth?.(head, bytes) ?? this.#socket.write(joined(head, bytes));
     this.#socket.cork();
     this.#socket.write(head, "latin1");
     const room = this.#socket.write(bytes);

@@ -3,8 +3,20 @@ import type { HeaderChange } from "../../decide/routes/index.ts";
 import type { AnswerBody, ClientInfo, ProxiedRequest } from "./client-side.ts";
 import type { Forward } from "./router.ts";
 
+/** Of each connection the last: its requests mostly name the same host. */
+const identities = new WeakMap<ClientInfo, { readonly authority: string; readonly lines: string }>();
+
 /** Who asks, for the endpoint. The client's own claims were dropped; `hops` are those of proxies that are trusted. */
-export function identityLines({ address, scheme, port, hops }: ClientInfo, authority: string): string {
+export function identityLines(client: ClientInfo, authority: string): string {
+  const known = identities.get(client);
+  if (known?.authority === authority) return known.lines;
+  // By way of bytes: text that was put together of parts is put together again each time that it is written.
+  const lines = Buffer.from(linesOf(client, authority), "latin1").toString("latin1");
+  identities.set(client, { authority, lines });
+  return lines;
+}
+
+function linesOf({ address, scheme, port, hops }: ClientInfo, authority: string): string {
   return `X-Forwarded-For: ${hops?.join(", ") ?? address}\r\nX-Forwarded-Host: ${authority}\r\nX-Forwarded-Port: ${port}\r\nX-Forwarded-Proto: ${scheme}\r\nX-Real-IP: ${address}\r\n`;
 }
 

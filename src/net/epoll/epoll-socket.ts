@@ -158,6 +158,10 @@ export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
     return false;
   }
 
+  writeBoth(text: string, bytes: Buffer): boolean {
+    return this.write(this.#loop.joined(text, bytes));
+  }
+
   #encoded(text: string): Buffer {
     const { textBuffer } = this.#loop;
     if (text.length > textBuffer.length) return Buffer.from(text, "latin1");

@@ -84,6 +84,14 @@ export class EventLoop {
     return (this.#textViews[length] ??= this.textBuffer.subarray(0, length));
   }
 
+  /** Latin-1 text and bytes behind it, in `textBuffer` where they fit. */
+  joined(text: string, bytes: Buffer): Buffer {
+    const length = text.length + bytes.length;
+    if (length > this.textBuffer.length) return Buffer.concat([Buffer.from(text, "latin1"), bytes]);
+    bytes.copy(this.textBuffer, this.textBuffer.write(text, 0, "latin1"));
+    return this.text(length);
+  }
+
   /** `events`: by default everything, each change once. */
   watch(fd: number, watcher: Watcher, events: number = c.EPOLLIN | c.EPOLLOUT | c.EPOLLRDHUP | c.EPOLLET): void {
     this.#generation = (this.#generation + 1) & 0x7fff_ffff;

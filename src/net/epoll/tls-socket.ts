@@ -221,6 +221,10 @@ export class TlsSocket extends EventEmitter implements StreamSocket {
     return true;
   }
 
+  writeBoth(text: string, bytes: Buffer): boolean {
+    return this.write(this.#options.loop.joined(text, bytes));
+  }
+
   #encoded(text: string): Buffer {
     const { textBuffer } = this.#options.loop;
     if (text.length > textBuffer.length) return Buffer.from(text, "latin1");
