@@ -61,7 +61,7 @@ export async function connect(config: ServerConfig, timeout: number, clock: Cloc
   return http1Connection(url, options);
 }
 
-function tlsOptions(config: ServerConfig, url: URL): ConnectionOptions {
+export function tlsOptions(config: ServerConfig, url: URL): ConnectionOptions {
   const host = url.hostname.replace(/^\[|\]$/g, "");
   return {
     host,

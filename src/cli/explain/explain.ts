@@ -21,7 +21,8 @@ export async function explain(options: ExplainOptions, terminal: Terminal): Prom
   if (options.output === "sarif") throw new FairleadError("FL_USAGE", "-o sarif is for --all", { hint: "Use -o text or -o json here." });
   const question = questionOf(options);
   const { snapshot } = await readSnapshot(options);
-  const explanation = explainTarget(snapshot, question);
+  const predicted = explainTarget(snapshot, question);
+  const explanation = options.live ? await (await import("./live.ts")).tryLive(predicted, snapshot, options) : predicted;
   terminal.print(options.output === "json" ? JSON.stringify(explanation, null, 2) : explanationText(explanation, terminal.paint));
   return exitCode(explanation);
 }

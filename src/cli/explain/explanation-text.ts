@@ -1,11 +1,12 @@
 /** An explanation for people: the verdict first, then the path, then what to change. */
 import { explainCodes, type Candidate, type Change, type Explanation, type Step } from "../../decide/explain/explain.ts";
+import type { LiveExplanation } from "../../decide/explain/live.ts";
 import { table, type Paint } from "../terminal.ts";
 
 /** Of one step: the rest is counted, -o json has all. */
 const mostCandidates = 12;
 
-export function explanationText(explanation: Explanation, paint: Paint): string {
+export function explanationText(explanation: Explanation | LiveExplanation, paint: Paint): string {
   const { path, changes, warnings, limits } = explanation;
   const sections = [verdict(explanation, paint)];
   const section = (title: string, lines: readonly string[]) => {
@@ -19,6 +20,7 @@ export function explanationText(explanation: Explanation, paint: Paint): string 
     "What to change",
     changes.map((change, i) => changeLine(change, i + 1, paint)),
   );
+  if ("live" in explanation) section("Tried", liveLines(explanation, paint));
   section(
     "Besides",
     warnings.map(({ code, text }) => `${paint.yellow("!")} ${text} ${paint.dim(`[${code}]`)}`),
@@ -33,6 +35,16 @@ export function explanationText(explanation: Explanation, paint: Paint): string 
 function verdict({ code, certainty, verdict: text }: Explanation, paint: Paint): string {
   const colour = { fine: paint.green, broken: paint.red, unknown: paint.yellow }[explainCodes[code].kind];
   return `${colour(text)} ${paint.dim(`[${code}${certainty === "likely" ? ", likely" : ""}]`)}`;
+}
+
+function liveLines({ live }: LiveExplanation, paint: Paint): readonly string[] {
+  const rows = live.attempts.map(({ connected, url, answer, what }) => [
+    connected ? paint.green("✓") : paint.red("✗"),
+    url,
+    answer,
+    paint.dim(what),
+  ]);
+  return table(rows).split("\n");
 }
 
 function stepLines({ kind, ok, text, candidates }: Step, paint: Paint): readonly string[] {

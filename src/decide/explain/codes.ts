@@ -20,6 +20,7 @@ export const explainCodes = {
   NotRead: unknown("what decides could not be read"),
 
   ClientNotFound: broken("the pod or node that asks does not exist"),
+  HostsFileAnswers: broken("the pod's /etc/hosts has the name, so that the Service of that name is not asked for"),
   NotAClusterClient: broken("the client does not use the cluster's DNS"),
   DnsServerDown: broken("the cluster's DNS Service has no ready endpoint"),
   NamespaceNotFound: broken("the namespace of the name does not exist"),

@@ -5,6 +5,7 @@ import { lookup } from "../dns/lookup.ts";
 import type { LookupResult } from "../dns/lookup-result.ts";
 import { recordTypes } from "../dns/records.ts";
 import { dnsView, zoneOf } from "./dns-view.ts";
+import { hostsEntry, type HostsEntry } from "./hosts-file.ts";
 import { nameFault } from "./name-fault.ts";
 import { clusterPolicyFor, resolverOf, searchNames } from "./resolver.ts";
 import { refOf, type ObjectRef } from "./snapshot.ts";
@@ -23,6 +24,8 @@ const end = (outcome: Outcome): Resolved => ({ kind: "end", outcome });
 export function resolve(walk: Walk, name: string): Resolved {
   const { world, client } = walk;
   const { config } = world.snapshot;
+  const hosts = client.pod === undefined ? undefined : hostsEntry(client.pod, name, config.clusterDomain);
+  if (hosts !== undefined) return fromHostsFile(walk, name, hosts);
   const resolver = resolverOf(client, config);
   if (!resolver.cluster) return outsideResolver(walk, name, resolver.why);
   const down = dnsServerFault(walk);
@@ -40,6 +43,19 @@ export function resolve(walk: Walk, name: string): Resolved {
     if (result.kind === "answer") return answered(walk, name, asked, result, full);
   }
   return nothing(walk, name, asked);
+}
+
+/** The file goes before DNS (nsswitch.conf `files dns`); where it hides a Service of the name, that is hardly what was meant. */
+function fromHostsFile(walk: Walk, name: string, { address, why }: HostsEntry): Resolved {
+  const { client, world } = walk;
+  const hidden = world.service(client.namespace, name);
+  const text = `${name} is ${address} by /etc/hosts of ${client.text} (${why}), and DNS is not asked`;
+  const own = world.podsAt(address).includes(client.pod as never);
+  step(walk, { kind: "resolve", ok: hidden === undefined, text, ...(client.ref === undefined || !own ? {} : { ref: client.ref }) });
+  if (hidden === undefined) return { kind: "answer", answered: { kind: "addresses", name, addresses: [address] } };
+  const target = walk.question.target.replace(name, `${name}.${client.namespace}`);
+  const cause = `${text}: Service ${client.namespace}/${name} is not what it leads to`;
+  return end({ code: "HostsFileAnswers", text: cause, proposals: [{ text: `Ask for ${name}.${client.namespace}`, ask: { target } }] });
 }
 
 /** A name that was asked; without a result it is none of the cluster's zone. */
