@@ -34,6 +34,7 @@ export function readExternalAuth(value: string, draft: AnnotationDraft): ReadRes
   const redirect = parseTemplate(all.get("auth-request-redirect") ?? "$request_uri");
   if (redirect === undefined) return closed("auth-request-redirect has variables that are not known here");
   const auth: ExternalAuth = {
+    rules: "nginx",
     target,
     method,
     responseHeaders: names.filter((name) => /^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name)),

@@ -162,20 +162,29 @@ export interface BasicAuth {
   readonly users: { readonly namespace: string; readonly name: string; readonly form: "auth-file" | "auth-map" };
 }
 
-/** A request goes on when somebody else answers 2xx about it (nginx `ngx_http_auth_request_module`, ingress-nginx `auth-url`). */
+/**
+ * A request goes on when somebody else says so. `nginx` (`ngx_http_auth_request_module`, ingress-nginx `auth-url`): 2xx allows, 401 and 403
+ * are the client's, all else is a fault; with X-Original-URL and the like. `gateway-api` (GEP-1494, over HTTP): 200 allows, any other is
+ * the client's.
+ */
 export interface ExternalAuth {
+  readonly rules: "nginx" | "gateway-api";
   readonly target: AuthTarget;
-  readonly method: string;
+  /** Absent: the request's own. */
+  readonly method?: string;
+  /** Of the client's, in lower case; absent: all. */
+  readonly requestHeaders?: readonly string[];
   /** Where a browser is led that is answered 401. */
   readonly signIn?: readonly TemplatePart[];
   /** `X-Auth-Request-Redirect`. */
-  readonly redirect: readonly TemplatePart[];
-  /** Of the answer, in lower case: the request goes on with these, or without them. */
-  readonly responseHeaders: readonly string[];
+  readonly redirect?: readonly TemplatePart[];
+  /** Of the answer, in lower case: the request goes on with these, or without them. `all`: with what there is. */
+  readonly responseHeaders: readonly string[] | "all";
 }
 
 export type AuthTarget =
-  | { readonly kind: "service"; readonly backend: BackendRef; readonly authority: string; readonly target: readonly TemplatePart[] }
+  /** `authority`: absent: the request's own. */
+  | { readonly kind: "service"; readonly backend: BackendRef; readonly authority?: string; readonly target: readonly TemplatePart[] }
   /** Whatever the listener's own rules have for the host. */
   | { readonly kind: "route"; readonly host: readonly TemplatePart[]; readonly target: readonly TemplatePart[] };
 

@@ -2,8 +2,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Ingress } from "../../api/types.ts";
-import { ingressController, processors, usersKey, type Backend } from "../../decide/routes/index.ts";
-import { httpEndpoint, Opened, rawClient, startEngine, type TestEngine } from "../testing.ts";
+import type { RefContext } from "../../decide/routes/gateway-api/backend-refs.ts";
+import { translateFilters } from "../../decide/routes/gateway-api/filters.ts";
+import { ingressController, ingressTable, processors, usersKey, type Backend } from "../../decide/routes/index.ts";
+import { everything, httpEndpoint, Opened, rawClient, startEngine, type TestEngine } from "../testing.ts";
 
 const patient = 60_000;
 const opened = new Opened();
@@ -164,6 +166,73 @@ describe("asking another service", () => {
     expect(await ask(await world({ annotations: { "auth-url": "http://$host/check" }, services: { web } }))).toContain(
       "asks others itself",
     );
+  });
+});
+
+describe("a filter of type ExternalAuth", () => {
+  const seen: string[] = [];
+  const auth: Handler = ({ headers, method, url }, response) => {
+    const said = [headers.host, headers.authorization, headers["x-more"], headers["x-other"], headers["content-length"]];
+    seen.push(`${method} ${url} ${said.map(String).join(" ")}`);
+    response.statusCode = Number(headers["x-more"] ?? 200);
+    response.setHeader("X-Auth-User", "ann");
+    response.setHeader("Location", "/login");
+    response.end("who?");
+  };
+
+  async function filtered(more: object = {}): Promise<TestEngine> {
+    seen.length = 0;
+    const engine = await world({ annotations: {}, services: { web, auth } });
+    const context = {
+      kind: "HTTPRoute",
+      namespace: "shop",
+      problems: [],
+      services: new Set<string>(),
+      world: servicesOf("auth"),
+    } as unknown as RefContext;
+    const spec = { protocol: "HTTP", backendRef: { name: "auth", port: 80 }, http: { path: "/ask/", allowedHeaders: ["X-More"] }, ...more };
+    const { filters } = translateFilters([{ type: "ExternalAuth", externalAuth: spec }], context);
+    engine.engine.publish({
+      routeTable: ingressTable([{ host: "*", routes: [{ ...everything.route, filters, backends: [{ ...ref, name: "web" }] }] }], []),
+    });
+    return engine;
+  }
+  const ref = { kind: "Service", namespace: "shop", port: { kind: "number", number: 80 }, weight: 1 } as const;
+  const servicesOf = (name: string) => ({
+    grants: () => [],
+    backendTlsPolicies: () => [],
+    service: (_: string, asked: string) =>
+      asked === name ? { metadata: { namespace: "shop", name }, spec: { ports: [{ port: 80 }] } } : undefined,
+  });
+
+  test(
+    "200: goes on with the answer's fields; asked under its own address, with the fields that are named",
+    { timeout: patient },
+    async () => {
+      const engine = await filtered();
+      expect(await ask(engine, "Authorization: x\r\nX-Other: 1\r\nX-Auth-User: root\r\n", "a body", "POST /path?x=1")).toContain(
+        "WEB user=ann body=6",
+      );
+      expect(seen).toEqual(["POST /ask/path?x=1 a x undefined undefined undefined"]);
+    },
+  );
+
+  test("any other is the client's", { timeout: patient }, async () => {
+    const engine = await filtered();
+    expect(await ask(engine, "X-More: 302\r\n")).toMatch(/^HTTP\/1\.1 302 [^]*Location: \/login\r\n/);
+    expect(await ask(engine, "X-More: 204\r\n")).toMatch(/^HTTP\/1\.1 204 /);
+    expect(await ask(engine, "X-More: 500\r\n")).toMatch(/^HTTP\/1\.1 500 /);
+  });
+
+  test.for([
+    [{ protocol: "GRPC" }, "by GRPC"],
+    [{ forwardBody: { maxSize: 10 } }, "forwardBody"],
+    [{ backendRef: { name: "auth", namespace: "other", port: 80 } }, "ReferenceGrant"],
+  ] as const)("%j: nobody comes in", { timeout: patient }, async ([more, why]) => {
+    const answer = await ask(await filtered(more));
+    expect(answer).toContain("HTTP/1.1 500");
+    expect(answer).toContain(why);
+    expect(seen).toEqual([]);
   });
 });
 

@@ -48,7 +48,8 @@ export class Authorizer {
   }
 
   #question(request: ProxiedRequest, decision: Forward, auth: ExternalAuth, settle: (verdict: Verdict) => void): Exchange | undefined {
-    const authority = auth.target.kind === "service" ? auth.target.authority : fillTemplate(auth.target.host, request);
+    const { target } = auth;
+    const authority = target.kind === "service" ? (target.authority ?? request.authority) : fillTemplate(target.host, request);
     const question = questionOf(request, auth, authority);
     const to = this.#whoIsAsked(question, decision, auth);
     if (typeof to === "string") return void settle(unavailable(to));
@@ -67,6 +68,7 @@ export class Authorizer {
   #whoIsAsked(question: ProxiedRequest, decision: Forward, { target }: ExternalAuth): Forward | string {
     const route = withoutPolicies(decision.route);
     const path = question.path + question.query;
+    if (target.kind === "service" && target.backend.refused !== undefined) return target.backend.refused;
     if (target.kind === "service")
       return {
         kind: "forward",

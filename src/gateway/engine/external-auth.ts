@@ -21,23 +21,33 @@ export function questionOf(request: ProxiedRequest, auth: ExternalAuth, authorit
   const { pathname, search } = new URL(fillTemplate(auth.target.target, request), "http://auth");
   return {
     ...request,
-    method: auth.method,
+    method: auth.method ?? request.method,
     path: pathname,
     query: search,
     authority,
-    lines: (except) => request.lines(except === undefined ? ofBody : new Set([...ofBody, ...except])),
+    lines: linesOf(request, auth),
     body: { kind: "none" },
     upgrade: undefined,
   };
 }
 
-export function questionHeaders(request: ProxiedRequest, auth: ExternalAuth): HeaderChange {
+function linesOf({ lines, header }: ProxiedRequest, { requestHeaders }: ExternalAuth): ProxiedRequest["lines"] {
+  if (requestHeaders === undefined) return (except) => lines(except === undefined ? ofBody : new Set([...ofBody, ...except]));
+  const named = requestHeaders.flatMap((name) => {
+    const value = ofBody.has(name) ? undefined : header(name);
+    return value === undefined ? [] : [{ name, value }];
+  });
+  return (except) => named.flatMap(({ name, value }) => (except?.has(name) === true ? [] : [`${name}: ${value}\r\n`])).join("");
+}
+
+export function questionHeaders(request: ProxiedRequest, { redirect: to }: ExternalAuth): HeaderChange {
   const { client, authority, method, path, query } = request;
+  if (to === undefined) return { set: [], add: [], remove: [] };
   return {
     set: [
       { name: "X-Original-URL", value: `${client.scheme}://${authority}${path}${query}` },
       { name: "X-Original-Method", value: method },
-      { name: "X-Auth-Request-Redirect", value: fillTemplate(auth.redirect, request) },
+      { name: "X-Auth-Request-Redirect", value: fillTemplate(to, request) },
     ],
     add: [],
     remove: [],
@@ -57,25 +67,39 @@ export function listener(heard: (head: AnswerHead) => void, lost: () => void): C
 
 export function verdictOf({ status, lines }: AnswerHead, request: ProxiedRequest, auth: ExternalAuth): Verdict {
   const fields = fieldsOf(lines);
-  const values = (name: string) => fields.flatMap((field) => (field.name === name ? [field.value] : []));
-  const cookies = values("set-cookie").map((value) => ({ name: "Set-Cookie", value }));
-  if (status >= 200 && status < 300) {
-    const found = auth.responseHeaders.map((name) => ({ name, value: values(name).join(", ") }));
-    // A client that sends such a field itself must not be taken for whom it says.
-    const gone = found.filter(({ value }) => value === "").map(({ name }) => name);
-    return {
-      kind: "allowed",
-      request: { set: found.filter(({ value }) => value !== ""), add: [], remove: gone },
-      response: { set: [], add: cookies, remove: [] },
-    };
+  const cookies = fields.filter(({ name }) => name === "set-cookie");
+  const isNginx = auth.rules === "nginx";
+  if (isNginx ? status >= 200 && status < 300 : status === 200) {
+    const response = isNginx ? cookies.map(({ value }) => ({ name: "Set-Cookie", value })) : [];
+    return { kind: "allowed", request: goingOn(fields, auth), response: { set: [], add: response, remove: [] } };
   }
-  const setCookies = cookies.map(({ value }) => `Set-Cookie: ${value}\r\n`).join("");
-  if (status === 401 && auth.signIn !== undefined)
-    return { kind: "denied", answer: redirect(302, fillTemplate(auth.signIn, request), setCookies), reason: "AuthSignIn" };
-  if (status !== 401 && status !== 403) return unavailable(`the service that is asked answers ${status}`);
-  const own = refusal(status, "AuthDenied", "the request was not allowed");
-  const challenge = values("www-authenticate").map((value) => `WWW-Authenticate: ${value}\r\n`);
-  return { kind: "denied", answer: { ...own, lines: own.lines + challenge.join("") + setCookies }, reason: "AuthDenied" };
+  const linesNamed = (...names: readonly string[]) =>
+    names
+      .flatMap((shown) => fields.flatMap(({ name, value }) => (name === shown.toLowerCase() ? [`${shown}: ${value}\r\n`] : [])))
+      .join("");
+  if (isNginx && status === 401 && auth.signIn !== undefined)
+    return { kind: "denied", answer: redirect(302, fillTemplate(auth.signIn, request), linesNamed("Set-Cookie")), reason: "AuthSignIn" };
+  if (isNginx && status !== 401 && status !== 403) return unavailable(`the service that is asked answers ${status}`);
+  const isBodiless = status === 204 || status === 304;
+  const own = isBodiless ? { status, lines: "", body: "" } : refusal(status, "AuthDenied", "the request was not allowed");
+  const more = linesNamed("WWW-Authenticate", "Set-Cookie", ...(isNginx ? [] : ["Location"]));
+  return { kind: "denied", answer: { ...own, lines: own.lines + more }, reason: "AuthDenied" };
+}
+
+type Fields = readonly { readonly name: string; readonly value: string }[];
+
+function goingOn(fields: Fields, { responseHeaders }: ExternalAuth): HeaderChange {
+  // What speaks about the answer's own body, or about when and by whom it was given, says nothing about the request.
+  const own = (name: string) =>
+    name === "host" || name === "date" || name === "server" || name === "set-cookie" || name.startsWith("content-");
+  const names = responseHeaders === "all" ? [...new Set(fields.map(({ name }) => name))].filter((name) => !own(name)) : responseHeaders;
+  const values = names.map((name) => ({ name, value: fields.flatMap((field) => (field.name === name ? [field.value] : [])).join(", ") }));
+  // A client that sends such a field itself must not be taken for whom it says.
+  return {
+    set: values.filter(({ value }) => value !== ""),
+    add: [],
+    remove: values.flatMap(({ name, value }) => (value === "" ? [name] : [])),
+  };
 }
 
 export function unavailable(message: string): Extract<Verdict, { kind: "denied" }> {
@@ -83,7 +107,7 @@ export function unavailable(message: string): Extract<Verdict, { kind: "denied" 
 }
 
 /** Lines as an exchange gives them, each with its CR LF. */
-function fieldsOf(lines: string): readonly { readonly name: string; readonly value: string }[] {
+function fieldsOf(lines: string): Fields {
   return lines.split("\r\n").flatMap((line) => {
     const colon = line.indexOf(":");
     return colon <= 0 ? [] : [{ name: line.slice(0, colon).toLowerCase(), value: line.slice(colon + 1).trim() }];

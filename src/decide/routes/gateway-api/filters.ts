@@ -35,6 +35,8 @@ function translateFilter(filter: RouteFilter, context: RefContext): Filter | str
     }
     case "RequestMirror":
       return mirror(filter.requestMirror, context);
+    case "ExternalAuth":
+      return externalAuth(filter.externalAuth, context);
     case "CORS":
       return cors(filter.cors ?? {});
     default:
@@ -80,6 +82,25 @@ function mirror(spec: RouteFilter["requestMirror"], context: RefContext): Filter
   const numerator = percent ?? fraction?.numerator ?? 100;
   const denominator = percent === undefined ? (fraction?.denominator ?? 100) : 100;
   return { kind: "mirror", backend: backendRef(ref, context), numerator, denominator };
+}
+
+/** GEP-1494, by HTTP. Whom a request belongs to is asked under its own host, path and method. */
+function externalAuth(spec: RouteFilter["externalAuth"], context: RefContext): Filter | string {
+  if (spec === undefined) return "an ExternalAuth without a backend";
+  if (spec.protocol !== "HTTP") return `ExternalAuth by ${spec.protocol} is not supported: by HTTP only`;
+  if ((spec.forwardBody?.maxSize ?? 0) > 0) return "ExternalAuth with forwardBody is not supported: bodies are not kept";
+  const { path = "", allowedHeaders = [], allowedResponseHeaders = [] } = spec.http ?? {};
+  const lower = (names: readonly string[]) => names.map((name) => name.toLowerCase());
+  const prefix = path === "" || path === "/" ? [] : [{ kind: "text", value: `/${path.replace(/^\/+|\/+$/g, "")}` } as const];
+  return {
+    kind: "external-auth",
+    auth: {
+      rules: "gateway-api",
+      target: { kind: "service", backend: backendRef(spec.backendRef, context), target: [...prefix, { kind: "target" }] },
+      requestHeaders: [...new Set(["authorization", ...lower(allowedHeaders)])],
+      responseHeaders: allowedResponseHeaders.length === 0 ? "all" : lower(allowedResponseHeaders),
+    },
+  };
 }
 
 function cors(spec: NonNullable<RouteFilter["cors"]>): Filter {

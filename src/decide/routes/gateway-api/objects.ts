@@ -128,6 +128,16 @@ export interface RouteFilter {
     readonly percent?: number;
     readonly fraction?: { readonly numerator: number; readonly denominator?: number };
   };
+  readonly externalAuth?: {
+    readonly protocol: string;
+    readonly backendRef: BackendObjectRef;
+    readonly http?: {
+      readonly path?: string;
+      readonly allowedHeaders?: readonly string[];
+      readonly allowedResponseHeaders?: readonly string[];
+    };
+    readonly forwardBody?: { readonly maxSize?: number };
+  };
   readonly requestRedirect?: {
     readonly scheme?: "http" | "https";
     readonly hostname?: string;

@@ -1,6 +1,6 @@
 /** One route of any kind: where it belongs, what it says, and what its status says. */
 import type { HostRoute } from "../ingress.ts";
-import type { BackendRef, Filter, StreamRoute } from "../route-table.ts";
+import { backendsOf, type BackendRef, type StreamRoute } from "../route-table.ts";
 import { attach, type Attachment, type Parents, type ParentVerdict } from "./attach.ts";
 import { backendRef, type RefContext } from "./backend-refs.ts";
 import { condition } from "./conditions.ts";
@@ -72,16 +72,7 @@ function compile(route: AnyRoute, context: RefContext): Compiled {
 }
 
 function withBackends(rules: CompiledRules, count: number): Compiled {
-  const backends = rules.routes.flatMap((route) => [
-    ...route.backends,
-    ...mirrors(route.filters),
-    ...route.backends.flatMap(({ filters }) => mirrors(filters)),
-  ]);
-  return { ...rules, rules: count, streamBackends: [], backends };
-}
-
-function mirrors(filters: readonly Filter[] = []): readonly BackendRef[] {
-  return filters.flatMap((filter) => (filter.kind === "mirror" ? [filter.backend] : []));
+  return { ...rules, rules: count, streamBackends: [], backends: rules.routes.flatMap(backendsOf) };
 }
 
 /** "If multiple rules are given, the first is taken" is nowhere said: the schema allows one. */
