@@ -24,11 +24,26 @@ interface Frames {
   readonly worst: number;
   /** Of all frames. */
   readonly under20ms: number;
+  /** Milliseconds of the page's main thread for each: script, style and layout. */
+  readonly work: number;
+}
+
+/** Seconds that the page's main thread has worked. */
+async function workOf(page: Page): Promise<() => Promise<number>> {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable");
+  return async () => {
+    const { metrics } = await session.send("Performance.getMetrics");
+    const parts = ["ScriptDuration", "LayoutDuration", "RecalcStyleDuration"];
+    return metrics.filter(({ name }) => parts.includes(name)).reduce((sum, { value }) => sum + value, 0);
+  };
 }
 
 /** Scrolls what the wheel is over, and notes the time between frames. */
 async function scroll(page: Page, what: string, target: string, seconds: number): Promise<Frames> {
   await page.locator(target).hover();
+  const worked = await workOf(page);
+  const before = await worked();
   await page.evaluate(() => {
     const times: number[] = [];
     const state = { times, running: true };
@@ -51,17 +66,19 @@ async function scroll(page: Page, what: string, target: string, seconds: number)
     frames.running = false;
     return frames.times;
   });
-  return framesOf(what, times);
+  return framesOf(what, times, (await worked()) - before);
 }
 
-function framesOf(what: string, times: readonly number[]): Frames {
+function framesOf(what: string, times: readonly number[], workSeconds: number): Frames {
   const gaps = times
     .slice(1)
     .map((time, i) => time - (times[i] as number))
     .sort((a, b) => a - b);
   const at = (share: number) => Number((gaps[Math.min(gaps.length - 1, Math.floor(gaps.length * share))] ?? Number.NaN).toFixed(1));
   const good = gaps.filter((gap) => gap < 20).length;
-  return { what, frames: gaps.length, p50: at(0.5), p95: at(0.95), worst: at(1), under20ms: Number((good / gaps.length).toFixed(4)) };
+  const share = Number((good / gaps.length).toFixed(4));
+  const work = Number(((workSeconds * 1000) / gaps.length).toFixed(2));
+  return { what, frames: gaps.length, p50: at(0.5), p95: at(0.95), worst: at(1), under20ms: share, work };
 }
 
 async function arrival(browser: Browser, url: string) {
