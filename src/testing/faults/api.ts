@@ -2,7 +2,7 @@
  * Clients that lose the API server, and watches that lag. It stands before the server, so it is the same for parts of the
  * cluster and for programs that come over HTTPS.
  */
-import type { ApiHandler, ApiRequest, ApiResponse, WatchStream } from "../../api/request.ts";
+import type { ApiHandler, ApiRequest, ApiResponse } from "../../api/request.ts";
 import { failed } from "../../apiserver/handler.ts";
 import { unavailableError } from "../../api/status.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -125,7 +125,7 @@ class Gatekeeper implements ApiFaults {
     this.#streams.set(stream, request);
     // A watch that was being opened when the fault came.
     if (this.#first("fail", request) !== undefined) stream.cut();
-    return { ...response, body: { kind: "watch", stream: stream as WatchStream } };
+    return { ...response, body: { kind: "watch", stream } };
   }
 
   #clients(from: From | undefined): (request: ApiRequest) => boolean {
