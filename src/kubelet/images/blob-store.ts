@@ -1,7 +1,7 @@
 /** Blobs by their digest: complete and true from the moment they are there, each had once however many ask for it at a time. */
 import { randomUUID } from "node:crypto";
-import { createReadStream, createWriteStream, existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { createReadStream, existsSync } from "node:fs";
+import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -45,8 +45,10 @@ export class BlobStore {
   async #write(descriptor: Descriptor, source: AsyncIterable<Uint8Array>): Promise<void> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
     const partial = join(this.#directory, `partial-${randomUUID()}`);
+    // Opened before anything can fail: a stream that opens by itself may make the file after it was removed.
+    const file = await open(partial, "wx", 0o600);
     try {
-      await pipeline(verified(source, descriptor), createWriteStream(partial, { mode: 0o600 }));
+      await pipeline(verified(source, descriptor), file.createWriteStream());
       await rename(partial, this.#path(descriptor.digest));
     } catch (error) {
       await rm(partial, { force: true });
