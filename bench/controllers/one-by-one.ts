@@ -97,7 +97,7 @@ const nodeLookup = (name: string) => nodeOf.get(name);
 
 /** Every change is a write of its own. */
 function changed(counted: boolean): void {
-  const planned = planServiceSlices(service, [...pods.values()], slices, { node: nodeLookup, max: 100 }).changes;
+  const planned = planServiceSlices(service, [...pods.values()], slices, { node: nodeLookup, nodes: () => nodes, max: 100 }).changes;
   const written = [...planned.create, ...planned.update].map((slice) => stored(slice, ++revision));
   const gone = new Set([...planned.delete, ...planned.update].map(({ metadata }) => metadata.name));
   slices = [...slices.filter(({ metadata }) => !gone.has(metadata.name)), ...written];

@@ -251,6 +251,30 @@ describe("a Deployment", () => {
     await until(async () => (await targets()).every((names) => names.length === 3 && !names.includes("other")));
   });
 
+  test("topology mode Auto: hints by zones' CPUs, and an Event while there cannot be any", async () => {
+    const annotate = (mode: string) =>
+      client.patch(services, { namespace, name: "web" }, "application/merge-patch+json", {
+        metadata: { annotations: { "service.kubernetes.io/topology-mode": mode } },
+      });
+    await annotate("Auto");
+    const disabled = async () => (await list(events)).find(({ reason }) => reason === "TopologyAwareHintsDisabled")?.message;
+    expect(await until(disabled)).toBe("node node-1 has no label topology.kubernetes.io/zone, addressType: IPv4");
+    await client.patch(nodes, { name: "node-1" }, "application/merge-patch+json", {
+      metadata: { labels: { "topology.kubernetes.io/zone": "a" } },
+    });
+    const status = { conditions: [{ type: "Ready" as const, status: "True" as const }], allocatable: { cpu: "1" } };
+    const second = await client.create(nodes, { metadata: { name: "node-2", labels: { "topology.kubernetes.io/zone": "b" } } });
+    await client.updateStatus(nodes, { ...second, status });
+    const zones = async () =>
+      (await slicesOf("web"))
+        .flatMap(({ endpoints: each }) => (each ?? []).map(({ hints }) => hints?.forZones?.[0]?.name ?? "none"))
+        .sort();
+    // Of three endpoints, all in zone a, one is lent to b, which has a fifth of the CPUs.
+    await until(async () => (await zones()).join() === "a,a,b");
+    await annotate("Disabled");
+    await until(async () => (await zones()).join() === "none,none,none");
+  });
+
   test("a Service that is deleted takes its slices and Endpoints with it", async () => {
     await client.delete(services, { namespace, name: "web" });
     await until(async () => (await slicesOf("web")).length === 0 && (await isGone(endpoints, "web", namespace)));

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import type { Endpoint, Service } from "../../api/types.ts";
 import { withheldHints } from "./withheld-hints.ts";
 
-const service = (trafficDistribution?: string, annotations: Readonly<Record<string, string>> = {}): Service => ({
-  metadata: { name: "web", annotations },
+const service = (trafficDistribution?: string): Service => ({
+  metadata: { name: "web" },
   spec: trafficDistribution === undefined ? {} : { trafficDistribution },
 });
 const endpoint = (nodeName: string, hints?: Endpoint["hints"], ready = true): Endpoint => ({
@@ -30,12 +30,6 @@ test.each<readonly [string, Service, readonly Endpoint[], string | undefined]>([
     service("PreferClose"),
     ["a", "b", "c", "d", "e"].map((name) => endpoint(name)),
     "5 of 5 ready endpoints are on nodes without the label topology.kubernetes.io/zone (a, b, c and 2 more): they get no hint for trafficDistribution PreferClose",
-  ],
-  [
-    "the old way",
-    service(undefined, { "service.kubernetes.io/topology-mode": "Auto" }),
-    [endpoint("a")],
-    "Topology mode Auto is not implemented by this cluster, and no hints are given; spec.trafficDistribution: PreferSameZone is its successor",
   ],
 ])("%s", (_, object, endpoints, message) => {
   expect(withheldHints(object, [{ endpoints }])).toBe(message);

@@ -1,15 +1,8 @@
 /** Why endpoints lack the routing hints that their Service asks for: said by an Event, lest traffic takes the long way unexplained. Pure. */
 import type { Endpoint, EndpointSlice, Service } from "../../api/types.ts";
 
-/** `Auto` distributes endpoints over zones by their CPUs; `spec.trafficDistribution` has taken its place (KEP-4444). */
-const topologyModeAnnotations = ["service.kubernetes.io/topology-mode", "service.kubernetes.io/topology-aware-hints"];
-
-/** `slices`: as they are, or will be. Undefined: nothing is withheld. */
-export function withheldHints({ metadata, spec }: Service, slices: readonly Pick<EndpointSlice, "endpoints">[]): string | undefined {
-  const mode = topologyModeAnnotations.map((key) => metadata.annotations?.[key] ?? "").find((value) => value.toLowerCase() === "auto");
-  if (mode !== undefined && spec?.trafficDistribution === undefined) {
-    return "Topology mode Auto is not implemented by this cluster, and no hints are given; spec.trafficDistribution: PreferSameZone is its successor";
-  }
+/** By `spec.trafficDistribution`. `slices`: as they are, or will be. Undefined: nothing is withheld. */
+export function withheldHints({ spec }: Service, slices: readonly Pick<EndpointSlice, "endpoints">[]): string | undefined {
   const wanted = spec?.trafficDistribution;
   if (wanted === undefined) return undefined;
   const ready = slices.flatMap(({ endpoints = [] }) => endpoints).filter(({ conditions }) => conditions?.ready === true);
