@@ -165,7 +165,7 @@ export class NamespacedPlacement implements Placement {
     try {
       return this.#options.cgroups?.create(`${pod.uid}-${container.name}-${instance}`, limits);
     } catch (error) {
-      throw new ContainerStartError(`the container\'s limits cannot be set: ${errorMessage(error)}`, { cause: error });
+      throw new ContainerStartError(`the container's limits cannot be set: ${errorMessage(error)}`, { cause: error });
     }
   }
 
