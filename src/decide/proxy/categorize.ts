@@ -47,8 +47,18 @@ export function categorizeEndpoints(endpoints: readonly PlanEndpoint[], policies
       )
     : undefined;
   const hasAny = localTraffic ? endpoints.some((endpoint) => endpoint.ready || mayFallBack(endpoint)) : (cluster ?? []).length > 0;
-  const used = new Set([...(cluster ?? []), ...(local ?? [])]);
-  return { cluster, local, reachable: endpoints.filter((endpoint) => used.has(endpoint)), hasAny };
+  return { cluster, local, reachable: union(endpoints, cluster, local), hasAny };
+}
+
+/** In the order of `endpoints`, which is that of both. */
+function union(
+  endpoints: readonly PlanEndpoint[],
+  cluster: readonly PlanEndpoint[] | undefined,
+  local: readonly PlanEndpoint[] | undefined,
+): readonly PlanEndpoint[] {
+  if (cluster === undefined || local === undefined) return cluster ?? local ?? [];
+  const used = new Set([...cluster, ...local]);
+  return endpoints.filter((endpoint) => used.has(endpoint));
 }
 
 /** External traffic from inside the cluster takes the Cluster policy even where it is Local from outside (short circuit). */
@@ -102,6 +112,8 @@ export function leftOutEndpoints(
   { cluster, local }: Categories,
   policies: EndpointPolicies,
 ): readonly LeftOutEndpoint[] {
+  // As in most Services: nobody is left out.
+  if (local === undefined && cluster?.length === endpoints.length) return [];
   const [inCluster, inLocal] = [new Set(cluster ?? []), new Set(local ?? [])];
   const localPolicy = policies.internalLocal ? "internal" : "external";
   return endpoints.flatMap((endpoint): LeftOutEndpoint[] => {

@@ -74,9 +74,10 @@ function planEndpoint(endpoint: Endpoint, port: number, { family, nodeName }: En
   if (endpoint.nodeName !== undefined) planned.nodeName = endpoint.nodeName;
   if (endpoint.zone !== undefined) planned.zone = endpoint.zone;
   if (target.target !== undefined) planned.target = target.target;
-  if (hints?.forZones !== undefined && hints.forZones.length > 0) planned.zoneHints = hints.forZones.map(({ name }) => name);
-  if (hints?.forNodes !== undefined && hints.forNodes.length > 0) planned.nodeHints = hints.forNodes.map(({ name }) => name);
-  return planned;
+  if (hints?.forZones !== undefined && hints.forZones.length > 0) planned.zoneHints = Object.freeze(hints.forZones.map(({ name }) => name));
+  if (hints?.forNodes !== undefined && hints.forNodes.length > 0) planned.nodeHints = Object.freeze(hints.forNodes.map(({ name }) => name));
+  // Here, where its shape is known: `deepFreeze` looks no further into what is frozen.
+  return Object.freeze(planned);
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };

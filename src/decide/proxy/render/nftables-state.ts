@@ -39,20 +39,23 @@ export function formerPlacement(
   return { cluster: former.slots(protocol, address, port, "cluster"), local: former.slots(protocol, address, port, "local") };
 }
 
+/** Most Services have none of either in one of the families. */
+const none: ReadonlySet<string> = new Set();
+
 export function clusterIPsOf({ addresses }: ServiceState, family: IpFamily): ReadonlySet<string> {
-  const found = new Set<string>();
-  for (const { kind, address } of addresses.values()) if (kind === "clusterIP" && isOf(family, address)) found.add(address);
-  return found;
+  let found: Set<string> | undefined;
+  for (const { kind, address } of addresses.values()) if (kind === "clusterIP" && isOf(family, address)) (found ??= new Set()).add(address);
+  return found ?? none;
 }
 
 /** Only a pod of this node can reach itself through this node's rules. */
 export function hairpinsOf({ addresses }: ServiceState, family: IpFamily): ReadonlySet<string> {
-  const found = new Set<string>();
+  let found: Set<string> | undefined;
   for (const { address, sets, placement } of addresses.values()) {
     if (!isOf(family, address)) continue;
-    for (const set of sets) for (const { ip, local } of placement[set]) if (local) found.add(ip);
+    for (const set of sets) for (const { ip, local } of placement[set]) if (local) (found ??= new Set()).add(ip);
   }
-  return found;
+  return found ?? none;
 }
 
 const isOf = (family: IpFamily, address: string) => address.includes(":") === (family === 6);
