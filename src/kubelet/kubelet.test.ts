@@ -5,11 +5,13 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { configMaps, leases, nodes, pods, services } from "../api/resources.ts";
+import { configMaps, leases, nodes, pods, secrets, services } from "../api/resources.ts";
 import type { Container, Node, Pod, PodSpec } from "../api/types.ts";
 import { FakeCluster } from "./fake-cluster.ts";
 import { createKubelet, type Kubelet, type KubeletOptions } from "./kubelet.ts";
 import { createFunctionRuntime, type FunctionHandler } from "./runtime/function/function-runtime.ts";
+import { decidePull } from "./runtime/oci/pulled-images.ts";
+import type { RealImages } from "./runtime/process/images.ts";
 import { createProcessRuntime } from "./runtime/process/process-runtime.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 
@@ -236,6 +238,49 @@ test("images: unknown with a command runs with a warning, unknown without says w
   expect((await eventOf("ImageNotUsed")).message).toContain('image "ghcr.io/x/y:1" is not used');
   await until(() => mainStatus("b")?.state?.waiting?.reason === "ImagePullBackOff");
   expect(mainStatus("b")?.state?.waiting?.message).toContain("Set the container's command, or use one of: node");
+});
+
+test("images are pulled: told at each step, tried again, with the pod's secrets; nobody waits for another's", async () => {
+  const asked: unknown[] = [];
+  const { promise: slow, resolve: arrive } = Promise.withResolvers<void>();
+  const realImages: RealImages = {
+    find: () => undefined,
+    answer: (container) => decidePull(container, undefined),
+    async pull({ image }, credentials) {
+      asked.push({ image, credentials });
+      if (image === "slow") await slow;
+      if (image === "late" && asked.length < 3) return { kind: "absent", message: "no such manifest" };
+      return { kind: "present", imageID: `docker.io/library/${image}@sha256:0`, size: 42 };
+    },
+  };
+  await start(createProcessRuntime({ directory: join(directory, "pods"), images: [], realImages, version: "0" }));
+  const auths = { "registry.example": { auth: Buffer.from("me:secret").toString("base64") } };
+  cluster.create(secrets, {
+    metadata: { name: "pull", namespace: "default" },
+    type: "kubernetes.io/dockerconfigjson",
+    data: { ".dockerconfigjson": Buffer.from(JSON.stringify({ auths })).toString("base64") },
+  });
+  const sleeps = { command: ["sleep", "1000"] };
+  makePod("slow", { image: "slow", ...sleeps });
+  await eventOf("Pulling");
+  makePod("late", { image: "late", ...sleeps }, { imagePullSecrets: [{ name: "pull" }] });
+  makePod("never", { image: "never", imagePullPolicy: "Never", ...sleeps });
+  await isReady("late");
+  await until(() => mainStatus("never")?.state?.waiting?.reason === "ErrImageNeverPull");
+  expect(mainStatus("slow")?.state?.waiting?.reason).toBe("ContainerCreating");
+  expect(mainStatus("late")?.imageID).toBe("docker.io/library/late@sha256:0");
+  expect(asked.at(-1)).toEqual({ image: "late", credentials: [{ scope: "registry.example", username: "me", password: "secret" }] });
+  const told = cluster.events.filter(({ object }) => object === "default/late").map(({ reason }) => reason);
+  expect(told.filter((reason) => reason === "Pulling").length).toBeGreaterThanOrEqual(2);
+  expect(told.slice(-4)).toEqual(["Pulling", "Pulled", "Created", "Started"]);
+  expect(cluster.events.find(({ message }) => message.startsWith("Failed to pull image"))?.message).toBe(
+    'Failed to pull image "late": no such manifest',
+  );
+  expect((await eventOf("Pulled")).message).toMatch(
+    /^Successfully pulled image "late" in [\d.]+s \([\d.]+s including waiting\)\. Image size: 42 bytes\.$/,
+  );
+  arrive();
+  await isReady("slow");
 });
 
 test("volumes lie below POD_ROOT, paths into them are led there, and they follow the ConfigMap", async () => {
