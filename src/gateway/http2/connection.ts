@@ -1,16 +1,19 @@
 /**
- * A connection of HTTP/2 (RFC 9113), either end of it, on any stream socket. Strict: what the RFC calls a connection error ends it,
- * what it calls a stream error ends the stream. Bounded: streams, header blocks, what waits to be written, and what costs
- * the other side nothing to send again and again. Priorities mean nothing (RFC 9113 5.3.2); nothing is ever pushed.
+ * A connection of HTTP/2 (RFC 9113), either end of it, on any stream socket: what each frame means. Strict: what the RFC calls a
+ * connection error ends it, what it calls a stream error ends the stream. Bounded: streams, header blocks, what waits to be written,
+ * and what costs the other side nothing to send again and again. Priorities mean nothing (5.3.2); nothing is ever pushed.
  */
 import type { StreamSocket } from "../../net/stream-socket.ts";
-import { defaultWindow, errorCodes, flags, frameBytes, frameTypes, maxWindow, preface, settings } from "./codes.ts";
+import { defaultWindow, errorCodes, flags, frameTypes, maxWindow, preface, settings } from "./codes.ts";
 import { Allowance } from "./floods.ts";
 import { FrameReader } from "./frame-reader.ts";
-import { FrameWriter } from "./frame-writer.ts";
-import { HpackDecoder, type HeaderBlock, type HeaderLimits } from "./hpack-decoder.ts";
+import { HeaderBlocks, type BlockResult } from "./header-blocks.ts";
+import type { HeaderBlock, HeaderLimits } from "./hpack-decoder.ts";
 import type { HeaderField } from "./hpack-table.ts";
-import { Http2Stream, type StreamOwner, type StreamUser } from "./stream.ts";
+import { Output } from "./output.ts";
+import { readSettings } from "./peer-settings.ts";
+import { StreamTable, streamWindow } from "./stream-table.ts";
+import type { Http2Stream, StreamOwner, StreamUser } from "./stream.ts";
 
 export interface ConnectionOptions {
   readonly socket: StreamSocket;
@@ -33,72 +36,47 @@ export interface ConnectionOptions {
   readonly onClosed: () => void;
 }
 
-/** Of a stream: what may be under way to a consumer that does not read. */
-const streamWindow = 1 << 18;
-/** Of all streams together. */
+/** Of all streams together: what may be under way to consumers that do not read. */
 const connectionWindow = 1 << 22;
-/** Output is written when there is so much. */
-const writeAt = 32_768;
 /** Answers to pings and the like that wait for a client that does not read. */
 const maxUnread = 1 << 16;
-const maxBlockBytes = 65_536;
-const maxContinuations = 32;
-/** Streams that we gave up and of which more may be under way. */
-const maxForgotten = 256;
 const resets = { most: 200, perSecond: 33 };
 const idleFrames = { most: 1000, perSecond: 100 };
 
-interface Opening {
-  readonly stream: Http2Stream;
-  readonly parts: readonly Uint8Array[];
-}
+/** The code of a connection error; undefined: all is well. */
+type Fault = number | undefined;
 
 export class Http2Connection implements StreamOwner {
   readonly #options: ConnectionOptions;
   readonly #socket: StreamSocket;
+  readonly #isServer: boolean;
   readonly #reader = new FrameReader();
-  readonly #out = new FrameWriter();
-  readonly #decoder: HpackDecoder;
-  readonly #streams = new Map<number, Http2Stream>();
-  /** Streams with something that waits for a window or for the socket, in turn. */
-  readonly #waiting = new Set<Http2Stream>();
-  /** Requests beyond what the server takes at once. */
-  readonly #openings: Opening[] = [];
-  /** Given up by us: what still comes of them is no fault. */
-  readonly #forgotten = new Set<number>();
+  readonly #blocks: HeaderBlocks;
+  readonly #streams: StreamTable;
+  readonly #out: Output;
   readonly #resets: Allowance;
   readonly #idleFrames: Allowance;
   readonly #onFrame = (type: number, bits: number, id: number, payload: Buffer) => this.#frame(type, bits, id, payload);
   #prefaceLeft: number;
   #settingsSeen = false;
-  #sendWindow = defaultWindow;
   #receiveWindow = connectionWindow;
+  /** Read and not told to the other side yet. */
   #uncredited = 0;
-  #initialSendWindow = defaultWindow;
-  #peerFrameBytes = frameBytes;
-  #peerStreams = 100;
-  #lastRemote = 0;
-  #nextLocal = 1;
-  /** Of a header block in several frames. */
-  #block: Buffer[] = [];
-  #blockBytes = 0;
-  #blockStream = 0;
-  #blockEnds = false;
-  #lastBlock: { readonly bytes: Buffer; readonly version: number; readonly read: HeaderBlock } | undefined;
-  #blocked = false;
-  #flushing = false;
   #goingAway = false;
   #closed = false;
 
   constructor(options: ConnectionOptions) {
+    const { socket, role, headerLimits, soon, now } = options;
     this.#options = options;
-    this.#socket = options.socket;
-    this.#decoder = new HpackDecoder(options.headerLimits);
-    this.#prefaceLeft = options.role === "server" ? preface.length : 0;
-    this.#resets = new Allowance(resets, options.now());
-    this.#idleFrames = new Allowance(idleFrames, options.now());
+    this.#socket = socket;
+    this.#isServer = role === "server";
+    this.#blocks = new HeaderBlocks(headerLimits);
+    this.#streams = new StreamTable(this, role);
+    this.#out = new Output(socket, soon);
+    this.#prefaceLeft = this.#isServer ? preface.length : 0;
+    this.#resets = new Allowance(resets, now());
+    this.#idleFrames = new Allowance(idleFrames, now());
     this.#greet();
-    const { socket } = options;
     socket.on("data", this.#onData);
     socket.on("end", this.#onEnd);
     socket.on("drain", this.#onDrain);
@@ -108,22 +86,24 @@ export class Http2Connection implements StreamOwner {
   }
 
   #greet(): void {
-    const { role, maxStreams, headerLimits } = this.#options;
-    if (role === "client") this.#out.raw(preface);
-    this.#out.settings([
-      role === "client" ? [settings.enablePush, 0] : [settings.maxConcurrentStreams, maxStreams],
+    const { maxStreams, headerLimits } = this.#options;
+    const { frames } = this.#out;
+    if (!this.#isServer) frames.raw(preface);
+    frames.settings([
+      this.#isServer ? [settings.maxConcurrentStreams, maxStreams] : [settings.enablePush, 0],
       [settings.initialWindowSize, streamWindow],
       [settings.maxHeaderListSize, headerLimits.bytes],
     ]);
-    this.#out.windowUpdate(0, connectionWindow - defaultWindow);
-    this.#flushSoon();
+    frames.windowUpdate(0, connectionWindow - defaultWindow);
+    this.#out.flushSoon();
   }
 
   /** Requests under way. */
   get streams(): number {
-    return this.#streams.size + this.#openings.length;
+    return this.#streams.size + this.#streams.waiting;
   }
 
+  /** No further request can be made. */
   get closed(): boolean {
     return this.#closed || this.#goingAway;
   }
@@ -135,12 +115,12 @@ export class Http2Connection implements StreamOwner {
 
   /** A header block has begun and not ended. */
   get midBlock(): boolean {
-    return this.#blockStream !== 0 || this.#prefaceLeft > 0;
+    return this.#blocks.stream !== 0 || this.#prefaceLeft > 0;
   }
 
   /** Something waits for the other side to read. */
   get stalled(): boolean {
-    return this.#waiting.size > 0 || this.#blocked;
+    return this.#out.stalled;
   }
 
   /** Bytes that were read from the socket before. */
@@ -150,24 +130,16 @@ export class Http2Connection implements StreamOwner {
 
   /** Client: a request; `parts` of its header block. It waits while the server takes no further one. */
   request(parts: readonly Uint8Array[], user: StreamUser): Http2Stream {
-    const stream = new Http2Stream(this, 0, { send: this.#initialSendWindow, receive: streamWindow });
-    stream.user = user;
-    this.#openings.push({ stream, parts });
+    const stream = this.#streams.prepare(parts, user);
     this.#openSome();
     return stream;
   }
 
   #openSome(): void {
-    while (this.#openings.length > 0 && this.#streams.size < this.#peerStreams && !this.closed) {
-      const { stream, parts } = this.#openings.shift() as Opening;
-      if (stream.closed) continue;
-      stream.id = this.#nextLocal;
-      this.#nextLocal += 2;
-      stream.sendWindow = this.#initialSendWindow;
-      this.#streams.set(stream.id, stream);
-      this.#out.headers(stream.id, parts, false);
-      this.#flushSoon();
-      if (!stream.idle) this.#pump(stream);
+    if (this.closed) return;
+    for (let next = this.#streams.openNext(); next !== undefined; next = this.#streams.openNext()) {
+      this.sendHeaders(next.stream, next.parts, false);
+      this.#out.pump(next.stream);
     }
   }
 
@@ -175,8 +147,8 @@ export class Http2Connection implements StreamOwner {
   goAway(): void {
     if (this.closed) return;
     this.#goingAway = true;
-    this.#out.goaway(this.#lastRemote, errorCodes.none);
-    this.#flushSoon();
+    this.#out.frames.goaway(this.#streams.lastRemote, errorCodes.none);
+    this.#out.flushSoon();
     this.#endIfIdle();
   }
 
@@ -187,47 +159,31 @@ export class Http2Connection implements StreamOwner {
   // What streams ask for.
 
   sendHeaders(stream: Http2Stream, parts: readonly Uint8Array[], endStream: boolean): void {
-    this.#out.headers(stream.id, parts, endStream);
-    this.#flushSoon();
+    this.#out.frames.headers(stream.id, parts, endStream);
+    this.#out.flushSoon();
   }
 
   sendData(stream: Http2Stream, bytes: Buffer): number {
-    if (stream.id === 0 || this.#blocked) return 0;
-    const most = Math.min(bytes.length, stream.sendWindow, this.#sendWindow);
-    for (let sent = 0; sent < most;) {
-      const take = Math.min(most - sent, this.#peerFrameBytes, frameBytes);
-      this.#out.data(stream.id, take === bytes.length ? bytes : bytes.subarray(sent, sent + take), false);
-      sent += take;
-      stream.sendWindow -= take;
-      this.#sendWindow -= take;
-      if (this.#out.length < writeAt) continue;
-      this.#flush();
-      if (this.#blocked) return sent;
-    }
-    if (most > 0) this.#flushSoon();
-    return Math.max(0, most);
+    return this.#out.data(stream, bytes);
   }
 
   sendEnd(stream: Http2Stream): void {
-    if (!this.#out.endLast(stream.id)) this.#out.data(stream.id, noBytes, true);
-    this.#flushSoon();
+    this.#out.end(stream);
   }
 
   sendReset(stream: Http2Stream, code: number): void {
     this.#remove(stream);
-    if (stream.id === 0 || this.#closed) return;
-    this.#resetById(stream.id, code);
+    if (stream.id !== 0 && !this.#closed) this.#resetById(stream.id, code);
   }
 
   #resetById(id: number, code: number): void {
-    this.#forgotten.add(id);
-    if (this.#forgotten.size > maxForgotten) for (const oldest of this.#forgotten) if (this.#forgotten.delete(oldest)) break;
-    this.#out.reset(id, code);
-    this.#flushSoon();
+    this.#streams.forget(id);
+    this.#out.frames.reset(id, code);
+    this.#out.flushSoon();
   }
 
   waits(stream: Http2Stream): void {
-    this.#waiting.add(stream);
+    this.#out.waits(stream);
   }
 
   credit(stream: Http2Stream, bytes: number): void {
@@ -236,10 +192,19 @@ export class Http2Connection implements StreamOwner {
     if (stream.closed || stream.remoteEnded) return;
     stream.uncredited += bytes;
     if (stream.uncredited < streamWindow / 4) return;
-    this.#out.windowUpdate(stream.id, stream.uncredited);
+    this.#out.frames.windowUpdate(stream.id, stream.uncredited);
     stream.receiveWindow += stream.uncredited;
     stream.uncredited = 0;
-    this.#flushSoon();
+    this.#out.flushSoon();
+  }
+
+  #creditConnection(bytes: number): void {
+    this.#uncredited += bytes;
+    if (this.#uncredited < connectionWindow / 4) return;
+    this.#out.frames.windowUpdate(0, this.#uncredited);
+    this.#receiveWindow += this.#uncredited;
+    this.#uncredited = 0;
+    this.#out.flushSoon();
   }
 
   ended(stream: Http2Stream): void {
@@ -247,8 +212,8 @@ export class Http2Connection implements StreamOwner {
   }
 
   #remove(stream: Http2Stream): void {
-    this.#streams.delete(stream.id);
-    this.#waiting.delete(stream);
+    this.#streams.remove(stream);
+    this.#out.forget(stream);
     this.#openSome();
     this.#endIfIdle();
   }
@@ -257,48 +222,9 @@ export class Http2Connection implements StreamOwner {
     if (this.#goingAway && this.streams === 0 && !this.#closed) this.#finish();
   }
 
-  // Writing.
-
-  #flushSoon(): void {
-    if (this.#flushing || this.#blocked) return;
-    this.#flushing = true;
-    this.#options.soon(() => {
-      this.#flushing = false;
-      this.#flush();
-    });
-  }
-
-  #flush(): void {
-    if (this.#out.length === 0 || this.#socket.destroyed) return;
-    const room = this.#socket.write(this.#out.take());
-    if (this.#socket.writableLength > 0) this.#out.keep();
-    if (!room) this.#blocked = true;
-  }
-
-  readonly #onDrain = () => {
-    this.#blocked = false;
-    this.#flush();
-    this.#pumpAll();
-  };
-
-  /** One frame of each stream in turn, for as long as windows and socket take something. */
-  #pumpAll(): void {
-    for (let moved = true; moved && !this.#blocked;) {
-      moved = false;
-      for (const stream of this.#waiting) {
-        if (this.#blocked || this.#sendWindow <= 0) return;
-        moved = this.#pump(stream) || moved;
-      }
-    }
-  }
-
-  #pump(stream: Http2Stream): boolean {
-    const moved = stream.pump(frameBytes);
-    if (stream.idle) this.#waiting.delete(stream);
-    return moved;
-  }
-
   // Reading.
+
+  readonly #onDrain = () => this.#out.drained();
 
   readonly #onData = (bytes: Buffer) => {
     if (this.#closed) return;
@@ -306,7 +232,7 @@ export class Http2Connection implements StreamOwner {
     const rest = this.#prefaceLeft > 0 ? this.#readPreface(bytes) : bytes;
     if (rest === undefined || rest.length === 0) return;
     this.#reader.push(rest, this.#onFrame, () => this.#fail(errorCodes.frameSize));
-    if (this.#blocked && this.#out.length > maxUnread) this.#fail(errorCodes.enhanceYourCalm);
+    if (this.#out.unread > maxUnread) this.#fail(errorCodes.enhanceYourCalm);
   };
 
   #readPreface(bytes: Buffer): Buffer | undefined {
@@ -327,22 +253,23 @@ export class Http2Connection implements StreamOwner {
     return !this.#closed;
   }
 
-  /** The error of a frame that may not come now. */
-  #outOfPlace(type: number, bits: number, id: number): number | undefined {
-    if (this.#blockStream !== 0) return type === frameTypes.continuation && id === this.#blockStream ? undefined : errorCodes.protocol;
+  /** A frame that may not come now. */
+  #outOfPlace(type: number, bits: number, id: number): Fault {
+    const { stream } = this.#blocks;
+    if (stream !== 0) return type === frameTypes.continuation && id === stream ? undefined : errorCodes.protocol;
     if (type === frameTypes.continuation) return errorCodes.protocol;
     if (this.#settingsSeen) return undefined;
     return type === frameTypes.settings && (bits & flags.ack) === 0 ? undefined : errorCodes.protocol;
   }
 
-  #take(type: number, bits: number, id: number, payload: Buffer): number | undefined {
+  #take(type: number, bits: number, id: number, payload: Buffer): Fault {
     switch (type) {
       case frameTypes.data:
         return this.#takeData(bits, id, payload);
       case frameTypes.headers:
         return this.#takeHeaders(bits, id, payload);
       case frameTypes.continuation:
-        return this.#takeContinuation(bits, payload);
+        return this.#takeBlock(id, this.#blocks.goOn(bits, payload));
       case frameTypes.priority:
         return this.#takePriority(id, payload);
       case frameTypes.reset:
@@ -363,7 +290,7 @@ export class Http2Connection implements StreamOwner {
     }
   }
 
-  #drawIdle(): number | undefined {
+  #drawIdle(): Fault {
     return this.#idleFrames.draw(this.#options.now()) ? undefined : errorCodes.enhanceYourCalm;
   }
 
@@ -374,7 +301,7 @@ export class Http2Connection implements StreamOwner {
     return padding < payload.length ? payload.subarray(1, payload.length - padding) : undefined;
   }
 
-  #takeData(bits: number, id: number, payload: Buffer): number | undefined {
+  #takeData(bits: number, id: number, payload: Buffer): Fault {
     if (id === 0) return errorCodes.protocol;
     const bytes = this.#unpadded(bits, payload);
     if (bytes === undefined) return errorCodes.protocol;
@@ -400,29 +327,14 @@ export class Http2Connection implements StreamOwner {
     return ends ? stream.expected === 0 : stream.expected >= 0;
   }
 
-  #strayData(id: number, counted: number): number | undefined {
-    if (this.#isIdle(id)) return errorCodes.protocol;
-    if (!this.#forgotten.has(id)) return errorCodes.streamClosed;
+  #strayData(id: number, counted: number): Fault {
+    if (this.#streams.isIdle(id)) return errorCodes.protocol;
+    if (!this.#streams.isForgotten(id)) return errorCodes.streamClosed;
     this.#creditConnection(counted);
     return undefined;
   }
 
-  #creditConnection(bytes: number): void {
-    this.#uncredited += bytes;
-    if (this.#uncredited < connectionWindow / 4) return;
-    this.#out.windowUpdate(0, this.#uncredited);
-    this.#receiveWindow += this.#uncredited;
-    this.#uncredited = 0;
-    this.#flushSoon();
-  }
-
-  /** Never used by either side. */
-  #isIdle(id: number): boolean {
-    const own = (id & 1) === (this.#options.role === "client" ? 1 : 0);
-    return own ? id >= this.#nextLocal : id > this.#lastRemote;
-  }
-
-  #streamError(stream: Http2Stream, code: number, counted = 0): number | undefined {
+  #streamError(stream: Http2Stream, code: number, counted = 0): Fault {
     if (counted > 0) this.#creditConnection(counted);
     const { user } = stream;
     stream.reset(code);
@@ -430,204 +342,140 @@ export class Http2Connection implements StreamOwner {
     return this.#drawReset();
   }
 
-  #drawReset(): number | undefined {
+  #drawReset(): Fault {
     return this.#resets.draw(this.#options.now()) ? undefined : errorCodes.enhanceYourCalm;
   }
 
-  #takeHeaders(bits: number, id: number, payload: Buffer): number | undefined {
+  #takeHeaders(bits: number, id: number, payload: Buffer): Fault {
     if (id === 0) return errorCodes.protocol;
-    let block = this.#unpadded(bits, payload);
-    if (block === undefined) return errorCodes.protocol;
-    if ((bits & flags.priority) !== 0) {
-      if (block.length < 5) return errorCodes.frameSize;
-      if ((block.readUInt32BE(0) & 0x7fff_ffff) === id) return errorCodes.protocol;
-      block = block.subarray(5);
-    }
-    const ends = (bits & flags.endStream) !== 0;
-    if ((bits & flags.endHeaders) !== 0) return this.#takeBlock(id, block, ends);
-    this.#blockStream = id;
-    this.#blockEnds = ends;
-    this.#blockBytes = block.length;
-    this.#block = [Buffer.from(block)];
-    return undefined;
+    const block = this.#unpadded(bits, payload);
+    return block === undefined ? errorCodes.protocol : this.#takeBlock(id, this.#blocks.begin(id, bits, block));
   }
 
-  #takeContinuation(bits: number, payload: Buffer): number | undefined {
-    this.#block.push(Buffer.from(payload));
-    this.#blockBytes += payload.length;
-    if (this.#blockBytes > maxBlockBytes || this.#block.length > maxContinuations) return errorCodes.enhanceYourCalm;
-    if ((bits & flags.endHeaders) === 0) return undefined;
-    const id = this.#blockStream;
-    const block = Buffer.concat(this.#block);
-    this.#block = [];
-    this.#blockStream = 0;
-    return this.#takeBlock(id, block, this.#blockEnds);
-  }
-
-  #takeBlock(id: number, bytes: Buffer, ends: boolean): number | undefined {
-    const block = this.#readBlock(bytes);
-    if (block.kind === "malformed") return errorCodes.compression;
+  #takeBlock(id: number, result: BlockResult): Fault {
+    if (typeof result !== "object") return result;
+    const { block, endStream } = result;
     const stream = this.#streams.get(id);
-    if (stream !== undefined) return this.#takeLaterBlock(stream, block, ends);
-    if (this.#forgotten.has(id)) return undefined;
-    if (this.#options.role === "client") return this.#isIdle(id) ? errorCodes.protocol : errorCodes.streamClosed;
+    if (stream !== undefined) return this.#takeLaterBlock(stream, block, endStream);
+    if (this.#streams.isForgotten(id)) return undefined;
+    if (!this.#isServer) return this.#streams.isIdle(id) ? errorCodes.protocol : errorCodes.streamClosed;
     if ((id & 1) === 0) return errorCodes.protocol;
-    if (id <= this.#lastRemote) return errorCodes.streamClosed;
-    return this.#open(id, block, ends);
+    return this.#streams.isIdle(id) ? this.#open(id, block, endStream) : errorCodes.streamClosed;
   }
 
-  #readBlock(bytes: Buffer): HeaderBlock {
-    const last = this.#lastBlock;
-    const { version } = this.#decoder;
-    if (last !== undefined && last.version === version && last.bytes.equals(bytes)) return last.read;
-    const read = this.#decoder.decode(bytes);
-    if (version === this.#decoder.version) this.#lastBlock = { bytes: Buffer.from(bytes), version, read };
-    return read;
-  }
-
-  #open(id: number, block: HeaderBlock, ends: boolean): number | undefined {
-    this.#lastRemote = id;
+  #open(id: number, block: HeaderBlock, endStream: boolean): Fault {
+    this.#streams.lastRemote = id;
     if (this.#goingAway || this.#streams.size >= this.#options.maxStreams) {
       this.#resetById(id, errorCodes.refusedStream);
       return this.#drawReset();
     }
-    const stream = new Http2Stream(this, id, { send: this.#initialSendWindow, receive: streamWindow });
-    this.#streams.set(id, stream);
-    const user = this.#options.onRequest?.(stream, block, ends);
+    const stream = this.#streams.accept(id);
+    const user = this.#options.onRequest?.(stream, block, endStream);
     if (stream.closed) return undefined;
     stream.user = user;
-    if (ends) stream.receivedEnd();
+    if (endStream) stream.receivedEnd();
     return undefined;
   }
 
   /** An answer, or trailers. */
-  #takeLaterBlock(stream: Http2Stream, block: HeaderBlock, ends: boolean): number | undefined {
+  #takeLaterBlock(stream: Http2Stream, block: HeaderBlock, endStream: boolean): Fault {
     if (stream.remoteEnded) return this.#streamError(stream, errorCodes.streamClosed);
-    // Trailers end a request (RFC 9113 8.1), and a body that is shorter than was said is none.
-    const unfit = this.#options.role === "server" && !ends;
-    const short = ends && stream.expected !== undefined && stream.expected > 0 && this.#options.role === "server";
-    if (unfit || short || block.kind !== "headers" || (this.#options.role === "server" && !areTrailers(block.fields)))
-      return this.#streamError(stream, errorCodes.protocol);
+    if (block.kind !== "headers") return this.#streamError(stream, errorCodes.protocol);
+    if (this.#isServer && !this.#mayEndRequest(stream, block.fields, endStream)) return this.#streamError(stream, errorCodes.protocol);
     stream.user?.onHeaders(block.fields);
-    if (ends && !stream.closed) stream.receivedEnd();
+    if (endStream && !stream.closed) stream.receivedEnd();
     return undefined;
   }
 
-  #takePriority(id: number, payload: Buffer): number | undefined {
+  /** Trailers end a request (RFC 9113 8.1), and a body that is shorter than was said is none. */
+  #mayEndRequest({ expected = 0 }: Http2Stream, fields: readonly HeaderField[], endStream: boolean): boolean {
+    return endStream && expected === 0 && areTrailers(fields);
+  }
+
+  #takePriority(id: number, payload: Buffer): Fault {
     if (id === 0) return errorCodes.protocol;
     if (payload.length !== 5) return this.#errorOf(id, errorCodes.frameSize);
     if ((payload.readUInt32BE(0) & 0x7fff_ffff) === id) return this.#errorOf(id, errorCodes.protocol);
     return this.#drawIdle();
   }
 
-  #errorOf(id: number, code: number): number | undefined {
+  #errorOf(id: number, code: number): Fault {
     const stream = this.#streams.get(id);
     if (stream !== undefined) return this.#streamError(stream, code);
     this.#resetById(id, code);
     return this.#drawReset();
   }
 
-  #takeReset(id: number, payload: Buffer): number | undefined {
+  #takeReset(id: number, payload: Buffer): Fault {
     if (payload.length !== 4) return errorCodes.frameSize;
-    if (id === 0 || this.#isIdle(id)) return errorCodes.protocol;
+    if (id === 0 || this.#streams.isIdle(id)) return errorCodes.protocol;
     const stream = this.#streams.get(id);
     if (stream === undefined) return this.#drawIdle();
     stream.broken(payload.readUInt32BE(0));
     this.#remove(stream);
-    return this.#options.role === "server" ? this.#drawReset() : undefined;
+    return this.#isServer ? this.#drawReset() : undefined;
   }
 
-  #takeSettings(bits: number, id: number, payload: Buffer): number | undefined {
+  #takeSettings(bits: number, id: number, payload: Buffer): Fault {
     if (id !== 0) return errorCodes.protocol;
     if ((bits & flags.ack) !== 0) return payload.length === 0 ? undefined : errorCodes.frameSize;
-    if (payload.length % 6 !== 0) return errorCodes.frameSize;
+    const read = readSettings(payload, this.#isServer ? "client" : "server");
+    if (typeof read === "number") return read;
     this.#settingsSeen = true;
-    for (let at = 0; at < payload.length; at += 6) {
-      const wrong = this.#takeSetting(payload.readUInt16BE(at), payload.readUInt32BE(at + 2));
-      if (wrong !== undefined) return wrong;
-    }
-    this.#out.settingsAck();
-    this.#flushSoon();
+    const { maxConcurrentStreams, initialWindowSize, maxFrameSize } = read;
+    if (maxConcurrentStreams !== undefined) this.#streams.peerStreams = maxConcurrentStreams;
+    if (maxFrameSize !== undefined) this.#out.peerFrameBytes = maxFrameSize;
+    if (initialWindowSize !== undefined && !this.#streams.setSendWindow(initialWindowSize)) return errorCodes.flowControl;
+    this.#out.frames.settingsAck();
+    this.#out.flushSoon();
     this.#openSome();
-    this.#pumpAll();
+    this.#out.pumpAll();
     return this.#drawIdle();
   }
 
-  #takeSetting(id: number, value: number): number | undefined {
-    switch (id) {
-      case settings.enablePush:
-        return value > 1 || (this.#options.role === "client" && value === 1) ? errorCodes.protocol : undefined;
-      case settings.maxConcurrentStreams:
-        this.#peerStreams = value;
-        return undefined;
-      case settings.initialWindowSize:
-        return this.#takeInitialWindow(value);
-      case settings.maxFrameSize:
-        if (value < frameBytes || value > 0xff_ffff) return errorCodes.protocol;
-        this.#peerFrameBytes = value;
-        return undefined;
-      default:
-        // The size of its table does not matter: we put nothing in. Unknown ones mean nothing (6.5.2).
-        return undefined;
-    }
-  }
-
-  /** Streams that there are get the difference (6.9.2), which may leave them with less than nothing. */
-  #takeInitialWindow(value: number): number | undefined {
-    if (value > maxWindow) return errorCodes.flowControl;
-    const more = value - this.#initialSendWindow;
-    this.#initialSendWindow = value;
-    for (const stream of this.#streams.values()) {
-      stream.sendWindow += more;
-      if (stream.sendWindow > maxWindow) return errorCodes.flowControl;
-    }
-    return undefined;
-  }
-
-  #takePing(bits: number, id: number, payload: Buffer): number | undefined {
+  #takePing(bits: number, id: number, payload: Buffer): Fault {
     if (id !== 0) return errorCodes.protocol;
     if (payload.length !== 8) return errorCodes.frameSize;
     if ((bits & flags.ack) !== 0) return undefined;
-    this.#out.pingAck(payload);
-    this.#flushSoon();
+    this.#out.frames.pingAck(payload);
+    this.#out.flushSoon();
     return undefined;
   }
 
-  #takeGoaway(id: number, payload: Buffer): number | undefined {
+  #takeGoaway(id: number, payload: Buffer): Fault {
     if (id !== 0) return errorCodes.protocol;
     if (payload.length < 8) return errorCodes.frameSize;
-    if (this.#options.role === "server") return undefined;
-    const last = payload.readUInt32BE(0) & 0x7fff_ffff;
+    if (this.#isServer) return undefined;
     this.#goingAway = true;
     this.#options.onGoaway?.();
     // The server has not looked at these, and will not.
-    const unseen = [...this.#streams.values()].filter(({ id }) => id > last);
-    for (const { stream } of this.#openings.splice(0)) stream.broken(errorCodes.refusedStream);
-    for (const stream of unseen) {
+    for (const stream of this.#streams.takeBeyond(payload.readUInt32BE(0) & 0x7fff_ffff)) {
+      this.#out.forget(stream);
       stream.broken(errorCodes.refusedStream);
-      this.#remove(stream);
     }
     this.#endIfIdle();
     return undefined;
   }
 
-  #takeWindowUpdate(id: number, payload: Buffer): number | undefined {
+  #takeWindowUpdate(id: number, payload: Buffer): Fault {
     if (payload.length !== 4) return errorCodes.frameSize;
     const more = payload.readUInt32BE(0) & 0x7fff_ffff;
-    if (id === 0) {
-      this.#sendWindow += more;
-      if (more === 0) return errorCodes.protocol;
-      if (this.#sendWindow > maxWindow) return errorCodes.flowControl;
-      this.#pumpAll();
-      return undefined;
-    }
-    if (this.#isIdle(id)) return errorCodes.protocol;
+    if (id === 0) return this.#widen(more);
+    if (this.#streams.isIdle(id)) return errorCodes.protocol;
     const stream = this.#streams.get(id);
     if (stream === undefined) return undefined;
     stream.sendWindow += more;
     if (more === 0) return this.#streamError(stream, errorCodes.protocol);
     if (stream.sendWindow > maxWindow) return this.#streamError(stream, errorCodes.flowControl);
-    while (!this.#blocked && !stream.idle && this.#pump(stream));
+    this.#out.pump(stream);
+    return undefined;
+  }
+
+  #widen(more: number): Fault {
+    this.#out.window += more;
+    if (more === 0) return errorCodes.protocol;
+    if (this.#out.window > maxWindow) return errorCodes.flowControl;
+    this.#out.pumpAll();
     return undefined;
   }
 
@@ -636,13 +484,13 @@ export class Http2Connection implements StreamOwner {
   /** A connection error (RFC 9113 5.4.1). */
   #fail(code: number): void {
     if (this.#closed) return;
-    this.#out.goaway(this.#lastRemote, code);
+    this.#out.frames.goaway(this.#streams.lastRemote, code);
     this.#finish(code);
   }
 
   /** What was written still leaves. */
   #finish(code: number = errorCodes.internal): void {
-    this.#flush();
+    this.#out.flush();
     this.#over(code);
     // Not destroyed at once: bytes on their way to us would be answered with a reset, which takes our last words from the other side.
     this.#socket.end();
@@ -662,15 +510,12 @@ export class Http2Connection implements StreamOwner {
   #over(code: number): void {
     if (this.#closed) return;
     this.#closed = true;
-    const all = [...this.#streams.values(), ...this.#openings.map(({ stream }) => stream)];
-    this.#streams.clear();
-    this.#openings.length = 0;
-    this.#waiting.clear();
-    for (const stream of all) stream.broken(code);
+    for (const stream of this.#streams.takeAll()) {
+      this.#out.forget(stream);
+      stream.broken(code);
+    }
   }
 }
-
-const noBytes = Buffer.alloc(0);
 
 /** RFC 9113 8.1, 8.2.1: no pseudo-header fields, names in lower case. */
 function areTrailers(fields: readonly HeaderField[]): boolean {
