@@ -1,6 +1,6 @@
 /** Who asks: a pod, a node, or somebody outside; where its packets come from and how it resolves names. */
 import type { Pod } from "../../api/types.ts";
-import { canonicalIp, cidrAddress, formatIp, parseCidr, parseIp } from "../../lib/ip.ts";
+import { canonicalIp, cidrAddress, cidrContains, formatIp, parseCidr, parseIp } from "../../lib/ip.ts";
 import { isPodFinished, podAddresses } from "../endpoints/pod-state.ts";
 import type { Client } from "./explanation.ts";
 import { addressesOfNode, podCIDRsOf } from "./nodes.ts";
@@ -66,9 +66,21 @@ function byAddress(world: World, address: string, namespace: string): FoundClien
   const [pod] = world.podsAt(address);
   if (pod !== undefined) return ofPod(pod);
   const [node] = world.nodesAt(address);
-  if (node === undefined) return { ...outside(namespace, [address]), text: `${address}, outside the cluster` };
-  const name = node.metadata.name ?? "";
-  return { kind: "node", ref: refOf("Node", node), namespace, text: `node ${name}`, node: name, addresses: [address], address };
+  if (node !== undefined) {
+    const name = node.metadata.name ?? "";
+    return { kind: "node", ref: refOf("Node", node), namespace, text: `node ${name}`, node: name, addresses: [address], address };
+  }
+  const home = world.snapshot.nodes.find((each) => podCIDRsOf(each).some((cidr) => holds(cidr, address)));
+  const isPod = home !== undefined || world.snapshot.config.podCIDRs.some((cidr) => holds(cidr, address));
+  if (!isPod) return { ...outside(namespace, [address]), text: `${address}, outside the cluster` };
+  const on = home?.metadata.name;
+  const text = `${address}, an address of pods${on === undefined ? "" : ` on ${on}`}`;
+  return { kind: "pod", namespace, text, addresses: [address], address, ...(on === undefined ? {} : { node: on }) };
+}
+
+function holds(range: string, address: string): boolean {
+  const [cidr, ip] = [parseCidr(range), parseIp(address)];
+  return cidr !== undefined && ip !== undefined && cidrContains(cidr, ip);
 }
 
 function outside(namespace: string, addresses: readonly string[]): FoundClient {
