@@ -9,6 +9,7 @@ import { apiVersionOf, type Resource } from "../api/resources.ts";
 import { StatusError } from "../api/status.ts";
 import type { Client } from "../client/client.ts";
 import { errorMessage } from "../lib/errors.ts";
+import { declaredKinds } from "./declared-kinds.ts";
 import type { Source } from "./sources.ts";
 
 export const fieldManager = "fairlead";
@@ -77,9 +78,15 @@ export async function applyAll(
   const applied: Applied[] = [];
   const problems: Problem[] = [];
   const warnings: string[] = [];
+  let known = served;
   for (const manifest of inApplyOrder(manifests)) {
     try {
-      applied.push(await applyOne(client, served, manifest, namespace, warnings));
+      // Definitions go before what they declare: by now they are there.
+      if (known === served && !isKnown(served, manifest.object)) {
+        const unknown = manifests.map(({ object }) => object).filter((object) => !isKnown(served, object));
+        known = [...served, ...(await declaredKinds(client, unknown))];
+      }
+      applied.push(await applyOne(client, known, manifest, namespace, warnings));
     } catch (error) {
       problems.push(...problemsOf(manifest, error));
     }
@@ -124,8 +131,16 @@ async function versionOf(client: Client, resource: Resource, namespace: string |
   }
 }
 
+function isKnown(served: readonly Resource[], object: KubeObject): boolean {
+  return findResource(served, object) !== undefined;
+}
+
+function findResource(served: readonly Resource[], { kind, apiVersion }: KubeObject): Resource | undefined {
+  return served.find((resource) => resource.kind === kind && apiVersionOf(resource) === apiVersion);
+}
+
 function resourceOf(served: readonly Resource[], object: KubeObject): Resource {
-  const found = served.find((resource) => resource.kind === object.kind && apiVersionOf(resource) === object.apiVersion);
+  const found = findResource(served, object);
   if (found !== undefined) return found;
   const sameKind = served.filter((resource) => resource.kind === object.kind).map(apiVersionOf);
   const instead =

@@ -20,6 +20,7 @@ import {
   type Output,
 } from "../options.ts";
 import type { Terminal } from "../terminal.ts";
+import { gatewayApiChannels, type GatewayApiChannel } from "./gateway-api.ts";
 
 interface UpFlags {
   readonly name: string;
@@ -54,6 +55,7 @@ interface UpFlags {
   readonly proxyMode?: "nftables" | "iptables" | "ipvs";
   readonly nodeCidrMaskSize?: number;
   readonly gatewayThreads: number;
+  readonly gatewayApi?: GatewayApiChannel;
   readonly imageSource?: readonly string[];
 }
 
@@ -62,6 +64,11 @@ export function addUp(program: Command, argv: readonly string[], terminal: Termi
     .command("up")
     .description("start a cluster, apply manifests, and tell what is true of it")
     .option("-f, --filename <path>", "manifests: a file, a directory, or - for standard input; may be repeated", checked(listOption))
+    .addOption(
+      new Option("--gateway-api [channel]", "install the Gateway API's definitions: standard or experimental")
+        .choices(gatewayApiChannels)
+        .preset("standard"),
+    )
     .option("--config <file>", "a ClusterConfiguration (docs/cli/config.md); flags go before what it says")
     .option("--watch", "apply the manifests again when their files change; what is taken out of them is deleted", false)
     .option("-d, --detach", "run in the background; ends when the cluster is ready", false)

@@ -21,6 +21,7 @@ import {
   type ClusterFile,
 } from "../cluster-file.ts";
 import { read, reportOf } from "../collect.ts";
+import { gatewayApiDefinitions, type GatewayApiChannel } from "./gateway-api.ts";
 import { takeMode } from "./mode.ts";
 import { printChanges } from "../live.ts";
 import { servedResources, type ModeChoice, type NodeLabels, type Output } from "../options.ts";
@@ -36,6 +37,8 @@ import { watchManifests } from "./watch.ts";
 
 export interface UpOptions
   extends Omit<ClusterOptions, "paths" | "clock" | "log" | "runtime" | "name" | "mode" | "nodes" | "nodeLabels">, OpenConsoleOptions {
+  /** Whose definitions are installed first. */
+  readonly gatewayApi?: GatewayApiChannel;
   readonly name: string;
   readonly mode: ModeChoice;
   readonly nodes: number;
@@ -64,7 +67,8 @@ export async function up(options: UpOptions, terminal: Terminal): Promise<number
     options.ephemeral ? undefined : rememberedNetwork(clusterRoot(options))?.mode,
     () => refuseSecond(options),
   );
-  const sources = sourceFiles(options.files).map(readSource);
+  const definitions = options.gatewayApi === undefined ? [] : [gatewayApiDefinitions(options.gatewayApi)];
+  const sources = [...definitions, ...sourceFiles(options.files).map(readSource)];
   const root = options.ephemeral ? mkdtempSync(join(tmpdir(), `fairlead-${options.name}-`)) : clusterRoot(options);
   const paths = clusterPaths(root);
   const failed = new AbortController();
