@@ -10,6 +10,7 @@ import type { Logger } from "../lib/log.ts";
 import { assetAt, formOf, loadAssets, type Assets } from "./assets.ts";
 import { Feed } from "./feed.ts";
 import { cookieOf, refusalOf, securityHeaders } from "./guard.ts";
+import { readServicePast } from "./past.ts";
 import { Sessions } from "./session.ts";
 import { faultOf, gatewayAddresses, tryRequest } from "./try.ts";
 import type { TryRequest } from "./wire.ts";
@@ -98,6 +99,8 @@ class ConsoleServer implements Console {
     switch (path) {
       case "/console/feed":
         return this.#feed(response);
+      case "/console/past":
+        return this.#past(new URLSearchParams((request.url ?? "").split("?")[1] ?? ""), response);
       case "/console/try":
         return this.#try(request, response);
       default:
@@ -180,6 +183,12 @@ class ConsoleServer implements Console {
         timer.cancel();
       },
     };
+  }
+
+  async #past(query: URLSearchParams, response: ServerResponse): Promise<void> {
+    const past = await readServicePast(this.#options.client, query.get("namespace") ?? "", query.get("name") ?? "");
+    if (past === undefined) return say(response, 404, { error: "this cluster keeps no history: Fairlead's own does" });
+    say(response, 200, past);
   }
 
   async #try(request: IncomingMessage, response: ServerResponse): Promise<void> {

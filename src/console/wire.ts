@@ -1,5 +1,6 @@
 /** What the server says to the page: lines of JSON, one record each. Types only; both sides import them. */
 import type { KubeObject } from "../api/object.ts";
+import type { PastVersion } from "../decide/explain/history/past.ts";
 import type { TopReport } from "../decide/dns/top/query-tally.ts";
 
 /** Kinds that the page follows, by their API kind. */
@@ -89,6 +90,14 @@ export interface DnsCounters {
   readonly misses: number;
   readonly entries: number;
   readonly rcodes: Readonly<Record<string, number>>;
+}
+
+/** Of one Service, its slices and its namespace's pods. */
+export interface ServicePast {
+  /** What was there an hour ago; empty where nothing is kept that is so old. */
+  readonly before: readonly PastVersion[];
+  /** In the order in which they were written. */
+  readonly writes: readonly PastVersion[];
 }
 
 /** A request that a person has the gateway try. */

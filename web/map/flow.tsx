@@ -70,7 +70,7 @@ export function Flow({ graph, lit }: FlowProps): JSX.Element {
               <Shape tone={ready ? "ok" : "bad"} />
             </span>
             <strong>{name}</strong>
-            <small>{ready ? "ready" : "not ready"}</small>
+            {ready ? <span class="visually-hidden">ready</span> : <small>not ready</small>}
           </Card>
         ))}
       </div>

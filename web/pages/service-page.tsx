@@ -12,6 +12,7 @@ import { Empty } from "../parts/empty.tsx";
 import { Mark, serviceTone, serviceWord } from "../parts/mark.tsx";
 import { askHref } from "../route.ts";
 import { Endpoints } from "./endpoints.tsx";
+import { History } from "./history.tsx";
 import { Rules } from "./rules.tsx";
 
 export function ServicePage({ id }: { readonly id: string }): JSX.Element {
@@ -41,6 +42,7 @@ export function ServicePage({ id }: { readonly id: string }): JSX.Element {
         nodes={model.tables.list<Node>("Node")}
         serviceCIDRs={model.tables.list<ServiceCIDR>("ServiceCIDR").flatMap(({ spec }) => spec?.cidrs ?? [])}
       />
+      <History id={id} />
       <Events model={model} row={row} />
     </div>
   );
