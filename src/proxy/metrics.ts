@@ -47,7 +47,8 @@ export function proxyMetrics(registry: MetricsRegistry, families: readonly IpFam
     "traffic_policy",
     "ip_family",
   ]);
-  for (const policy of ["internal", "external"]) for (const family of names) noLocal.labels(policy, family).set(0);
+  // Shown from the start, and not set: several nodes' proxies may count here.
+  for (const policy of ["internal", "external"]) for (const family of names) noLocal.labels(policy, family);
   return {
     syncDuration: histograms(`${sync}_duration_seconds`, "Time of one sync", syncBuckets),
     networkProgrammingDuration: histograms(

@@ -141,6 +141,7 @@ class MetaProxier implements Proxy {
     await this.#runner.stop();
     await this.#options.serviceHealth?.stop();
     await this.#backend.stop();
+    for (const plan of this.#plans.values()) this.#metrics.planned(plan, undefined);
     this.#wake();
   }
 
