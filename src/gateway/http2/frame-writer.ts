@@ -50,11 +50,11 @@ export class FrameWriter {
   }
 
   #longHeaders(stream: number, block: Buffer, end: number): void {
-    this.#buffer.set(block.subarray(0, frameBytes), this.#frame(frameTypes.headers, end, stream, frameBytes));
+    this.#fill(this.#frame(frameTypes.headers, end, stream, frameBytes), block.subarray(0, frameBytes));
     for (let from = frameBytes; from < block.length; from += frameBytes) {
       const piece = block.subarray(from, from + frameBytes);
       const last = from + frameBytes >= block.length;
-      this.#buffer.set(piece, this.#frame(frameTypes.continuation, last ? flags.endHeaders : 0, stream, piece.length));
+      this.#fill(this.#frame(frameTypes.continuation, last ? flags.endHeaders : 0, stream, piece.length), piece);
     }
   }
 
@@ -80,7 +80,7 @@ export class FrameWriter {
   }
 
   pingAck(payload: Uint8Array): void {
-    this.#buffer.set(payload, this.#frame(frameTypes.ping, flags.ack, 0, 8));
+    this.#fill(this.#frame(frameTypes.ping, flags.ack, 0, 8), payload);
   }
 
   goaway(lastStream: number, code: number): void {
@@ -90,11 +90,13 @@ export class FrameWriter {
   }
 
   reset(stream: number, code: number): void {
-    this.#buffer.writeUInt32BE(code, this.#frame(frameTypes.reset, 0, stream, 4));
+    const at = this.#frame(frameTypes.reset, 0, stream, 4);
+    this.#buffer.writeUInt32BE(code, at);
   }
 
   windowUpdate(stream: number, increment: number): void {
-    this.#buffer.writeUInt32BE(increment, this.#frame(frameTypes.windowUpdate, 0, stream, 4));
+    const at = this.#frame(frameTypes.windowUpdate, 0, stream, 4);
+    this.#buffer.writeUInt32BE(increment, at);
   }
 
   /** Bytes that are no frame: a client's preface. */
@@ -109,7 +111,11 @@ export class FrameWriter {
     this.#endStream = stream;
   }
 
-  /** Where its payload goes. */
+  #fill(at: number, payload: Uint8Array): void {
+    this.#buffer.set(payload, at);
+  }
+
+  /** Where its payload goes. The buffer may be another afterwards. */
   #frame(type: number, bits: number, stream: number, length: number): number {
     this.#reserve(frameHeaderBytes + length);
     const buffer = this.#buffer;
