@@ -126,6 +126,13 @@ describe("audit", () => {
     expect(findings[0]?.level).toBe(auditRules[rule as AuditRule].level);
   });
 
+  test("topology mode Auto that gets no hints says why", async () => {
+    const annotated = web.replace("name: web,", "name: web, annotations: { service.kubernetes.io/topology-mode: Auto },");
+    const { findings } = await audited(documents(node("a-1", "a"), pod("web-1"), annotated));
+    expect(findings.map(told)).toEqual(["HintsWithheld web"]);
+    expect(findings[0]?.text).toContain("topology-mode Auto gives no hints to the IPv4 endpoints: ");
+  });
+
   test("Services and routes that lead nowhere have the codes of explain", async () => {
     const { findings, counts } = await audited(
       documents(

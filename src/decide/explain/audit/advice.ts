@@ -1,6 +1,7 @@
 /** What works, and not as somebody may think. */
 import type { NetworkPolicy, Pod, Service } from "../../../api/types.ts";
 import { matchesLabels, selectorOf } from "../../../api/selectors.ts";
+import { wantsZoneHints, zoneHints, zoneShares } from "../../endpoints/zone-hints.ts";
 import { diffModes } from "../../proxy/diff/diff.ts";
 import { planServices } from "../../proxy/services.ts";
 import { planNodeOf } from "../nodes.ts";
@@ -36,6 +37,30 @@ function affinity(service: Service): readonly Finding[] {
 }
 
 function hints(world: World, service: Service): readonly Finding[] {
+  return wantsZoneHints(service) ? autoHints(world, service) : distributionHints(world, service);
+}
+
+/** Topology mode Auto: all ready endpoints get hints, or none does. */
+function autoHints(world: World, service: Service): readonly Finding[] {
+  const ref = refOf("Service", service);
+  const slices = world.slicesOf(ref.namespace ?? "", ref.name);
+  const families = Map.groupBy(slices, ({ addressType }) => addressType);
+  return [...families].flatMap(([family, own]) => {
+    const made = zoneHints(
+      own.flatMap((slice) => slice.endpoints ?? []),
+      zoneShares(world.snapshot.nodes),
+    );
+    if (made.kind === "given") return [];
+    const text = `topology-mode Auto gives no hints to the ${family} endpoints: ${made.why}`;
+    return [
+      finding("HintsWithheld", ref, "metadata.annotations", text, [
+        "Set trafficDistribution to PreferSameZone instead: it keeps to the zone whatever the load",
+      ]),
+    ];
+  });
+}
+
+function distributionHints(world: World, service: Service): readonly Finding[] {
   const wanted = service.spec?.trafficDistribution;
   if (wanted === undefined || wanted === "") return [];
   const ref = refOf("Service", service);

@@ -22,7 +22,9 @@ export const auditRules = {
     "session affinity by client address, where clients come with the nodes' addresses or are not balanced by the proxy",
   ),
   AffinityPerPort: note("session affinity holds for each port by itself: a client's two ports may lead to two pods"),
-  HintsWithheld: note("trafficDistribution is set, and not every ready endpoint has a hint: traffic goes everywhere"),
+  HintsWithheld: note(
+    "hints are asked for (trafficDistribution, topology-mode), and not every ready endpoint has one: traffic goes everywhere",
+  ),
   ZoneWithoutEndpoints: note("trafficDistribution is set, and a zone has no endpoint of its own: its traffic goes everywhere"),
   NdotsWaste: note("names outside the cluster with few dots are tried in each search domain first"),
   ModeMigration: note("the Service loses something when the proxy's mode becomes nftables"),
