@@ -174,6 +174,7 @@ describe.skipIf(chromiumPath === undefined)("the console", () => {
       await page.getByLabel(`Rules of mode ${mode}`).getByText(address).first().waitFor();
     await page.getByText(`30 A ${address}`).waitFor();
     expect(await page.locator(".strip").count()).toBe(2);
+    await page.getByRole("slider", { name: "Moment" }).waitFor();
     await page.getByRole("button", { name: "ipvs" }).click();
     expect(await page.getByLabel("Rules of mode ipvs").count()).toBe(0);
     await close(page);
