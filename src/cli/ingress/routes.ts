@@ -2,6 +2,9 @@
 import { endpointSlices, ingressClasses, ingresses, services } from "../../api/resources.ts";
 import type { EndpointSlice, Service } from "../../api/types.ts";
 import type { Client } from "../../client/client.ts";
+import { routeWorldOf } from "../../decide/explain/route-world.ts";
+import { refText } from "../../decide/explain/snapshot.ts";
+import { worldOf } from "../../decide/explain/world.ts";
 import {
   belongsTo,
   explain as explainRoute,
@@ -15,15 +18,27 @@ import {
   type Listener,
   type Processed,
   type Route,
+  type RouteRequest,
 } from "../../decide/routes/index.ts";
 import { FairleadError } from "../../lib/errors.ts";
 import { connect, findCluster } from "../connect.ts";
+import { fromCluster } from "../explain/read-snapshot.ts";
 import type { Terminal } from "../terminal.ts";
 import type { ClusterFlags } from "./command.ts";
 
-interface Reading extends Processed {
+export interface Reading extends Processed {
   readonly services: readonly Service[];
   readonly slices: readonly EndpointSlice[];
+  /** Those of Gateways, each with its port. */
+  readonly gateways: readonly GatewayListener[];
+  /** HTTPRoutes and GRPCRoutes that no listener has. */
+  readonly unattached: readonly string[];
+}
+
+interface GatewayListener {
+  readonly name: string;
+  readonly port: number;
+  readonly listener: Listener;
 }
 
 async function read(flags: ClusterFlags): Promise<Reading> {
@@ -36,48 +51,75 @@ async function read(flags: ClusterFlags): Promise<Reading> {
 }
 
 async function readAll(client: Client): Promise<Reading> {
-  const [ingressList, classList, serviceList, sliceList] = await Promise.all([
+  const [ingressList, classList, serviceList, sliceList, snapshot] = await Promise.all([
     client.list(ingresses),
     client.list(ingressClasses),
     client.list(services),
     client.list(endpointSlices),
+    fromCluster(client, {}),
   ]);
+  const { listeners, outside } = routeWorldOf(worldOf(snapshot));
   const processed = processors(
     { ingresses: ingressList.items, ingressClasses: classList.items, services: serviceList.items, endpointSlices: sliceList.items },
     { controller: ingressController, standInFor: ["nginx", "traefik"], serveClassless: true },
   );
-  return { ...processed, services: serviceList.items, slices: sliceList.items };
+  return {
+    ...processed,
+    services: serviceList.items,
+    slices: sliceList.items,
+    gateways: listeners.flatMap(({ listener, port, name }) => (port === undefined ? [] : [{ listener, port, name }])),
+    unattached: outside.flatMap(({ ref, code, message }) => (code === "RouteNotAttached" ? [`${refText(ref)}: ${message}`] : [])),
+  };
 }
 
 export async function routes(flags: ClusterFlags, terminal: Terminal): Promise<number> {
   const reading = await read(flags);
-  if (flags.output === "json") terminal.print(JSON.stringify({ routeTable: reading.routeTable, statuses: reading.statuses }, null, 2));
-  else terminal.print(routesText(reading, terminal));
+  if (flags.output === "json") {
+    const { routeTable, statuses, gateways, unattached } = reading;
+    terminal.print(JSON.stringify({ routeTable, statuses, gateways, unattached }, null, 2));
+  } else terminal.print(routesText(reading, terminal));
   return 0;
 }
 
-function routesText(reading: Reading, { paint }: Terminal): string {
-  const lines: string[] = [];
-  for (const { host, routes: list } of httpListener(reading).virtualHosts) {
-    lines.push(paint.bold(host === "*" ? "any host" : host));
-    for (const route of list)
-      lines.push(`  ${pathText(route).padEnd(32)} ${route.backends.map((ref) => backendText(ref, reading)).join(", ") || "nothing"}`);
+/** Exported for its test. */
+export function routesText(reading: Reading, { paint }: Terminal): string {
+  const lines = hostLines(httpListener(reading), reading, paint);
+  for (const { name, listener } of reading.gateways) {
+    lines.push(paint.bold(name));
+    for (const section of listener.sections ?? [listener]) lines.push(...hostLines(section, reading, paint).map((line) => `  ${line}`));
   }
+  for (const text of reading.unattached) lines.push(`${paint.yellow("!")} ${text}`);
   for (const { namespace, name, verdict, problems } of reading.statuses) {
     if (verdict.kind === "not-ours") lines.push(`${paint.dim(`Ingress ${namespace}/${name} is not served: ${verdict.message}`)}`);
     for (const { severity, source, message } of problems) {
       lines.push(`${severity === "error" ? paint.red("!") : paint.yellow("!")} Ingress ${namespace}/${name} ${source.field}: ${message}`);
     }
   }
-  return lines.length === 0 ? "no Ingress" : lines.join("\n");
+  return lines.length === 0 ? "no Ingress, no Gateway" : lines.join("\n");
+}
+
+function hostLines({ virtualHosts }: Pick<Listener, "virtualHosts">, reading: Reading, paint: Terminal["paint"]): string[] {
+  return virtualHosts.flatMap(({ host, routes: list }) => [
+    paint.bold(host === "*" ? "any host" : host),
+    ...list.map(
+      (route) => `  ${matchText(route).padEnd(32)} ${route.backends.map((ref) => backendText(ref, reading)).join(", ") || "nothing"}`,
+    ),
+  ]);
 }
 
 function httpListener({ routeTable }: Processed): Listener {
   return routeTable.listeners.find(({ protocol }) => protocol === "HTTP") as Listener;
 }
 
-function pathText({ match: { path } }: Route): string {
-  return path.kind === "default" ? "default backend" : `${path.kind === "exact" ? "Exact " : "Prefix"} ${path.value}`;
+function matchText({ match: { path, method, headers = [], query = [] } }: Route): string {
+  const words = { exact: "Exact ", prefix: "Prefix", regex: "Pattern" } as const;
+  const conditions = [
+    ...(method === undefined ? [] : [method]),
+    ...headers.map(({ name, value }) => `${name}: ${value}`),
+    ...query.map(({ name, value }) => `?${name}=${value}`),
+  ];
+  const where = path.kind === "default" ? "default backend" : `${words[path.kind]} ${path.value}`;
+  return [where, ...conditions].join(" ");
 }
 
 function backendText(ref: BackendRef, { services: all, slices }: Reading): string {
@@ -98,18 +140,25 @@ function backendText(ref: BackendRef, { services: all, slices }: Reading): strin
 export async function explain(url: string, method: string, flags: ClusterFlags, terminal: Terminal): Promise<number> {
   const target = parseUrl(url);
   const reading = await read(flags);
-  const explanation = explainRoute(httpListener(reading), {
+  const request: RouteRequest = {
     host: requestHost(target.host),
     path: target.path,
     method,
     header: () => undefined,
     query: (name) => target.query.get(name) ?? undefined,
-  });
+  };
+  // The Ingresses' ports are what the machine lets them have; a Gateway's are its own.
+  const asked = [httpListener(reading), ...reading.gateways.flatMap(({ port, listener }) => (port === target.port ? [listener] : []))];
+  const all = asked.map((listener) => explainRoute(listener, request));
+  const explanation = {
+    chosen: all.find(({ chosen }) => chosen !== undefined)?.chosen,
+    candidates: all.flatMap(({ candidates }) => candidates),
+  };
   if (flags.output === "json") terminal.print(JSON.stringify(explanation, null, 2));
   else {
     const { paint } = terminal;
     for (const { host, route, rejected } of explanation.candidates) {
-      const rule = `${host === "*" ? "any host" : host} ${pathText(route)}`;
+      const rule = `${host === "*" ? "any host" : host} ${matchText(route)}`;
       if (rejected === undefined)
         terminal.print(`${paint.green("✓")} ${rule}: ${route.backends.map((ref) => backendText(ref, reading)).join(", ")}  (${route.id})`);
       else terminal.print(paint.dim(`  ${rule}: ${rejected.detail}  (${route.id})`));
@@ -119,12 +168,20 @@ export async function explain(url: string, method: string, flags: ClusterFlags, 
   return explanation.chosen === undefined ? 1 : 0;
 }
 
-function parseUrl(text: string): { readonly host: string; readonly path: string; readonly query: URLSearchParams } {
+interface Target {
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  readonly query: URLSearchParams;
+}
+
+function parseUrl(text: string): Target {
   // Not by `URL`, which would tidy the path before the gateway's own rules see it.
-  const [, host, rest = "/"] = /^https?:\/\/([^/?#]+)([^#]*)/i.exec(text) ?? [];
+  const [, scheme = "", host, rest = "/"] = /^(https?):\/\/([^/?#]+)([^#]*)/i.exec(text) ?? [];
   if (host === undefined) throw new FairleadError("FL_USAGE", `${text} is no URL`, { hint: "Such as http://shop.localhost/cart" });
   const [raw = "/", query = ""] = rest.split(/\?(.*)/s);
   const path = normalizePath(raw === "" ? "/" : raw);
   if (path.kind === "bad") throw new FairleadError("FL_USAGE", `${text}: ${path.why}: the gateway answers 400`);
-  return { host, path: path.path, query: new URLSearchParams(query) };
+  const port = Number(/:(\d{1,5})$/.exec(host)?.[1] ?? (scheme.toLowerCase() === "https" ? 443 : 80));
+  return { host, port, path: path.path, query: new URLSearchParams(query) };
 }
