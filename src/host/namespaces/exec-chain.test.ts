@@ -23,6 +23,12 @@ describe("what comes before the program", () => {
       root,
       "P --pdeathsig KILL --reuid 9 --regid 9 --clear-groups -- U --user --map-user=0 --map-group=0 --",
     ],
+    [
+      "a fake root with fewer capabilities",
+      { user: { kind: "fake-root", boundingSet: "-all,+kill" } },
+      ann,
+      "U --user --map-user=0 --map-group=0 -- P --pdeathsig KILL --bounding-set=-all,+kill --inh-caps=-all --",
+    ],
     ["the user is himself", {}, ann, "U --user --map-user=1000 --map-group=100 --"],
     ["the user looks like somebody else", { user: { kind: "own", uid: 5, gid: 6 } }, ann, "U --user --map-user=5 --map-group=6 --"],
     ["the user's fake root is the user", { user: { kind: "fake-root", uid: 9 } }, ann, "U --user --map-user=0 --map-group=0 --"],

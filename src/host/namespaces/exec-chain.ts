@@ -41,7 +41,9 @@ export function execChain(options: ChainOptions, identity: Identity, tools: Chai
     ...(options.terminal ? [tools.setsid, "--ctty", "--"] : []),
     ...(options.procTarget === undefined ? [] : [tools.unshare, "--mount", `--mount-proc=${options.procTarget}`, "--"]),
   ];
-  const late = noNewPrivileges ? setpriv(...privileges) : [];
+  const bounding =
+    user.kind === "fake-root" && user.boundingSet !== undefined ? [`--bounding-set=${user.boundingSet}`, "--inh-caps=-all"] : [];
+  const late = [...bounding, ...privileges].length === 0 ? [] : setpriv(...bounding, ...privileges);
   switch (user.kind) {
     case "root":
       return [...early, ...late];

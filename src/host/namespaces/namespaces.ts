@@ -103,7 +103,13 @@ export type ProcessUser =
    */
   | { readonly kind: "own"; readonly uid?: number; readonly gid?: number; readonly groups?: readonly number[] }
   /** Root inside a user namespace of its own. Outside it is the user who started the program; as root it is the given ids (default 65534). */
-  | { readonly kind: "fake-root"; readonly uid?: number; readonly gid?: number }
+  | {
+      readonly kind: "fake-root";
+      readonly uid?: number;
+      readonly gid?: number;
+      /** Those that it keeps there, as `setpriv --bounding-set` names them: `-all,+kill`. Default: all. */
+      readonly boundingSet?: string;
+    }
   /** The program's own root, no user namespace: real as root; rootless it rules all namespaces of this program. */
   | { readonly kind: "root" };
 

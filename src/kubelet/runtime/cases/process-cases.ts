@@ -94,6 +94,22 @@ export const processCases: readonly RuntimeCase[] = [
 /** Where each container has files of its own, each pod a network of its own. */
 export const isolatedProcessCases: readonly RuntimeCase[] = [
   {
+    name: "capabilities that are dropped are gone, also for exec; no new privileges where the pod says so",
+    async run(rig) {
+      const securityContext = { runAsUser: 0, allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"], add: ["KILL"] } };
+      const started = await start(rig, { ...waits, securityContext });
+      await until(() => started.output().includes("up"));
+      const { output } = await exec(started, [
+        "sh",
+        "-c",
+        "cat /proc/1/status /proc/self/status | grep -E '^(CapEff|CapBnd|NoNewPrivs)' | cut -f2",
+      ]);
+      const kill = (1n << 5n).toString(16).padStart(16, "0");
+      assert.deepEqual(output.trim().split("\n"), [kill, kill, "1", kill, kill, "1"]);
+      await started.remove();
+    },
+  },
+  {
     name: "a limit of memory ends who wants more, and says so; where none can be kept that is told",
     async run(rig) {
       const limited = { ...shell("x=abcdefgh; while :; do x=$x$x; done"), resources: { limits: { memory: "48Mi", cpu: "2" } } };

@@ -58,8 +58,8 @@ export const allCapabilities: readonly string[] = [...defaultCapabilities, ...ot
 export function capabilitiesOf({ securityContext }: Container): readonly string[] {
   if (securityContext?.privileged === true) return allCapabilities;
   const { add = [], drop = [] } = securityContext?.capabilities ?? {};
-  const added = add.map(fullName);
-  const dropped = drop.map(fullName);
+  const added = add.map(capabilityName);
+  const dropped = drop.map(capabilityName);
   const base = added.includes("CAP_ALL") ? allCapabilities : dropped.includes("CAP_ALL") ? [] : defaultCapabilities;
   const kept = base.filter((name) => !dropped.includes(name));
   return [...new Set([...kept, ...added.filter((name) => name !== "CAP_ALL")])].filter((name) => allCapabilities.includes(name)).toSorted();
@@ -68,11 +68,12 @@ export function capabilitiesOf({ securityContext }: Container): readonly string[
 /** Of `capabilities.add`, those that the kernel does not have by that name: the container cannot start. */
 export function unknownCapabilities({ securityContext }: Container): readonly string[] {
   return (securityContext?.capabilities?.add ?? []).filter(
-    (name) => fullName(name) !== "CAP_ALL" && !allCapabilities.includes(fullName(name)),
+    (name) => capabilityName(name) !== "CAP_ALL" && !allCapabilities.includes(capabilityName(name)),
   );
 }
 
-function fullName(name: string): string {
+/** With its `CAP_`, in capitals. */
+export function capabilityName(name: string): string {
   const upper = name.toUpperCase();
   return upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
 }
