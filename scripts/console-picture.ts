@@ -2,7 +2,7 @@
  * Takes a picture of the web console: starts a cluster with the given manifests, sends it a little traffic so that the map moves, opens a
  * page of its console in Chromium and writes a PNG.
  *
- *     sh bin/node scripts/console-picture.ts [--out docs/console.png] [--page '/?ask=…'] [--manifests examples/webapp] [--theme light|dark]
+ *     sh bin/node scripts/console-picture.ts [--out docs/console.png] [--page '/?ask=…'] [--manifests examples/webapp] [--theme light|dark] [--mode namespaces]
  *         [--size 1440x900] [--wait 'text that must be on the page']
  */
 import { spawn } from "node:child_process";
@@ -21,6 +21,7 @@ const { values } = parseArgs({
     out: { type: "string", default: join(root, "docs/console.png") },
     page: { type: "string", default: "/" },
     manifests: { type: "string", multiple: true, default: [join(root, "examples/webapp")] },
+    mode: { type: "string", default: "loopback" },
     theme: { type: "string", default: "light" },
     size: { type: "string", default: "1440x900" },
     wait: { type: "string" },
@@ -35,7 +36,7 @@ interface Running {
 async function startCluster(files: readonly string[]): Promise<Running> {
   const directory = mkdtempSync(join(tmpdir(), "fairlead-picture-"));
   const reportFile = join(directory, "report.json");
-  const words = ["up", "--ephemeral", "--name", "picture", "--mode", "loopback", "--api-port", "0", "--console-port", "0"];
+  const words = ["up", "--ephemeral", "--name", "picture", "--mode", values.mode, "--api-port", "0", "--console-port", "0"];
   const program = spawn(join(root, "bin/fairlead"), [...words, "--report-file", reportFile, ...files.flatMap((file) => ["-f", file])], {
     stdio: ["ignore", "ignore", "inherit"],
   });
