@@ -1,8 +1,13 @@
 /** Starts the page: session, stream, model, first drawing. */
 import "./platform/buffer.ts";
-import "./style.css";
+import "./style/tokens.css";
+import "./style/frame.css";
+import "./style/controls.css";
+import "./style/panels.css";
+import "./style/lists.css";
 import "./map/map.css";
 import "./pages/pages.css";
+import "./style/small-screens.css";
 import { render } from "preact";
 import { App } from "./app.tsx";
 import { ModelContext } from "./context.ts";

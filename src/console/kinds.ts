@@ -16,10 +16,9 @@ import {
   statefulSets,
   type Resource,
 } from "../api/resources.ts";
-import { isNotFound } from "../api/status.ts";
+import { isNotFound, StatusError } from "../api/status.ts";
 import type { Client } from "../client/client.ts";
 import { gatewayGroup } from "../decide/routes/gateway-api/index.ts";
-import { errorMessage } from "../lib/errors.ts";
 import type { FollowedKind, Lack } from "./wire.ts";
 
 const ownKinds: readonly Resource[] = [
@@ -66,7 +65,7 @@ export interface Followable {
   readonly lacking: readonly Lack[];
 }
 
-/** Asks for one object of each kind. */
+/** Asks for one object of each kind. Throws what is neither a missing kind nor a missing right: FL_CONNECT. */
 export async function followable(client: Client): Promise<Followable> {
   const answers = await Promise.all(ownKinds.map(async (resource) => ({ resource, why: await whyNot(client, resource) })));
   return {
@@ -80,7 +79,9 @@ async function whyNot(client: Client, resource: Resource): Promise<string | unde
     await client.list(resource, { limit: 1 });
     return undefined;
   } catch (error) {
-    return isNotFound(error) ? "this cluster does not serve them" : errorMessage(error);
+    if (isNotFound(error)) return "this cluster does not serve them";
+    if (error instanceof StatusError && (error.code === 401 || error.code === 403)) return error.message;
+    throw error;
   }
 }
 

@@ -5,11 +5,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isReady, type Component } from "../component/component.ts";
 import type { Clock } from "../lib/clock.ts";
-import { errnoCode, errorMessage, FairleadError } from "../lib/errors.ts";
+import { errorMessage, FairleadError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { assetAt, formOf, loadAssets, type Assets } from "./assets.ts";
 import { Feed } from "./feed.ts";
 import { cookieOf, refusalOf, securityHeaders } from "./guard.ts";
+import { BadBody, host, listen, readBody, say } from "./http.ts";
 import { readServicePast } from "./past.ts";
 import { Sessions } from "./session.ts";
 import { faultOf, gatewayAddresses, tryRequest } from "./try.ts";
@@ -36,8 +37,6 @@ export function createConsole(options: ConsoleOptions): Console {
   return new ConsoleServer(options);
 }
 
-const host = "127.0.0.1";
-const mostBody = 32 * 1024;
 const counterPeriodMs = 1000;
 
 class ConsoleServer implements Console {
@@ -204,47 +203,4 @@ class ConsoleServer implements Console {
     const hint = error instanceof FairleadError ? error.hint : undefined;
     say(response, error instanceof BadBody ? 400 : 503, { error: errorMessage(error), ...(hint === undefined ? {} : { hint }) });
   }
-}
-
-class BadBody extends Error {}
-
-async function readBody(request: IncomingMessage): Promise<object> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > mostBody) throw new BadBody(`a body may have ${mostBody} bytes`);
-    chunks.push(chunk);
-  }
-  try {
-    const value: unknown = JSON.parse(Buffer.concat(chunks).toString("utf8"));
-    if (typeof value === "object" && value !== null) return value;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-  }
-  throw new BadBody("the body is a JSON object");
-}
-
-function say(response: ServerResponse, status: number, body: object): void {
-  const bytes = Buffer.from(JSON.stringify(body));
-  response.writeHead(status, { "content-type": "application/json", "content-length": bytes.length, "cache-control": "no-store" });
-  response.end(bytes);
-}
-
-/** Gives the port. Throws FL_LISTEN. */
-async function listen(server: Server, wanted: number): Promise<number> {
-  for (const port of wanted === 0 ? [0] : [wanted, 0]) {
-    const error = await new Promise<Error | undefined>((resolve) => {
-      server.once("error", resolve);
-      server.listen({ host, port }, () => {
-        server.removeListener("error", resolve);
-        resolve(undefined);
-      });
-    });
-    const address = server.address();
-    if (error === undefined && typeof address === "object" && address !== null) return address.port;
-    if (errnoCode(error) !== "EADDRINUSE" || port === 0)
-      throw new FairleadError("FL_LISTEN", `the console cannot listen on ${host}:${port}: ${errorMessage(error)}`, { cause: error });
-  }
-  return 0;
 }

@@ -4,7 +4,7 @@ import type { Resource } from "../api/resources.ts";
 import type { Client } from "../client/client.ts";
 import type { Informer, InformerFactory } from "../client/informer.ts";
 import type { Clock } from "../lib/clock.ts";
-import { followable, gatewayResources } from "./kinds.ts";
+import { followable, gatewayResources, type Followable } from "./kinds.ts";
 import { readCounters } from "./counters.ts";
 import type { ClusterFacts, Counters, Lack } from "./wire.ts";
 
@@ -29,7 +29,7 @@ export interface Opened {
 
 export class World {
   readonly #options: WorldOptions;
-  #own: Promise<{ readonly resources: readonly Resource[]; readonly lacking: readonly Lack[] }> | undefined;
+  #own: Promise<Followable> | undefined;
   #facts: Promise<ClusterFacts> | undefined;
   #counters: { readonly at: number; readonly reading: Promise<Counters> } | undefined;
   readonly #open = new Map<string, Informer<KubeObject>>();
@@ -41,7 +41,7 @@ export class World {
   /** What a new page follows. Rights and kinds of before are remembered; the Gateway API may have been installed since. */
   async open(): Promise<Opened> {
     const { client } = this.#options;
-    const [facts, own, gateway] = await Promise.all([this.#cluster(), (this.#own ??= followable(client)), gatewayResources(client)]);
+    const [facts, own, gateway] = await Promise.all([this.#cluster(), this.#rights(), gatewayResources(client)]);
     const informers = [...own.resources, ...gateway].map((resource) => this.#informer(resource));
     const lacking = facts.fairlead
       ? own.lacking
@@ -71,16 +71,21 @@ export class World {
     return informer;
   }
 
-  async #cluster(): Promise<ClusterFacts> {
-    const reading = (this.#facts ??= this.#readFacts());
-    try {
-      return await reading;
-    } catch (error) {
-      // The cluster may be back for the next page.
+  /** Failures are not remembered: the cluster may be back for the next page. */
+  #cluster(): Promise<ClusterFacts> {
+    this.#facts ??= this.#readFacts().catch((error: unknown) => {
       this.#facts = undefined;
+      throw error;
+    });
+    return this.#facts;
+  }
+
+  #rights(): Promise<Followable> {
+    this.#own ??= followable(this.#options.client).catch((error: unknown) => {
       this.#own = undefined;
       throw error;
-    }
+    });
+    return this.#own;
   }
 
   async #readFacts(): Promise<ClusterFacts> {

@@ -1,5 +1,6 @@
 /** What the pages read: the objects, what is derived from them, traffic, and the state of the connection. Tells its listeners once a frame. */
-import type { EndpointSlice, Pod, Service } from "../../src/api/types.ts";
+import { objectKey, type KubeObject } from "../../src/api/object.ts";
+import type { Pod, Service } from "../../src/api/types.ts";
 import type { ClusterFacts, Counters, FeedRecord, FollowedKind, Lack } from "../../src/console/wire.ts";
 import { podCondition } from "../../src/decide/endpoints/pod-state.ts";
 import type { FeedState } from "./feed.ts";
@@ -64,10 +65,7 @@ export class Model {
         break;
       case "put":
         for (const object of record.objects) {
-          const old = this.tables.get(
-            record.of,
-            `${object.metadata.namespace === undefined ? "" : `${object.metadata.namespace}/`}${object.metadata.name}`,
-          );
+          const old = this.tables.get(record.of, objectKey(object));
           this.tables.put(record.of, object);
           this.#stale(record.of, object);
           if (old !== undefined) this.#stale(record.of, old);
@@ -123,9 +121,9 @@ export class Model {
     });
   }
 
-  #stale(kind: FollowedKind, object: Service | EndpointSlice | { readonly metadata: object }): void {
+  #stale(kind: FollowedKind, object: KubeObject): void {
     if (kind !== "Service" && kind !== "EndpointSlice") return;
-    const key = kind === "Service" ? keyOfService(object as Service) : serviceOf(object as EndpointSlice);
+    const key = kind === "Service" ? objectKey(object) : serviceOf(object);
     this.#rows.delete(key);
     this.#sorted = undefined;
   }
@@ -146,8 +144,4 @@ export class Model {
       for (const listener of this.#listeners) listener();
     });
   }
-}
-
-function keyOfService({ metadata }: Service): string {
-  return `${metadata.namespace ?? ""}/${metadata.name ?? ""}`;
 }

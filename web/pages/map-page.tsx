@@ -28,7 +28,7 @@ export function MapPage(): JSX.Element {
   const ask = query.get("ask") ?? "";
   const from = query.get("from") ?? "";
   const answered = useAnswer(model, ask, from);
-  const [filter] = [filterOf(query)];
+  const filter = filterOf(query);
   const rows = useMemo(() => filterRows(model.services(), filter), [model.generation, filter.text, filter.namespace, filter.system]);
   const walked = useWalk(answered?.kind === "explained" ? answered.explanation.path.length : 0, `${ask} ${from}`);
   const explanation = answered?.kind === "explained" ? answered.explanation : undefined;
