@@ -23,7 +23,8 @@ import { gatewayGroup } from "../decide/routes/gateway-api/objects.ts";
 import type { Clock } from "../lib/clock.ts";
 import { FairleadError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import { createHistory, readMoment, type History, type Moment } from "../storage/history/history.ts";
+import { createHistory, type History } from "../storage/history/history.ts";
+import { readMoment, type Moment } from "../storage/history/moment.ts";
 import { fileSegments, memorySegments } from "../storage/history/segments.ts";
 import { versionLine, type Version } from "../storage/history/version.ts";
 

@@ -20,7 +20,7 @@ import { classVerdict, ingressController, legacyClassAnnotation, type ClassVerdi
 import { translateIngress, type HostRoute } from "../routes/ingress.ts";
 import { mergeHost } from "../routes/merge.ts";
 import type { RouteProblem } from "../routes/reasons.ts";
-import type { Listener } from "../routes/route-table.ts";
+import type { Listener, Route } from "../routes/route-table.ts";
 import { nearest } from "./nearest.ts";
 import { refOf, type ObjectRef, type Snapshot } from "./snapshot.ts";
 import type { Proposal } from "./walk.ts";
@@ -43,6 +43,8 @@ export interface Unserved {
   readonly message: string;
   readonly mend: readonly Proposal[];
 }
+
+export const refOfRoute = ({ source: { kind, namespace, name } }: Route): ObjectRef => ({ kind, namespace, name });
 
 const known = new WeakMap<Snapshot, RouteWorld>();
 

@@ -27,8 +27,10 @@ describe("what a word asks about", () => {
   });
 
   test("no text of a stranger throws", () => {
-    fc.assert(
-      fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.webUrl(), fc.ipV6()), (text) => typeof parseTarget(text).kind === "string"),
-    );
+    // Made of the signs that count, so that few strings try much.
+    const signs = fc.string({
+      unit: fc.constantFrom("http://", "svc/", "web", ".", ":", "/", "[", "]", "80", "?", "#", "@", "_", "::", "\n", "é"),
+    });
+    fc.assert(fc.property(signs, (text) => typeof parseTarget(text).kind === "string"));
   });
 });

@@ -5,7 +5,8 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { Clock } from "../../lib/clock.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { createMemoryBackend } from "../memory/memory-backend.ts";
-import { createHistory, readMoment, type History, type Moment } from "./history.ts";
+import { createHistory, type History } from "./history.ts";
+import { readMoment, type Moment } from "./moment.ts";
 import { fileSegments, memorySegments, type Segments } from "./segments.ts";
 
 const bytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));

@@ -3,12 +3,13 @@
  * retention, longer than the window of watches, and nobody waits for it: it is told of a write after the writer was.
  */
 import type { Clock, Timer } from "../../lib/clock.ts";
-import { errorMessage, FairleadError } from "../../lib/errors.ts";
+import { errorMessage } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Backend, Snapshot, StoreEvent } from "../backend.ts";
 import { readLines } from "../snapshot/lines.ts";
 import type { Segments } from "./segments.ts";
 import { readVersion, versionLine, type Version } from "./version.ts";
+import { isAfter, type Moment } from "./moment.ts";
 
 export interface HistoryOptions {
   readonly segments: Segments;
@@ -23,12 +24,6 @@ export interface HistoryOptions {
   readonly clock: Clock;
   readonly log: Logger;
 }
-
-/** A revision, milliseconds since the epoch, or where what is kept begins. */
-export type Moment =
-  | { readonly kind: "revision"; readonly revision: number }
-  | { readonly kind: "time"; readonly time: number }
-  | { readonly kind: "oldest" };
 
 export interface PastState {
   readonly revision: number;
@@ -245,28 +240,4 @@ class SegmentedHistory implements History {
     await this.#then(() => this.#options.segments.close());
     this.#broken = true;
   }
-}
-
-function isAfter(version: { readonly revision: number; readonly time: number }, moment: Moment): boolean {
-  switch (moment.kind) {
-    case "revision":
-      return version.revision > moment.revision;
-    case "time":
-      return version.time > moment.time;
-    case "oldest":
-      return true;
-  }
-}
-
-/** `2026-01-31T10:00:00Z`, `5m` ago, a revision, or `oldest`. Throws FL_USAGE. */
-export function readMoment(text: string, now: number): Moment {
-  if (text === "oldest") return { kind: "oldest" };
-  if (/^\d+$/.test(text)) return { kind: "revision", revision: Number(text) };
-  const [, amount, unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text) ?? [];
-  const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: dayMs };
-  if (amount !== undefined) return { kind: "time", time: now - Number(amount) * (units[unit] as number) };
-  const time = Date.parse(text);
-  if (Number.isNaN(time))
-    throw new FairleadError("FL_USAGE", `${text} is no moment`, { hint: "Examples: 2026-01-31T10:00:00Z, 5m (ago), 8123 (a revision)." });
-  return { kind: "time", time };
 }
