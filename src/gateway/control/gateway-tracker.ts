@@ -2,16 +2,8 @@
  * The Gateway API's part of the route table as it follows the API: keeps what each object came to, and works out again only what a
  * change touches. The decisions are those of `decide/routes/gateway-api`.
  */
-import type { EndpointSlice, Service } from "../../api/types.ts";
-import {
-  backendKey,
-  matchesPort,
-  resolveBackend,
-  type Backend,
-  type BackendRef,
-  type Listener,
-  type StreamListener,
-} from "../../decide/routes/index.ts";
+import type { EndpointSlice } from "../../api/types.ts";
+import type { Backend, Listener, StreamListener } from "../../decide/routes/index.ts";
 import {
   gatewayPorts,
   httpListener,
@@ -33,6 +25,7 @@ import {
 } from "../../decide/routes/gateway-api/index.ts";
 import { AttachmentIndex } from "./attachment-index.ts";
 import { MultiMap } from "./multi-map.ts";
+import { TrackedBackends } from "./tracked-backends.ts";
 
 export interface TrackerWorld extends GatewayWorld {
   readonly slices: (namespace: string, name: string) => readonly EndpointSlice[];
@@ -59,12 +52,6 @@ export interface GatewayTable {
   readonly streams: readonly StreamListener[];
 }
 
-interface TrackedBackend {
-  readonly ref: BackendRef;
-  readonly users: Set<string>;
-  backend: Backend | undefined;
-}
-
 export class GatewayTracker {
   readonly #world: TrackerWorld;
   readonly #gateways = new Map<string, GatewayObject>();
@@ -76,23 +63,22 @@ export class GatewayTracker {
   /** `Gateway shop/edge` → keys of routes that name it. */
   readonly #routesOfParent = new MultiMap();
   readonly #routesOfService = new MultiMap();
-  readonly #backendsOfService = new MultiMap();
-  readonly #backends = new Map<string, TrackedBackend>();
+  readonly #backends: TrackedBackends;
   readonly #index = new AttachmentIndex();
   readonly #policies = new Map<string, PolicyIndex>();
   readonly #dirtyGateways = new Set<string>();
   readonly #dirtyRoutes = new Set<string>();
-  readonly #dirtyBackends = new Set<string>();
   readonly #dirtyPolicies = new Set<string>();
   readonly #dirtyTables = new Set<string>();
   // What the next change will hold.
-  #changed = new Map<string, Backend | null>();
   #touchedGateways = new Set<string>();
   #touchedRoutes = new Set<string>();
   #touchedPolicies = new Set<string>();
 
   constructor(world: TrackerWorld) {
     this.#world = world;
+    const { service, slices, zone } = world;
+    this.#backends = new TrackedBackends({ service, slices, zone, policies: (namespace) => this.#policies.get(namespace) });
   }
 
   setGateway(gateway: GatewayObject): void {
@@ -162,7 +148,7 @@ export class GatewayTracker {
   }
 
   slicesChanged(namespace: string, name: string): void {
-    for (const key of this.#backendsOfService.get(`${namespace}/${name}`)) this.#dirtyBackends.add(key);
+    this.#backends.serviceChanged(`${namespace}/${name}`);
   }
 
   /** A BackendTLSPolicy of the namespace, or a ConfigMap that one may name. */
@@ -194,7 +180,7 @@ export class GatewayTracker {
       this.#next(this.#dirtyPolicies, (namespace) => this.#planPolicies(namespace)) ||
       this.#next(this.#dirtyGateways, (key) => this.#planGateway(key)) ||
       this.#next(this.#dirtyRoutes, (key) => this.#planRoute(key)) ||
-      this.#next(this.#dirtyBackends, (key) => this.#resolve(key)) ||
+      this.#next(this.#backends.dirty, (key) => this.#backends.resolve(key)) ||
       this.#index.mergeNext()
     );
   }
@@ -218,7 +204,7 @@ export class GatewayTracker {
       this.#touchedPolicies.add(key);
       for (const service of services) {
         for (const route of this.#routesOfService.get(service)) this.#dirtyRoutes.add(route);
-        for (const backend of this.#backendsOfService.get(service)) this.#dirtyBackends.add(backend);
+        this.#backends.serviceChanged(service);
       }
     }
   }
@@ -243,8 +229,8 @@ export class GatewayTracker {
     else this.#routePlans.set(key, next);
     for (const service of old?.services ?? []) this.#routesOfService.delete(service, key);
     for (const service of next?.services ?? []) this.#routesOfService.add(service, key);
-    for (const ref of old?.backends ?? []) this.#release(key, ref);
-    for (const ref of next?.backends ?? []) this.#use(key, ref);
+    for (const ref of old?.backends ?? []) this.#backends.release(key, ref);
+    for (const ref of next?.backends ?? []) this.#backends.use(key, ref);
     this.#touchedRoutes.add(key);
     for (const gateway of this.#index.replace(old, next)) {
       this.#dirtyTables.add(gateway);
@@ -268,58 +254,14 @@ export class GatewayTracker {
       if (services.includes(service)) this.#touchedPolicies.add(key);
   }
 
-  #use(user: string, ref: BackendRef): void {
-    if (ref.refused !== undefined) return;
-    const key = backendKey(ref);
-    let tracked = this.#backends.get(key);
-    if (tracked === undefined) this.#backends.set(key, (tracked = { ref, users: new Set(), backend: undefined }));
-    tracked.users.add(user);
-    this.#backendsOfService.add(`${ref.namespace}/${ref.name}`, key);
-    this.#dirtyBackends.add(key);
-  }
-
-  #release(user: string, ref: BackendRef): void {
-    const key = backendKey(ref);
-    this.#backends.get(key)?.users.delete(user);
-    this.#dirtyBackends.add(key);
-  }
-
-  #resolve(key: string): void {
-    const tracked = this.#backends.get(key);
-    if (tracked === undefined) return;
-    const { ref, users } = tracked;
-    if (users.size === 0) {
-      this.#backends.delete(key);
-      this.#backendsOfService.delete(`${ref.namespace}/${ref.name}`, key);
-      this.#changed.set(key, null);
-      return;
-    }
-    const backend = this.#backendOf(ref);
-    if (JSON.stringify(backend) === JSON.stringify(tracked.backend)) return;
-    tracked.backend = backend;
-    this.#changed.set(key, backend);
-  }
-
-  #backendOf(ref: BackendRef): Backend {
-    const { namespace, name } = ref;
-    const service = this.#world.service(namespace, name);
-    const port = portOf(service, ref);
-    const policy = port === undefined ? undefined : this.#policies.get(namespace)?.forPort(`${namespace}/${name}`, port);
-    if (policy !== undefined && policy.tls === undefined) {
-      return { kind: "unusable", reason: "BackendTLS", message: `BackendTLSPolicy ${policy.key}: ${policy.resolvedRefs.message}` };
-    }
-    return resolveBackend(ref, service, this.#world.slices(namespace, name), { tls: policy?.tls, zone: this.#world.zone });
-  }
-
   #take(): GatewayChange {
     const gateways = new Map([...this.#dirtyTables].map((key) => [key, this.#table(key)]));
     const change = {
       gateways,
-      backends: this.#changed,
+      backends: this.#backends.take(),
       touched: { gateways: this.#touchedGateways, routes: this.#touchedRoutes, policies: this.#touchedPolicies },
     };
     this.#dirtyTables.clear();
-    this.#changed = new Map();
     this.#touchedGateways = new Set();
     this.#touchedRoutes = new Set();
     this.#touchedPolicies = new Set();
@@ -399,8 +341,4 @@ interface Versioned {
 
 function onlyStatus(old: Versioned | undefined, next: Versioned): boolean {
   return old !== undefined && old.metadata.uid === next.metadata.uid && old.metadata.generation === next.metadata.generation;
-}
-
-function portOf(service: Service | undefined, { port: wanted }: BackendRef) {
-  return service?.spec?.ports?.find((port) => matchesPort(wanted, port));
 }
