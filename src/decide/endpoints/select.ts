@@ -45,21 +45,46 @@ export function selectEndpoints(service: Service, pods: readonly Pod[], node: No
   const leftOut: LeftOut[] = [];
   const missingPorts: { pod: Pod; missing: readonly MissingPort[] }[] = [];
   for (const pod of pods) {
-    const out = whyLeftOut(service, pod, addressTypes, node);
-    if (out !== undefined) {
-      leftOut.push({ pod, ...out });
+    const judged = judge(service, pod, addressTypes, node);
+    if (judged.kind === "out") {
+      leftOut.push(judged.leftOut);
       continue;
     }
-    const { ports, missing } = podPorts(service, pod);
-    if (missing.length > 0) missingPorts.push({ pod, missing });
-    for (const addressType of addressTypes) {
-      const addresses = podAddressesOf(pod, addressType);
-      if (addresses.length === 0) continue;
-      const reason = ports.length === 0 && missing.length > 0 ? "NamedPortMissing" : readinessReason(service, pod);
-      endpoints.push({ pod, addressType, ports, reason, endpoint: endpointOf(service, pod, addresses, node) });
-    }
+    if (judged.missing.length > 0) missingPorts.push({ pod, missing: judged.missing });
+    endpoints.push(...judged.endpoints);
   }
   return { addressTypes, endpoints, leftOut, missingPorts };
+}
+
+type Judged =
+  | { readonly kind: "out"; readonly leftOut: LeftOut }
+  | { readonly kind: "in"; readonly endpoints: readonly SelectedEndpoint[]; readonly missing: readonly MissingPort[] };
+
+/** Objects are frozen; of a Service's thousands of pods one has changed since the last time. */
+const judgedBefore = new WeakMap<Service, WeakMap<Pod, { readonly node: Node | undefined; readonly judged: Judged }>>();
+
+function judge(service: Service, pod: Pod, addressTypes: readonly AddressType[], node: NodeLookup): Judged {
+  let ofService = judgedBefore.get(service);
+  if (ofService === undefined) judgedBefore.set(service, (ofService = new WeakMap()));
+  const at = node(pod.spec?.nodeName ?? "");
+  const before = ofService.get(pod);
+  if (before !== undefined && before.node === at) return before.judged;
+  const judged = judgeAnew(service, pod, addressTypes, at);
+  ofService.set(pod, { node: at, judged });
+  return judged;
+}
+
+function judgeAnew(service: Service, pod: Pod, addressTypes: readonly AddressType[], node: Node | undefined): Judged {
+  const out = whyLeftOut(service, pod, addressTypes, node);
+  if (out !== undefined) return { kind: "out", leftOut: { pod, ...out } };
+  const { ports, missing } = podPorts(service, pod);
+  const endpoints = addressTypes.flatMap((addressType): SelectedEndpoint[] => {
+    const addresses = podAddressesOf(pod, addressType);
+    if (addresses.length === 0) return [];
+    const reason = ports.length === 0 && missing.length > 0 ? "NamedPortMissing" : readinessReason(service, pod);
+    return [{ pod, addressType, ports, reason, endpoint: endpointOf(service, pod, addresses, node) }];
+  });
+  return { kind: "in", endpoints, missing };
 }
 
 /** Undefined when the controllers make this Service's endpoints from pods. */
@@ -83,7 +108,7 @@ export function isHeadless(service: Service): boolean {
 
 type Verdict = Omit<LeftOut, "pod">;
 
-function whyLeftOut(service: Service, pod: Pod, addressTypes: readonly AddressType[], node: NodeLookup): Verdict | undefined {
+function whyLeftOut(service: Service, pod: Pod, addressTypes: readonly AddressType[], node: Node | undefined): Verdict | undefined {
   const mismatch = selectorMismatch(service.spec?.selector ?? {}, pod);
   if (mismatch !== undefined) return { reason: "LabelMismatch", detail: mismatch };
   if (isPodFinished(pod)) return { reason: "PodFinished", detail: `phase is ${pod.status?.phase}` };
@@ -92,9 +117,8 @@ function whyLeftOut(service: Service, pod: Pod, addressTypes: readonly AddressTy
   if (!addressTypes.some((type) => podAddressesOf(pod, type).length > 0)) {
     return { reason: "NoAddressOfFamily", detail: `has ${addresses.join(", ")}, the Service uses ${addressTypes.join(" and ")}` };
   }
-  const nodeName = pod.spec?.nodeName ?? "";
-  if (!service.spec?.publishNotReadyAddresses && node(nodeName) === undefined) {
-    return { reason: "NodeNotFound", detail: `node ${JSON.stringify(nodeName)} does not exist` };
+  if (!service.spec?.publishNotReadyAddresses && node === undefined) {
+    return { reason: "NodeNotFound", detail: `node ${JSON.stringify(pod.spec?.nodeName ?? "")} does not exist` };
   }
   return undefined;
 }
@@ -130,10 +154,10 @@ export function missingPortsText(missing: readonly MissingPort[]): string {
     .join("; ");
 }
 
-function endpointOf(service: Service, pod: Pod, addresses: readonly string[], node: NodeLookup): Endpoint {
+function endpointOf(service: Service, pod: Pod, addresses: readonly string[], node: Node | undefined): Endpoint {
   const hostname = hostnameOf(service, pod);
   const nodeName = pod.spec?.nodeName;
-  const zone = nodeName === undefined ? undefined : node(nodeName)?.metadata.labels?.["topology.kubernetes.io/zone"];
+  const zone = nodeName === undefined ? undefined : node?.metadata.labels?.["topology.kubernetes.io/zone"];
   const { namespace, name, uid } = pod.metadata;
   return {
     addresses,

@@ -105,14 +105,32 @@ function mergeGroups(desired: readonly EndpointGroup[]): Map<string, EndpointGro
   return groups;
 }
 
+/** Objects are frozen, and those of thousands of endpoints are asked again whenever one of them changes. */
+const portTexts = new WeakMap<readonly DiscoveryEndpointPort[], string>();
+const keys = new WeakMap<Endpoint, string>();
+/** Of a slice's endpoint: one that says the same. */
+const alike = new WeakMap<Endpoint, Endpoint>();
+
 /** Equal for the same ports in any order. */
 function groupKey(addressType: string, ports: readonly DiscoveryEndpointPort[]): string {
+  let text = portTexts.get(ports);
+  if (text === undefined) portTexts.set(ports, (text = textOfPorts(ports)));
+  return `${addressType} ${text}`;
+}
+
+function textOfPorts(ports: readonly DiscoveryEndpointPort[]): string {
   const texts = ports.map(({ name = "", protocol = "TCP", port = "", appProtocol = "" }) => `${name}|${protocol}|${port}|${appProtocol}`);
-  return `${addressType} ${texts.sort().join()}`;
+  return texts.sort().join();
 }
 
 /** Who an endpoint is, whatever its conditions (upstream `endpointslice/util/endpointset.go`). No part may contain a `|`. */
-function endpointKey({ addresses, hostname = "", targetRef: { kind = "", namespace = "", name = "", uid = "" } = {} }: Endpoint): string {
+function endpointKey(endpoint: Endpoint): string {
+  let key = keys.get(endpoint);
+  if (key === undefined) keys.set(endpoint, (key = keyOfEndpoint(endpoint)));
+  return key;
+}
+
+function keyOfEndpoint({ addresses, hostname = "", targetRef: { kind = "", namespace = "", name = "", uid = "" } = {} }: Endpoint): string {
   const address = addresses.length === 1 ? addresses[0] : [...addresses].sort().join();
   return `${address}|${hostname}|${kind}|${namespace}|${name}|${uid}`;
 }
@@ -170,8 +188,11 @@ function keepDesired(slice: EndpointSlice, left: Map<string, Endpoint>, parent: 
 }
 
 /** Alike but for the pod's resourceVersion in targetRef: that changes with every status write. */
-function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
-  return semanticEqual(withoutVersion(a), withoutVersion(b));
+function sameEndpoint(wanted: Endpoint, old: Endpoint): boolean {
+  if (alike.get(old) === wanted) return true;
+  const same = semanticEqual(withoutVersion(wanted), withoutVersion(old));
+  if (same) alike.set(old, wanted);
+  return same;
 }
 
 function withoutVersion(endpoint: Endpoint): Endpoint {
