@@ -1,82 +1,18 @@
 /**
- * The gateway against nginx and HAProxy in one run: plain keep-alive requests, new connections, large bodies, HTTPS by HTTP/1.1 and
- * HTTP/2. The proxy has one core, load and backend another. Rounds are interleaved, so that whatever else the machine does meets
- * all of them; what counts is the ratio of medians. Needs wrk, nginx, taskset; HAProxy and h2load where they are.
+ * The gateway against nginx and HAProxy in one run: plain keep-alive requests, new connections, large bodies, TLS by HTTP/1.1 and HTTP/2 and
+ * by handshake, WebSockets, and how long requests take at 70 % of what nginx can do. The proxy has one core, load and backend another. Rounds
+ * are interleaved, so that whatever else the machine does meets all of them; what counts is the ratio of medians of operations for each second
+ * of the proxy's own processor time. Needs wrk, nginx, taskset; HAProxy and h2load where they are.
  *
  *   sh bin/node bench/http/http.ts [seconds a round] [rounds] [part of the names of the loads]
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { openLocalAuthority } from "../../src/gateway/local-authority.ts";
-import { accepts, freePort } from "../../test/support/ports.ts";
-import { startNginx } from "../support/nginx.ts";
-import { cpuSeconds, has, killAll, loadCore, median, memoryMiB, needs, proxyCore, startOn, startServed } from "../support/pinned.ts";
+import { cpuSeconds, has, killAll, loadCore, median, memoryMiB, needs } from "../support/pinned.ts";
+import { directory, startAll, type Proxy } from "./proxies.ts";
 
 const [seconds = "4", rounds = "3", only = ""] = process.argv.slice(2);
-const directory = mkdtempSync(join(tmpdir(), "fairlead-bench-"));
-interface Proxy {
-  readonly name: string;
-  readonly http: number;
-  readonly https: number;
-  readonly pid: () => number;
-}
-
-async function startAll(): Promise<{ readonly backend: number; readonly proxies: readonly Proxy[] }> {
-  const backend = await freePort();
-  const answer = "x".repeat(192);
-  writeFileSync(join(directory, "large"), Buffer.alloc(4 << 20, "y"));
-  startNginx({
-    core: loadCore,
-    directory,
-    name: "backend",
-    http: `server { listen 127.0.0.1:${backend} backlog=4096; root ${directory}; location / { return 200 "${answer}"; } location /large { } }`,
-  });
-  await accepts(backend);
-  const authority = await openLocalAuthority({ now: () => Date.now() });
-  const { cert, key } = authority.certificateFor("bench.localhost");
-  writeFileSync(join(directory, "cert.pem"), cert);
-  writeFileSync(join(directory, "key.pem"), key, { mode: 0o600 });
-  writeFileSync(join(directory, "both.pem"), cert + key, { mode: 0o600 });
-  const proxies = [await fairlead(backend, "thread"), await fairlead(backend, "node"), await nginxProxy(backend)];
-  if (has("haproxy")) proxies.push(await haproxy(backend));
-  return { backend, proxies };
-}
-
-/** `thread`: on an event loop of ours, as it is served. `node`: on Node's sockets, where there is no FFI. */
-async function fairlead(backend: number, way: "thread" | "node"): Promise<Proxy> {
-  const { child, ports } = await startServed(proxyCore, join(import.meta.dirname, "served.ts"), String(backend), way);
-  const [http = 0, https = 0] = ports;
-  return { name: way === "thread" ? "fairlead" : "on node", http, https, pid: () => child.pid as number };
-}
-
-async function nginxProxy(backend: number): Promise<Proxy> {
-  const [http, https] = [await freePort(), await freePort()];
-  const tls = `ssl_certificate ${directory}/cert.pem; ssl_certificate_key ${directory}/key.pem;`;
-  const location = `location / { proxy_pass http://b; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme; }`;
-  const child = startNginx({
-    core: proxyCore,
-    directory,
-    name: "proxy",
-    http: `upstream b { server 127.0.0.1:${backend}; keepalive 64; } server { listen 127.0.0.1:${http} backlog=4096; listen 127.0.0.1:${https} ssl http2 backlog=4096; ${tls} ${location} }`,
-  });
-  await accepts(https);
-  return { name: "nginx", http, https, pid: () => child.pid as number };
-}
-
-async function haproxy(backend: number): Promise<Proxy> {
-  const [http, https] = [await freePort(), await freePort()];
-  const file = join(directory, "haproxy.cfg");
-  const binds = `bind 127.0.0.1:${http}\n bind 127.0.0.1:${https} ssl crt ${directory}/both.pem alpn h2,http/1.1`;
-  writeFileSync(
-    file,
-    `global\n nbthread 1\n maxconn 4096\ndefaults\n mode http\n option forwardfor\n http-reuse always\n timeout client 60s\n timeout server 60s\n timeout connect 5s\nfrontend f\n ${binds}\n default_backend b\nbackend b\n server s 127.0.0.1:${backend}\n`,
-  );
-  const child = startOn(proxyCore as string, "haproxy", "-db", "-f", file);
-  await accepts(https);
-  return { name: "haproxy", http, https, pid: () => child.pid as number };
-}
 
 /** What one round gives: operations per second of the proxy's own CPU time, which other programs on the machine do not change. */
 interface Round {
@@ -103,10 +39,14 @@ const wrk = (connections: number, url: string, ...headers: readonly string[]) =>
 ];
 const h2load = (url: string, ...args: readonly string[]) => ["h2load", "-t1", `-D${seconds}`, "--warm-up-time=0", ...args, url];
 
+const webSockets = join(import.meta.dirname, "websocket-load.ts");
+
 const loads: readonly Load[] = [
   { name: "keep-alive, 64 connections, 192 bytes", run: ({ http }) => wrk(64, `http://127.0.0.1:${http}/`) },
   { name: "a new connection each", run: ({ http }) => wrk(64, `http://127.0.0.1:${http}/`, "Connection: close") },
   { name: "4 MiB bodies", run: ({ http }) => wrk(8, `http://127.0.0.1:${http}/large`) },
+  { name: "WebSockets, 64 with a message under way each", run: ({ http }) => [process.execPath, webSockets, String(http), "64", seconds] },
+  { name: "TLS, a handshake each", run: ({ https }) => wrk(64, `https://127.0.0.1:${https}/`, "Connection: close") },
   { name: "HTTPS, HTTP/1.1 keep-alive", run: ({ https }) => wrk(64, `https://127.0.0.1:${https}/`) },
   ...(has("h2load")
     ? [
@@ -123,7 +63,7 @@ function measure(load: Load, proxy: Proxy): Round {
   const before = cpuSeconds(proxy.pid());
   const text = execFileSync("taskset", ["-c", loadCore, program, ...args], {
     encoding: "utf8",
-    stdio: ["ignore", "pipe", "ignore"],
+    stdio: ["ignore", "pipe", "inherit"],
   });
   const cpu = cpuSeconds(proxy.pid()) - before;
   const perSecond = Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1] ?? /finished in [\d.]+m?s, ([\d.]+) req\/s/.exec(text)?.[1] ?? "0");
@@ -137,16 +77,47 @@ function measure(load: Load, proxy: Proxy): Round {
   };
 }
 
+/** Until what runs is compiled: a fixed time would end before that where other programs have the processor. */
+function warmUp(load: Load, proxy: Proxy): void {
+  for (let done = 0, rounds = 0; done < 60_000 && rounds < 4; rounds++) done += measure(load, proxy).perSecond * Number(seconds);
+}
+
+/** Requests at a fixed rate, whatever the answers take: how long 99 of 100 take at most. */
+function at(rate: number, { http }: Proxy): number {
+  const log = join(directory, "requests");
+  const connections = 64;
+  const args = ["--h1", "-t1", `-c${connections}`, `--rps=${Math.ceil(rate / connections)}`, `--log-file=${log}`];
+  rmSync(log, { force: true });
+  const [program = "", ...rest] = h2load(`http://127.0.0.1:${http}/`, ...args);
+  execFileSync("taskset", ["-c", loadCore, program, ...rest], { stdio: "ignore" });
+  // Start, status and microseconds of each.
+  const took = readFileSync(log, "utf8")
+    .split("\n")
+    .flatMap((line) => (line === "" ? [] : [Number(line.split("\t")[2])]));
+  return (took.toSorted((a, b) => a - b)[Math.floor(took.length * 0.99)] ?? 0) / 1000;
+}
+
+function latencies(proxies: readonly Proxy[], rate: number): void {
+  const results = new Map<string, number[]>(proxies.map(({ name }) => [name, []]));
+  for (let round = 0; round < Number(rounds); round++) for (const proxy of proxies) results.get(proxy.name)?.push(at(rate, proxy));
+  const reference = median(results.get("nginx") ?? [0]);
+  process.stdout.write(`\np99 at ${rate.toFixed(0)} requests/s, 70 % of nginx's\n`);
+  for (const [name, all] of results)
+    process.stdout.write(`  ${name.padEnd(9)} ${median(all).toFixed(2)} ms (${(median(all) / reference).toFixed(2)} × nginx)\n`);
+}
+
 async function main(): Promise<void> {
   needs("wrk", "nginx", "taskset");
-  const { proxies } = await startAll();
-  for (const proxy of proxies) for (const load of loads.slice(0, 1)) measure(load, proxy);
+  const proxies = await startAll();
+  let plainRate = 0;
   for (const load of loads.filter(({ name }) => name.includes(only))) {
+    for (const proxy of proxies) warmUp(load, proxy);
     const results = new Map<string, Round[]>(proxies.map(({ name }) => [name, []]));
     for (let round = 0; round < Number(rounds); round++) for (const proxy of proxies) results.get(proxy.name)?.push(measure(load, proxy));
     const summary = (name: string, of: (round: Round) => number) => median((results.get(name) ?? []).map(of));
     const reference = summary("nginx", ({ perCpuSecond }) => perCpuSecond);
     const referenceRate = summary("nginx", ({ perSecond }) => perSecond);
+    if (load === loads[0]) plainRate = referenceRate;
     process.stdout.write(`\n${load.name}\n`);
     for (const { name } of proxies) {
       const [rate, cpu, p99] = [
@@ -159,6 +130,7 @@ async function main(): Promise<void> {
       );
     }
   }
+  if (plainRate > 0 && has("h2load")) latencies(proxies, plainRate * 0.7);
   process.stdout.write(`\nmemory: ${proxies.map(({ name, pid }) => `${name} ${memoryMiB(pid()).toFixed(0)} MiB`).join(", ")}\n`);
 }
 

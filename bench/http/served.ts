@@ -5,7 +5,7 @@ import { openLocalAuthority } from "../../src/gateway/local-authority.ts";
 import { processors, ingressController } from "../../src/decide/routes/index.ts";
 import { realClock } from "../../src/lib/clock.ts";
 
-const [backendPort = "0", way = "thread", rules = "10"] = process.argv.slice(2);
+const [backendPort = "0", way = "thread", echoPort = "0", rules = "10"] = process.argv.slice(2);
 const ingresses = Array.from({ length: Number(rules) }, (_, index) => ({
   metadata: { namespace: "bench", name: `i${index}`, creationTimestamp: "2026-01-01T00:00:00Z" },
   spec: {
@@ -15,6 +15,7 @@ const ingresses = Array.from({ length: Number(rules) }, (_, index) => ({
         http: {
           paths: [
             { path: index === 0 ? "/" : `/p${index}`, pathType: "Prefix", backend: { service: { name: "web", port: { number: 80 } } } },
+            ...(index === 0 ? [{ path: "/socket", pathType: "Exact", backend: { service: { name: "echo", port: { number: 80 } } } }] : []),
           ],
         },
       },
@@ -31,7 +32,12 @@ const engine =
 if (engine === undefined) throw new Error("no FFI");
 engine.publish({
   routeTable,
-  backends: new Map([["bench/web:80", { kind: "endpoints", endpoints: [{ ip: "127.0.0.1", port: Number(backendPort) }] }]]),
+  backends: new Map(
+    [
+      ["bench/web:80", backendPort],
+      ["bench/echo:80", echoPort],
+    ].map(([key = "", port]) => [key, { kind: "endpoints", endpoints: [{ ip: "127.0.0.1", port: Number(port) }] }]),
+  ),
   certificates: [{ host: "*", ...authority.certificateFor("bench.localhost") }],
 });
 const listeners = await Promise.all([
