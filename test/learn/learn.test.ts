@@ -61,7 +61,7 @@ describe("every command does what it shows", () => {
     rmSync(home, { recursive: true, force: true });
   }, 60_000);
 
-  test.for(english.map((chapter) => [chapter.name, chapter] as const))("%s", { timeout: 120_000 }, async ([, chapter], context) => {
+  test.for(english.map((chapter) => [chapter.name, chapter] as const))("%s", { timeout: 240_000 }, async ([, chapter], context) => {
     if (missing !== undefined) return context.skip(missing);
     let text = chapter.text;
     for (const block of blocks(chapter).filter(({ language }) => language === "console")) {
