@@ -155,6 +155,8 @@ async function compose(options: ClusterOptions, manager: Manager, network: Clust
     if (Object.keys(given).length > 0) await client.patch(nodesResource, { name }, mergePatch, { metadata: { labels: given } });
   }
   pages.set("/debug/proxy/traffic", () => ({
+    // Between pods the kernel carries in namespaces mode, and counts nothing by endpoint.
+    counted: network.mode === "loopback" ? "all" : "incoming",
     connections: [...nodes.flatMap((node) => node.traffic?.() ?? []), ...(network.traffic?.() ?? [])],
   }));
   await manager.start(createPowerWatch({ informers, recorder: recorder("fairlead-power"), log, nodes: () => nodes }));

@@ -15,12 +15,12 @@ export async function readCounters(client: Client, now: number): Promise<Counter
   const [metrics, top, proxy] = await Promise.all([
     page<string>(client, "/metrics"),
     page<TopReport>(client, "/debug/dns/top"),
-    page<{ readonly connections: readonly ConnectionCount[] }>(client, "/debug/proxy/traffic"),
+    page<{ readonly counted: "all" | "incoming"; readonly connections: readonly ConnectionCount[] }>(client, "/debug/proxy/traffic"),
   ]);
   const samples = typeof metrics === "string" ? parseSamples(metrics, wanted) : [];
   return {
     at: now,
-    ...(proxy === undefined ? {} : { proxy: proxy.connections }),
+    ...(proxy === undefined ? {} : { proxy: proxy.connections, counted: proxy.counted }),
     gateway: gatewayCounts(samples),
     ...(top === undefined ? {} : { dns: dnsCounts(samples, top) }),
   };

@@ -65,6 +65,8 @@ export interface Counters {
   /** Milliseconds since the epoch. */
   readonly at: number;
   readonly proxy?: readonly ConnectionCount[];
+  /** Which connections `proxy` has: all, or those that come from the machine (the kernel carries the others). */
+  readonly counted?: "all" | "incoming";
   readonly gateway?: readonly RequestCount[];
   readonly dns?: DnsCounters;
 }

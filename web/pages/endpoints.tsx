@@ -59,7 +59,7 @@ export function Endpoints({ model, row, explanation }: EndpointsProps): JSX.Elem
                   spans={timeline.get(endpoint.text) ?? []}
                   from={from}
                   now={now}
-                  rate={model.counters?.proxy === undefined ? undefined : (model.rates.endpoint.get(`${row.key} ${endpoint.address}`) ?? 0)}
+                  rate={rateOf(model, row, endpoint)}
                 />
               ))}
               {left.map((pod) => (
@@ -72,6 +72,11 @@ export function Endpoints({ model, row, explanation }: EndpointsProps): JSX.Elem
       {row.endpoints.length > most && <p class="body soft">and {row.endpoints.length - most} more</p>}
     </section>
   );
+}
+
+/** Undefined: nobody counts it; what the kernel carries is not nothing. */
+function rateOf({ counters, rates }: Model, { key }: ServiceRow, { address }: EndpointRow): number | undefined {
+  return rates.endpoint.get(`${key} ${address}`) ?? (counters?.counted === "all" ? 0 : undefined);
 }
 
 interface EndpointLineProps {

@@ -136,7 +136,12 @@ function Stats({ model, rows }: { readonly model: Model; readonly rows: readonly
       <Stat name={rows.length === 1 ? "Service" : "Services"} value={rows.length.toLocaleString()} />
       <Stat name="without endpoints" value={broken.toLocaleString()} tone={broken > 0 ? "is-bad" : ""} />
       <Stat name="ready endpoints" value={endpoints.toLocaleString()} />
-      {counted && <Stat name="connections/s" value={rateText(connections)} />}
+      {counted && (
+        <Stat
+          name={model.counters?.counted === "incoming" ? "connections/s from outside" : "connections/s"}
+          value={rateText(connections)}
+        />
+      )}
       {requests > 0 && <Stat name="requests/s" value={rateText(requests)} />}
       {model.counters?.dns !== undefined && <Stat name="DNS questions/s" value={rateText(model.rates.dns)} />}
     </dl>

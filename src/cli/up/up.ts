@@ -75,7 +75,7 @@ export async function up(options: UpOptions, terminal: Terminal): Promise<number
   const stop = AbortSignal.any([stopSignal(options.signal), failed.signal]);
   const log = createLogger({ level: options.logLevel });
   let cluster: Cluster | undefined;
-  let served: Console | undefined;
+  let opening: Promise<Console | undefined> | undefined;
   try {
     const starting = terminal.step("Starting the API server, controllers, DNS, proxy and node");
     try {
@@ -95,10 +95,10 @@ export async function up(options: UpOptions, terminal: Terminal): Promise<number
     }
     starting.done(`API server, controllers, DNS, proxy and node started at ${cluster.server}`);
     register(clusterFile(cluster, paths, options, pid), paths, options);
-    const opening = openConsole(cluster, options, log);
+    opening = openConsole(cluster, options, log);
     const result = await bringIn(cluster, sources, terminal);
     await rest(cluster, options.timeout, terminal, stop);
-    served = await opening;
+    const served = await opening;
     if (served !== undefined) register({ ...clusterFile(cluster, paths, options, pid), console: served.url }, paths, options);
     const report = await makeReport(cluster, options, result, terminal, { whyLoopback: why, served });
     publish(report, options, terminal);
@@ -108,7 +108,8 @@ export async function up(options: UpOptions, terminal: Terminal): Promise<number
     if (!stop.aborted) await aborted(stop);
     return result.problems.length > 0 || failed.signal.aborted ? 1 : 0;
   } finally {
-    await served?.stop();
+    // Whatever went wrong meanwhile: it may listen by now.
+    await (await opening)?.stop();
     await shutDown(cluster, paths, options, terminal);
   }
 }
