@@ -1,8 +1,9 @@
 /** For which node a plan is: a named one, that of the client, or the first; and what the plan must know of it. Pure. */
 import type { Node } from "../../api/types.ts";
 import { selectNodePortAddresses, type PlanNode } from "../../decide/proxy/index.ts";
+import { addressesOfNode, podCIDRsOf } from "../../decide/explain/nodes.ts";
+import { inRange } from "../../decide/proxy/service-info.ts";
 import { FairleadError } from "../../lib/errors.ts";
-import { cidrContains, parseCidr, parseIp } from "../../lib/ip.ts";
 
 export interface NodeChoice {
   /** `--node`. */
@@ -25,7 +26,7 @@ export function chooseNode(nodes: readonly Node[], choice: NodeChoice): PlanNode
     });
   }
   const node = named ?? byName.find((each) => isHome(each, choice.from)) ?? byName[0];
-  const addresses = node === undefined ? [] : addressesOf(node);
+  const addresses = node === undefined ? [] : addressesOfNode(node);
   return {
     name: node?.metadata.name ?? choice.node ?? "",
     labels: node?.metadata.labels ?? {},
@@ -36,22 +37,11 @@ export function chooseNode(nodes: readonly Node[], choice: NodeChoice): PlanNode
       primary: addresses,
       whenEmpty: "primary",
     }),
-    clusterCIDRs: choice.clusterCIDRs ?? (node === undefined ? [] : podCIDRs(node)),
+    clusterCIDRs: choice.clusterCIDRs ?? (node === undefined ? [] : podCIDRsOf(node)),
   };
 }
-
-function addressesOf({ status }: Node): readonly string[] {
-  return (status?.addresses ?? []).flatMap(({ type, address }) => (type !== "Hostname" && parseIp(address) !== undefined ? [address] : []));
-}
-
-const podCIDRs = ({ spec }: Node): readonly string[] => spec?.podCIDRs ?? (spec?.podCIDR === undefined ? [] : [spec.podCIDR]);
 
 function isHome(node: Node, from: string | undefined): boolean {
-  const ip = from === undefined ? undefined : parseIp(from);
-  if (ip === undefined || from === undefined) return false;
-  const holds = (text: string) => {
-    const cidr = parseCidr(text);
-    return cidr !== undefined && cidrContains(cidr, ip);
-  };
-  return addressesOf(node).includes(from) || podCIDRs(node).some(holds);
+  if (from === undefined) return false;
+  return addressesOfNode(node).includes(from) || podCIDRsOf(node).some((range) => inRange(range, from));
 }

@@ -1,9 +1,10 @@
 /** Who asks: a pod, a node, or somebody outside; where its packets come from and how it resolves names. */
 import type { Pod } from "../../api/types.ts";
-import { canonicalIp, cidrAddress, cidrContains, formatIp, parseCidr, parseIp } from "../../lib/ip.ts";
+import { canonicalIp, cidrAddress, formatIp, parseCidr, parseIp } from "../../lib/ip.ts";
 import { isPodFinished, podAddresses } from "../endpoints/pod-state.ts";
 import type { Client } from "./explanation.ts";
 import { addressesOfNode, podCIDRsOf } from "./nodes.ts";
+import { inRange } from "../proxy/service-info.ts";
 import { refOf } from "./snapshot.ts";
 import type { World } from "./world.ts";
 
@@ -70,17 +71,12 @@ function byAddress(world: World, address: string, namespace: string): FoundClien
     const name = node.metadata.name ?? "";
     return { kind: "node", ref: refOf("Node", node), namespace, text: `node ${name}`, node: name, addresses: [address], address };
   }
-  const home = world.snapshot.nodes.find((each) => podCIDRsOf(each).some((cidr) => holds(cidr, address)));
-  const isPod = home !== undefined || world.snapshot.config.podCIDRs.some((cidr) => holds(cidr, address));
+  const home = world.snapshot.nodes.find((each) => podCIDRsOf(each).some((cidr) => inRange(cidr, address)));
+  const isPod = home !== undefined || world.snapshot.config.podCIDRs.some((cidr) => inRange(cidr, address));
   if (!isPod) return { ...outside(namespace, [address]), text: `${address}, outside the cluster` };
   const on = home?.metadata.name;
   const text = `${address}, an address of pods${on === undefined ? "" : ` on ${on}`}`;
   return { kind: "pod", namespace, text, addresses: [address], address, ...(on === undefined ? {} : { node: on }) };
-}
-
-function holds(range: string, address: string): boolean {
-  const [cidr, ip] = [parseCidr(range), parseIp(address)];
-  return cidr !== undefined && ip !== undefined && cidrContains(cidr, ip);
 }
 
 function outside(namespace: string, addresses: readonly string[]): FoundClient {

@@ -1,10 +1,11 @@
 /** A connection to an address: whose address it is, and what becomes of the packet there. */
 import type { Node, Service, ServicePort } from "../../api/types.ts";
-import { canonicalIp, cidrContains, isLoopback, joinHostPort, parseCidr, parseIp } from "../../lib/ip.ts";
+import { canonicalIp, isLoopback, joinHostPort, parseIp } from "../../lib/ip.ts";
 import type { Protocol, VirtualAddress } from "../proxy/plan.ts";
 import { deliver } from "./deliver.ts";
 import { nearest } from "./nearest.ts";
 import { declaredPorts } from "./pod-fault.ts";
+import { inRange } from "../proxy/service-info.ts";
 import { refOf } from "./snapshot.ts";
 import { throughService } from "./through-service.ts";
 import { listed, step, type Outcome, type Proposal, type Walk } from "./walk.ts";
@@ -196,8 +197,8 @@ function nodePortUnknown(walk: Walk, node: Node, { address, port, protocol }: De
 function toNobody(walk: Walk, { address, port }: Destination): Outcome {
   const { serviceCIDRs, config } = walk.world.snapshot;
   const ranges = [...serviceCIDRs.flatMap(({ spec }) => spec?.cidrs ?? []), ...config.serviceCIDRs];
-  if (ranges.some((range) => holds(range, address))) {
-    const text = `${address} is in the Services' range ${ranges.find((range) => holds(range, address))} and belongs to no Service`;
+  if (ranges.some((range) => inRange(range, address))) {
+    const text = `${address} is in the Services' range ${ranges.find((range) => inRange(range, address))} and belongs to no Service`;
     step(walk, { kind: "service", ok: false, text });
     return {
       code: "AddressUnknown",
@@ -206,7 +207,7 @@ function toNobody(walk: Walk, { address, port }: Destination): Outcome {
     };
   }
   const podRanges = [...config.podCIDRs, ...walk.world.snapshot.nodes.flatMap(({ spec }) => spec?.podCIDRs ?? spec?.podCIDR ?? [])];
-  if (podRanges.some((range) => holds(range, address))) {
+  if (podRanges.some((range) => inRange(range, address))) {
     const text = `${address} is in the pods' range and no pod that runs has it`;
     step(walk, { kind: "pod", ok: false, text });
     return { code: "PodNotFound", text, proposals: [{ text: "Ask for a Service: a pod that is made anew has another address" }] };
@@ -214,9 +215,4 @@ function toNobody(walk: Walk, { address, port }: Destination): Outcome {
   const text = `${joinHostPort(address, port)} is none of the cluster's addresses`;
   step(walk, { kind: "service", ok: true, text });
   return { code: "LeavesCluster", text };
-}
-
-function holds(range: string, address: string): boolean {
-  const [cidr, ip] = [parseCidr(range), parseIp(address)];
-  return cidr !== undefined && ip !== undefined && cidrContains(cidr, ip);
 }

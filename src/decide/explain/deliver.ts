@@ -76,16 +76,19 @@ function policies(walk: Walk, found: readonly Found[], protocol: Protocol): read
   const { world, client } = walk;
   if (world.snapshot.networkPolicies.length === 0 || world.snapshot.config.networkPolicy === "ignored") return found;
   const judged = found.map((each) => ({ ...each, denied: deniedFor(walk, each, protocol) }));
-  const closed = judged.filter(({ denied }) => denied !== undefined);
-  if (closed.length === 0) return found;
-  const [first] = closed as [(typeof closed)[number]];
-  const text = deniedText(walk, first.pod as Pod, first.denied as Denied);
+  const closed = judged.flatMap(({ endpoint, pod, denied }) =>
+    pod === undefined || denied === undefined ? [] : [{ endpoint, pod, denied }],
+  );
+  const [first] = closed;
+  if (first === undefined) return found;
+  const text = deniedText(walk, first.pod, first.denied);
+  const [policy] = first.denied.policies;
   // Nobody in particular asks: whether it is let through depends on who does.
   if (client.kind === "pod" && client.pod === undefined) {
     walk.warnings.push({
       code: "DeniedByNetworkPolicy",
       text: `${text}; with --from the answer is for one client`,
-      ref: refOf("NetworkPolicy", first.denied?.policies[0] as never),
+      ...(policy === undefined ? {} : { ref: refOf("NetworkPolicy", policy) }),
     });
     return found;
   }
@@ -102,7 +105,7 @@ function policies(walk: Walk, found: readonly Found[], protocol: Protocol): read
     return {
       code: "DeniedByNetworkPolicy",
       text,
-      proposals: policyProposals(walk, first.pod as Pod, first.denied as Denied, first.endpoint.port, protocol),
+      proposals: policyProposals(walk, first.pod, first.denied, first.endpoint.port, protocol),
     };
   walk.warnings.push({
     code: "DeniedByNetworkPolicy",

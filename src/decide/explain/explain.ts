@@ -121,7 +121,7 @@ function afterName(walk: Walk, resolved: Resolved, port: number | undefined, pro
 /** A headless Service without endpoints has no name: why it has none is the cause. */
 function headlessCause(walk: Walk, outcome: Outcome, port: number | undefined): Outcome {
   if (outcome.code !== "HeadlessWithoutEndpoints") return outcome;
-  const [, namespace = "", name = ""] = /Service ([^/ ]+)\/(\S+)/.exec(outcome.text) ?? [];
+  const { namespace = "", name = "" } = outcome.about ?? {};
   const service = walk.world.service(namespace, name);
   return service === undefined ? outcome : headless(walk, service, port);
 }

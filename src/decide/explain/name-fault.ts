@@ -36,7 +36,7 @@ function ofService(walk: Walk, name: string, reasons: ReadonlyMap<LookupReason, 
   const id = `${metadata.namespace}/${metadata.name}`;
   const ref = refOf("Service", service);
   if (reasons.has("NoReadyEndpoints")) {
-    return { code: "HeadlessWithoutEndpoints", text: `${name} does not resolve: headless Service ${id} has no ready endpoint` };
+    return { code: "HeadlessWithoutEndpoints", about: ref, text: `${name} does not resolve: headless Service ${id} has no ready endpoint` };
   }
   if (reasons.has("ExternalNameIsAddress")) {
     const text = `${name} does not resolve: Service ${id} is an alias for ${spec?.externalName}, which is an address and no name`;

@@ -50,7 +50,7 @@ function fromHostsFile(walk: Walk, name: string, { address, why }: HostsEntry): 
   const { client, world } = walk;
   const hidden = world.service(client.namespace, name);
   const text = `${name} is ${address} by /etc/hosts of ${client.text} (${why}), and DNS is not asked`;
-  const own = world.podsAt(address).includes(client.pod as never);
+  const own = world.podsAt(address).some((pod) => pod === client.pod);
   step(walk, { kind: "resolve", ok: hidden === undefined, text, ...(client.ref === undefined || !own ? {} : { ref: client.ref }) });
   if (hidden === undefined) return { kind: "answer", answered: { kind: "addresses", name, addresses: [address] } };
   const target = walk.question.target.replace(name, `${name}.${client.namespace}`);

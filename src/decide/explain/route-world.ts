@@ -16,7 +16,7 @@ import {
   type Parents,
   type RoutePlan,
 } from "../routes/gateway-api/index.ts";
-import { classVerdict, ingressController, legacyClassAnnotation, type ClassVerdict } from "../routes/ingress-class.ts";
+import { classVerdict, ingressController, legacyClassAnnotation, standInClasses, type ClassVerdict } from "../routes/ingress-class.ts";
 import { translateIngress, type HostRoute } from "../routes/ingress.ts";
 import { mergeHost } from "../routes/merge.ts";
 import type { RouteProblem } from "../routes/reasons.ts";
@@ -110,7 +110,7 @@ function verdictOf(ingress: Ingress, { ingressClasses, config }: Snapshot): Clas
   const ours = config.gateway === "fairlead" || ingressClasses.some(({ spec }) => spec?.controller === ingressController);
   // Manifests seldom bring the classes of the cluster that they are for.
   const trusting = config.origin === "manifests" && ingressClasses.length === 0;
-  const standInFor = trusting ? [name ?? ""] : ours ? ["nginx", "traefik"] : [];
+  const standInFor = trusting ? [name ?? ""] : ours ? standInClasses : [];
   return classVerdict(ingress, ingressClasses, {
     controller: controller ?? ingressController,
     standInFor,

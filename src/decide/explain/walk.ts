@@ -3,6 +3,7 @@ import type { Service, ServicePort } from "../../api/types.ts";
 import type { FoundClient } from "./client.ts";
 import type { ExplainCode } from "./codes.ts";
 import type { Edit, Question, Step, Warning } from "./explanation.ts";
+import type { ObjectRef } from "./snapshot.ts";
 import type { World } from "./world.ts";
 
 /** One question under way: parts add their steps, in order. */
@@ -20,6 +21,8 @@ export interface Outcome {
   /** Clause of the verdict, without its end: `no pod in shop matches app=web`. */
   readonly text: string;
   readonly certainty?: "likely";
+  /** Where the cause is, when the walk can go on there. */
+  readonly about?: ObjectRef;
   /** `address:port`, of those that may get the request. */
   readonly endpoints?: readonly string[];
   /** What could be otherwise, the most telling first: found where the cause was. */
