@@ -28,8 +28,8 @@ export function litBy({ from, path }: Explanation, shown: number, current: numbe
   path.slice(0, shown).forEach(({ ref, candidates }, index) => {
     if (ref !== undefined) light(refText(ref), index + 1);
     for (const candidate of candidates) {
-      if (candidate.ref === undefined) continue;
-      const id = refText(candidate.ref);
+      // Endpoints that somebody wrote by hand have no object of their own.
+      const id = candidate.ref === undefined ? `Endpoint ${candidate.name}` : refText(candidate.ref);
       light(id, index + 1);
       // An Ingress of which one rule is taken and another is not is no rejected Ingress.
       if (candidate.kept) kept.add(id);
