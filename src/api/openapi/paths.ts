@@ -102,8 +102,14 @@ function kindPaths(kind: KindSpec): readonly Path[] {
         },
       ]
     : [];
-  if (kind.verbs !== undefined)
+  if (kind.verbs?.includes("create") === true)
     return [{ path: scope, parameters, operations: [operation("post", "post", "create", writeQuery, item, item)] }];
+  if (kind.verbs !== undefined)
+    return [
+      ...all,
+      { path: scope, parameters, operations: [operation("get", "list", "list", listQuery, `${item}List`)] },
+      { path: `${scope}/{name}`, parameters: [...parameters, "name"], operations: [operation("get", "get", "read", [], item)] },
+    ];
   return [
     ...all,
     {

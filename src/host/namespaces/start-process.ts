@@ -1,6 +1,7 @@
 /** Starts a process in the namespace where the thread is, with mounts, name, PID namespace and user of its own. */
-import { closeSync, existsSync, openSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
+import { errnoCode } from "../../lib/errors.ts";
 import * as c from "../syscalls/constants.ts";
 import type { Libc } from "../syscalls/libc.ts";
 import { posixSpawn } from "../syscalls/posix-spawn.ts";
@@ -49,13 +50,37 @@ export function createStarter(libc: Libc, place: Place, identity: Identity): Sta
   };
 }
 
-/** At once: the process is still being loaded, or the first program of its chain, which starts no other. */
+/**
+ * With all that it has started already: on a busy machine it may be well under way. Whatever a process starts once it is there is there,
+ * too, so its children are looked for afterwards.
+ */
 function joinCgroups(pid: number, files: readonly string[]): void {
+  for (const left = files.length === 0 ? [] : [pid]; left.length > 0;) {
+    const next = left.pop() as number;
+    try {
+      for (const file of files) writeFileSync(file, String(next));
+    } catch (error) {
+      // It has ended: there is nothing to hold.
+      if (errnoCode(error) === "ESRCH") continue;
+      process.kill(pid, "SIGKILL");
+      throw error;
+    }
+    left.push(...childrenOf(next));
+  }
+}
+
+function childrenOf(pid: number): readonly number[] {
   try {
-    for (const file of files) writeFileSync(file, String(pid));
-  } catch (error) {
-    process.kill(pid, "SIGKILL");
-    throw error;
+    const texts = readdirSync(`/proc/${pid}/task`).map((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8"));
+    return texts.flatMap((text) =>
+      text
+        .split(" ")
+        .map(Number)
+        .filter((child) => child > 0),
+    );
+  } catch {
+    // It has ended since.
+    return [];
   }
 }
 

@@ -1,5 +1,7 @@
 /** Containers of real images, which an OCI runtime runs. */
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { Container } from "../../../api/types.ts";
 import { exec, finish, scratchDirectory, shell, start, until, waits, type RuntimeCase } from "./rig.ts";
 
@@ -52,7 +54,7 @@ const cases: readonly Omit<RuntimeCase, "needs">[] = [
     },
   },
   {
-    name: "what it has written is measured",
+    name: "what it has written is measured, and goes with it",
     async run(rig) {
       const started = await start(rig, {
         ...shell("dd if=/dev/zero of=/big bs=1024 count=2048 2>/dev/null; echo done; sleep 1000"),
@@ -60,6 +62,11 @@ const cases: readonly Omit<RuntimeCase, "needs">[] = [
       });
       await until(() => started.output() === "done\n");
       assert.ok(((await started.running.writtenBytes?.()) ?? 0) >= 2 * 2 ** 20);
+      const upper = join(rig.directory, started.pod.uid, "main-0", "upper");
+      assert.ok(existsSync(upper));
+      started.running.signal("SIGKILL");
+      await started.running.exited;
+      await until(() => !existsSync(upper));
       await started.remove();
     },
   },

@@ -37,6 +37,10 @@ export interface LaunchOptions {
 type Ended = Awaited<SpawnedProcess["exited"]>;
 
 const lookMs = 2;
+/** A tool that hangs must not hold its pod up for ever. */
+const longestMs = 60_000;
+/** A container's program may be called like the tool: nobody waits for that for long. */
+const longestToolMs = 1_000;
 /** Of shells: killed by signal n. */
 const bySignal = 128;
 const SIGKILL = 9;
@@ -75,13 +79,18 @@ export async function launch(options: LaunchOptions): Promise<ContainerProcess> 
 async function processOf(spawned: SpawnedProcess, files: string, tool: OciTool): Promise<number> {
   let ended: Ended | undefined;
   void spawned.exited.then((how) => (ended = how));
-  for (;;) {
+  const from = realClock.monotonic();
+  let madeAt: number | undefined;
+  while (realClock.monotonic() - from < longestMs) {
     const wasOver = ended !== undefined;
     const pid = Number(textOf(`${files}.pid`));
-    if (pid > 0 && (wasOver || !isTool(pid, tool))) return pid;
+    if (pid > 0) madeAt ??= realClock.monotonic();
+    if (madeAt !== undefined && (wasOver || !isTool(pid, tool) || realClock.monotonic() - madeAt > longestToolMs)) return pid;
     if (wasOver) throw new ContainerStartError(startMessage(textOf(`${files}.log`)));
     await sleep(realClock, lookMs);
   }
+  spawned.signal("SIGKILL");
+  throw new ContainerStartError(`unable to start container process: ${tool.name} has not come to an end with it in ${longestMs / 1000} s`);
 }
 
 /** Until it becomes the container's program, the process is the tool, or its copy in memory. */

@@ -81,18 +81,33 @@ export async function ociPlace(input: OciPlaceInput): Promise<ContainerPlace> {
         files: join(directory, "main"),
         first: object.spec?.hostPID !== true && input.target === undefined,
       };
-      return await launch({ ...main, verb: ["run", "--bundle", directory] });
+      const started = launch({ ...main, verb: ["run", "--bundle", directory] });
+      const ended = started.then(({ exited }) => exited);
+      // Its last words stay until the pod goes.
+      void removeAfter(
+        ended,
+        ["upper", "work", "state", "memory"].map((name) => join(directory, name)),
+      );
+      return await started;
     },
     async exec(words, streams) {
       const own = join(directory, `exec-${execs++}`);
       await writeFile(`${own}.json`, JSON.stringify(processSpec(described(words, streams.terminal))), { mode: 0o600 });
       const beside = { ...around, streams, mounts: toolMounts(tool), files: own, first: false };
-      const started = await launch({ ...beside, verb: ["exec", "--process", `${own}.json`] });
-      void started.exited.then(() => rm(`${own}.json`, { force: true }));
-      return started;
+      const started = launch({ ...beside, verb: ["exec", "--process", `${own}.json`] });
+      const ended = started.then(({ exited }) => exited);
+      void removeAfter(ended, [`${own}.json`, `${own}.log`]);
+      return await started;
     },
     writtenBytes: () => diskUsage(join(directory, "upper")),
   };
+}
+
+/** Also when it never came to run. */
+async function removeAfter(ended: Promise<unknown>, paths: readonly string[]): Promise<void> {
+  await ended.catch(() => undefined);
+  // What cannot be removed now goes with the pod's directory.
+  await Promise.all(paths.map((path) => rm(path, { recursive: true, force: true }).catch(() => undefined)));
 }
 
 /** The file for its last words, which any user may write. */
