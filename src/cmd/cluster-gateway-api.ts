@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import { customResourceDefinitions } from "../api/resources.ts";
 import type { Client } from "../client/client.ts";
+import { createEventRecorder } from "../client/event-recorder-impl.ts";
 import type { InformerFactory } from "../client/informer.ts";
 import { isReady, type Component, type Readiness } from "../component/component.ts";
 import type { GatewayController } from "../gateway/control/controller.ts";
@@ -70,6 +71,7 @@ class LazyController implements ClusterGatewayApi {
         metrics,
         addresses: { cidr },
         defaultClass: "fairlead",
+        recorder: createEventRecorder(client, "fairlead-gateway", { clock, log }),
         ...(connect === undefined ? {} : { connect: ({ ip, port }, timeoutMs) => connect(ip, port, timeoutMs) }),
         threads,
         ...(udpTarget === undefined ? {} : { udpTarget }),

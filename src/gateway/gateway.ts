@@ -10,6 +10,7 @@ import { isReady, type Readiness } from "../component/component.ts";
 import {
   explain,
   ingressController,
+  standInClasses,
   type ClassPolicy,
   type ObjectStatus,
   type RouteExplanation,
@@ -38,7 +39,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   return new IngressGateway(options);
 }
 
-const defaultClasses: ClassPolicy = { controller: ingressController, standInFor: ["nginx", "traefik"], serveClassless: true };
+const defaultClasses: ClassPolicy = { controller: ingressController, standInFor: standInClasses, serveClassless: true };
 const byService = "gateway/service";
 /** Certificates of the local CA are renewed, and others looked at for their end, this often. */
 const certificatePeriodMs = 6 * 3_600_000;

@@ -33,7 +33,7 @@ export function addIngress(program: Command, terminal: Terminal, report: (code: 
     .addOption(
       new Option("--threads <number>", "that serve; 0: the one of everything else").argParser(checked(gatewayThreadsOption)).default(1),
     )
-    .option("--only-own-class", "serve no Ingress without a class, nor classes nginx and traefik", false)
+    .option("--only-own-class", "serve no Ingress without a class, nor those of nginx, traefik and istio", false)
     .action(async (flags: ServeFlags) => {
       const { serve } = await import("./serve.ts");
       report(await serve(flags, terminal));

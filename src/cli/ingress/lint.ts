@@ -2,7 +2,7 @@
 import type { Ingress, IngressClass, Service } from "../../api/types.ts";
 import type { KubeObject } from "../../api/object.ts";
 import type { Manifest } from "../../api/manifest.ts";
-import { ingressController, processors, type RouteProblem, type RouteReason } from "../../decide/routes/index.ts";
+import { ingressController, processors, standInClasses, type RouteProblem, type RouteReason } from "../../decide/routes/index.ts";
 import { readAnnotations, type AnnotationVerdict } from "../../decide/routes/annotations.ts";
 import { FairleadError } from "../../lib/errors.ts";
 import { problemText, readAll } from "../apply.ts";
@@ -61,7 +61,7 @@ export function lintManifests(manifests: readonly Manifest[]): readonly LintFind
   const services = of<Service>("Service");
   const { statuses } = processors(
     { ingresses: of<Ingress>("Ingress"), ingressClasses: of<IngressClass>("IngressClass"), services, endpointSlices: [] },
-    { controller: ingressController, standInFor: ["nginx", "traefik", "fairlead"], serveClassless: true },
+    { controller: ingressController, standInFor: [...standInClasses, "fairlead"], serveClassless: true },
   );
   const all = statuses.flatMap((status) => {
     if (status.verdict.kind === "served") return status.problems;

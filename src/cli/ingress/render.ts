@@ -5,6 +5,7 @@ import {
   backendKey,
   belongsTo,
   ingressController,
+  standInClasses,
   processors,
   renderNginx,
   resolveBackend,
@@ -31,7 +32,7 @@ export function renderObjects(all: readonly KubeObject[], listen = "80") {
   const [services, endpointSlices] = [of<Service>("Service"), of<EndpointSlice>("EndpointSlice")];
   const { routeTable } = processors(
     { ingresses: of<Ingress>("Ingress"), ingressClasses: of<IngressClass>("IngressClass"), services, endpointSlices },
-    { controller: ingressController, standInFor: ["nginx", "traefik", "fairlead"], serveClassless: true },
+    { controller: ingressController, standInFor: [...standInClasses, "fairlead"], serveClassless: true },
   );
   const listener = routeTable.listeners[0] as Listener;
   const refs = listener.virtualHosts.flatMap(({ routes }) => routes.flatMap(({ backends }) => backends));

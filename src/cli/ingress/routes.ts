@@ -14,6 +14,7 @@ import {
   processors,
   requestHost,
   resolveBackend,
+  standInClasses,
   type BackendRef,
   type Listener,
   type Processed,
@@ -61,7 +62,7 @@ async function readAll(client: Client): Promise<Reading> {
   const { listeners, outside } = routeWorldOf(worldOf(snapshot));
   const processed = processors(
     { ingresses: ingressList.items, ingressClasses: classList.items, services: serviceList.items, endpointSlices: sliceList.items },
-    { controller: ingressController, standInFor: ["nginx", "traefik"], serveClassless: true },
+    { controller: ingressController, standInFor: standInClasses, serveClassless: true },
   );
   return {
     ...processed,

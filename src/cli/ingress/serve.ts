@@ -45,6 +45,7 @@ export async function serve(flags: ServeFlags, terminal: Terminal): Promise<numb
   // Gateways share the one address: two cannot have the same port, nor one the ports above.
   const gateways = createGatewayController({
     client,
+    recorder,
     informers,
     clock,
     log,

@@ -18,6 +18,7 @@ export {
   defaultClassAnnotation,
   ingressController,
   legacyClassAnnotation,
+  standInClasses,
   type ClassPolicy,
   type ClassVerdict,
 } from "./ingress-class.ts";

@@ -2,6 +2,9 @@
 import type { Ingress, IngressClass } from "../../api/types.ts";
 import type { RouteReason } from "./reasons.ts";
 
+/** Classes of others that are served as long as nobody has them. */
+export const standInClasses: readonly string[] = ["nginx", "traefik", "istio"];
+
 export const ingressController = "fairlead.dev/ingress";
 export const defaultClassAnnotation = "ingressclass.kubernetes.io/is-default-class";
 export const legacyClassAnnotation = "kubernetes.io/ingress.class";

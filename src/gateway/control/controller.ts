@@ -6,6 +6,7 @@ import type { KubeObject } from "../../api/object.ts";
 import { configMaps, endpointSlices, namespaces, secrets, services } from "../../api/resources.ts";
 import type { EndpointSlice, Namespace, Service } from "../../api/types.ts";
 import type { Client } from "../../client/client.ts";
+import type { EventRecorder } from "../../client/event-recorder.ts";
 import type { InformerFactory } from "../../client/informer.ts";
 import { isReady, type Component, type Readiness } from "../../component/component.ts";
 import type { RouteTable } from "../../decide/routes/index.ts";
@@ -47,6 +48,8 @@ export interface GatewayControllerOptions {
   readonly limits?: Partial<EngineLimits>;
   /** Where the gateway is: endpoints with hints for it go first. Default: nowhere in particular. */
   readonly zone?: string;
+  /** Component `fairlead-gateway`; absent: faults are in conditions only. */
+  readonly recorder?: EventRecorder;
   /** Who is told of every request. Default: the metrics only. */
   readonly observers?: Observers;
   /** In [0, 1). Default: Math.random. */
@@ -125,7 +128,13 @@ class Controller implements GatewayController {
       addresses: (key) => this.#addresses.get(key),
       bound: (key, name) => this.#ports.state(key, name),
     });
-    this.#writer = new GatewayStatusWriter({ client, clock, log: this.#log, wanted: (key) => statuses.wanted(key) });
+    this.#writer = new GatewayStatusWriter({
+      client,
+      clock,
+      log: this.#log,
+      wanted: (key) => statuses.wanted(key),
+      recorder: options.recorder,
+    });
   }
 
   async start(): Promise<void> {

@@ -4,11 +4,13 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { KubeObject } from "../../api/object.ts";
-import type { Resource } from "../../api/resources.ts";
+import { apiVersionOf, type Resource } from "../../api/resources.ts";
 import { isConflict, isNotFound } from "../../api/status.ts";
 import type { Client } from "../../client/client.ts";
+import type { EventRecorder } from "../../client/event-recorder.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
+import { newFaults } from "./faults.ts";
 import { KeyQueue } from "../key-queue.ts";
 
 /** What is to be in the status; undefined: nothing is written. */
@@ -24,6 +26,8 @@ export interface GatewayStatusWriterOptions {
   readonly log: Logger;
   /** By the key that was added. Asked when it is the key's turn: what is written is what is so then. */
   readonly wanted: (key: string) => WantedStatus | undefined;
+  /** Absent: nothing is told by Events. */
+  readonly recorder?: EventRecorder | undefined;
 }
 
 export class GatewayStatusWriter {
@@ -54,6 +58,10 @@ export class GatewayStatusWriter {
         { subresource: "status" },
       );
       this.#written.set(key, { uid, status });
+      // What a list gives leaves out what every item of it is.
+      const about = { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind };
+      for (const { reason, message } of newFaults(last?.status ?? object.status, status))
+        this.#options.recorder?.event(about, "Warning", reason, message);
     } catch (error) {
       // The watch brings the newer one, and with it another turn; a conflict may also be seen before that.
       if (isConflict(error)) return this.keys.again(key);
