@@ -16,6 +16,8 @@ const timeout = 30_000;
 /** Throws FL_USAGE where no pod asks, FL_UNSUPPORTED where the pod has nothing to try with, FL_CONNECT. */
 export async function tryLive(explanation: Explanation, snapshot: Snapshot, choice: SnapshotChoice): Promise<LiveExplanation> {
   const { ref } = explanation.from;
+  if (choice.at !== undefined)
+    throw new FairleadError("FL_USAGE", "--live tries what is now, --at looks at what was", { hint: "Leave out one of them." });
   if (ref?.kind !== "Pod" || choice.files.length > 0)
     throw new FairleadError("FL_USAGE", "--live tries from a pod of a running cluster", { hint: "Name it: --from pod/NAMESPACE/NAME." });
   const attempts = attemptsFor(snapshot, explanation);

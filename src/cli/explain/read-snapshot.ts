@@ -57,6 +57,8 @@ export interface ReadSnapshot {
 /** Files go before a kubeconfig, and that before a running cluster. Throws FL_MANIFEST, FL_KUBECONFIG, FL_NOT_RUNNING, FL_CONNECT. */
 export async function readSnapshot(choice: SnapshotChoice): Promise<ReadSnapshot> {
   const given = choice.proxyMode === undefined ? {} : { proxyMode: choice.proxyMode };
+  if (choice.files.length > 0 && choice.at !== undefined)
+    throw new FairleadError("FL_USAGE", "--at is for a running Fairlead: files have no past", { hint: "Leave out --at or -f." });
   if (choice.files.length > 0) return fromFiles(choice.files, given);
   const cluster = choice.kubeconfig === undefined ? findCluster(choice) : undefined;
   const { client, close } = await connect(choice.kubeconfig ?? cluster?.kubeconfig ?? "");
