@@ -78,8 +78,6 @@ export interface Client {
   post<T extends KubeObject>(resource: Resource<T>, ref: ObjectRef, subresource: string, body: object): Promise<object>;
   /** A GET of any path (with its query): JSON as frozen data, anything else as text. Discovery, `/version`, `/readyz`. */
   raw(path: string): Promise<unknown>;
-  /** A GET of any path (with its query), piece by piece: logs. Ends with the signal. */
-  stream(path: string, signal?: AbortSignal): AsyncIterable<Uint8Array>;
-  /** A GET of any path, as bytes while they come: logs. Ends with the answer or the signal. */
+  /** A GET of any path (with its query), as bytes while they come: logs. Ends with the answer or the signal. */
   stream(path: string, signal?: AbortSignal): AsyncIterable<Uint8Array>;
 }
