@@ -4,12 +4,8 @@ import { connect, createServer, type AddressInfo, type Server as NetServer, type
 import type { Duplex } from "node:stream";
 import { ingressTable, type Backend, type HostRoute, mergeHost } from "../decide/routes/index.ts";
 import { realClock } from "../lib/clock.ts";
-import { openEventLoop } from "../net/epoll/event-loop.ts";
-import { openTls } from "../net/epoll/tls.ts";
 import type { Engine, EngineLimits } from "./engine/engine.ts";
-import { createEpollCarrier } from "./engine/epoll-carrier.ts";
 import { createNodeEngine, type NodeEngineOptions } from "./engine/node-engine.ts";
-import { createProxyEngine } from "./engine/proxy-engine.ts";
 import type { RequestRecord } from "./engine/requests.ts";
 import { createWorkerEngine } from "./engine/worker/worker-engine.ts";
 
@@ -68,30 +64,22 @@ export interface TestEngine {
   setEndpoints(...ports: readonly number[]): void;
 }
 
-type EngineKind = "node" | "epoll" | "worker";
-let kind: EngineKind = "node";
+type EngineKind = "node" | "threads";
+/** `FAIRLEAD_TEST_ENGINE=threads`: whatever file it is. */
+let kind: EngineKind = process.env["FAIRLEAD_TEST_ENGINE"] === "threads" ? "threads" : "node";
 
-/** Which engine `startEngine` starts, in this file of tests. */
+/** Which engine this file of tests is about. */
 export function useEngine(wanted: EngineKind): void {
   kind = wanted;
 }
 
 type TestEngineOptions = Omit<NodeEngineOptions, "connect" | "udpTarget">;
 
-function engineOf(opened: Opened, options: TestEngineOptions): Engine {
-  if (kind === "node") return createNodeEngine(options);
-  if (kind === "worker") {
-    const engine = createWorkerEngine(options);
-    if (engine === undefined) throw new Error("no FFI");
-    return engine;
-  }
-  // In the thread of the test, so that Node's sockets of clients and endpoints take turns with it.
-  const loop = openEventLoop(options.clock, 1);
-  if (loop === undefined) throw new Error("no FFI");
-  opened.add(loop, () => loop.stop());
-  const tls = openTls(loop);
-  if (tls === undefined) throw new Error("no OpenSSL");
-  return createProxyEngine(createEpollCarrier({ loop, tls }), options);
+/** Of that kind. In threads time is the machine's. */
+export function testEngine(options: TestEngineOptions): Engine {
+  const engine = kind === "node" ? createNodeEngine(options) : createWorkerEngine(options);
+  if (engine === undefined) throw new Error("threads need FFI (koffi)");
+  return engine;
 }
 
 /** An engine whose one rule sends every request of every host to `default/web:80`. */
@@ -102,7 +90,7 @@ export async function startEngine(
   clock = realClock,
 ): Promise<TestEngine> {
   const records: RequestRecord[] = [];
-  const engine = engineOf(opened, { clock, random: () => 0, limits, onRequest: (record) => void records.push(record) });
+  const engine = testEngine({ clock, random: () => 0, limits, onRequest: (record) => void records.push(record) });
   opened.add(engine, () => engine.stop());
   engine.publish({ routeTable: ingressTable([mergeHost("*", [everything]).virtualHost], []) });
   const setEndpoints = (...to: readonly number[]) => {

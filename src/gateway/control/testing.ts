@@ -24,8 +24,7 @@ import {
 } from "../../decide/routes/gateway-api/index.ts";
 import { realClock } from "../../lib/clock.ts";
 import { readSecret } from "../certificates.ts";
-import { createNodeEngine } from "../engine/node-engine.ts";
-import type { Opened } from "../testing.ts";
+import { testEngine, type Opened } from "../testing.ts";
 import { GatewayTracker, type GatewayChange, type TrackerWorld } from "./gateway-tracker.ts";
 import { listenerTls } from "./listener-tls.ts";
 
@@ -134,7 +133,7 @@ export async function serveObjects(opened: Opened, objects: readonly Stored[], b
     for (const route of of<AnyRoute>(kind)) tracker.setRoute(route);
   for (const { metadata } of of<BackendTlsPolicy>("BackendTLSPolicy")) tracker.policiesChanged(metadata.namespace ?? "");
   const change = tracker.work(() => false) as GatewayChange;
-  const engine = createNodeEngine({ clock: realClock, random: () => 0 });
+  const engine = testEngine({ clock: realClock, random: () => 0 });
   opened.add(engine, () => engine.stop());
   const tables = [...change.gateways.values()].flatMap((each) => each ?? []);
   const ports = tables.flatMap((each) => each.ports);

@@ -128,7 +128,7 @@ test(
         );
       },
     );
-    await fc.assert(runs, { numRuns: 150 });
+    await fc.assert(runs, { numRuns: 75 });
   },
 );
 

@@ -8,7 +8,7 @@ const loop = openEventLoop(realClock);
 loop?.stop();
 if (loop === undefined) test("an event loop of ours", (ctx) => ctx.skip("needs FFI (koffi)"));
 else {
-  useEngine("worker");
+  useEngine("threads");
   await import("../engine.test.ts");
   await import("../http2-exchange.test.ts");
   await import("../http2-frames.test.ts");
