@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { FakeClock } from "../lib/clock.ts";
 import { createTestClock } from "./test-clock.ts";
@@ -93,4 +94,26 @@ test("the cluster comes to rest between two things that fall due, and overlappin
   await Promise.all([clock.advance(1), clock.advance(1)]);
   expect(seen.join(" ")).toBe("rest one rest rest rest two rest rest");
   expect(clock.monotonic() - machine.monotonic()).toBe(2);
+});
+
+test("who waits for a moment gets there, however the fractions fall", async () => {
+  const time = fc.double({ min: 0, max: 1e9, noNaN: true });
+  await fc.assert(
+    fc.asyncProperty(time, fc.array(fc.double({ min: 0, max: 1e4, noNaN: true }), { minLength: 1, maxLength: 5 }), async (start, waits) => {
+      const clock = createTestClock({ settle: async () => undefined, machine: new FakeClock(start) });
+      let looks = 0;
+      let arrived = 0;
+      for (const wait of waits) {
+        const moment = clock.monotonic() + wait;
+        const look = () => {
+          looks++;
+          if (clock.monotonic() >= moment) arrived++;
+          else if (looks < 1000) clock.after(moment - clock.monotonic(), look);
+        };
+        clock.after(wait / 3, look);
+      }
+      await clock.advance(20_000);
+      expect([arrived, looks < 1000]).toEqual([waits.length, true]);
+    }),
+  );
 });

@@ -105,6 +105,7 @@ test("ten minutes pass: leases are renewed on the way, no node is lost, no pod l
 
 test.each(["refused", "silent"] as const)(
   "an endpoint that is down (%s): its Service goes round it, its probes fail, it comes back",
+  { timeout: 60_000 },
   async (how) => {
     using fault = cluster.faults.endpointDown("web-0", { how });
     const [address] = (cluster.informers.informer(pods).lister.get("default", "web-0")?.status?.podIPs ?? []).map(({ ip }) => ip);
@@ -114,7 +115,7 @@ test.each(["refused", "silent"] as const)(
       .poll(async () => {
         await cluster.clock.advance(10_000);
         return readyPods();
-      })
+      }, patient)
       .toEqual(["web-1"]);
     expect(await answersOf("web", 8)).toEqual(["web-1"]);
     fault.end();
@@ -122,7 +123,7 @@ test.each(["refused", "silent"] as const)(
       .poll(async () => {
         await cluster.clock.advance(10_000);
         return readyPods();
-      })
+      }, patient)
       .toEqual(both);
     expect(await answersOf("web", 60)).toEqual(both);
   },

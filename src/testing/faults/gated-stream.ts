@@ -29,6 +29,8 @@ export class GatedStream implements WatchStream {
   readonly #arrived: Arrived[] = [];
   readonly #closing = new AbortController();
   #finished = false;
+  /** Why the inner stream ended, if not by itself: for who reads this one. */
+  #failure: { readonly error: unknown } | undefined;
   #wake: () => void = () => undefined;
 
   constructor(inner: WatchStream, options: GateOptions) {
@@ -45,6 +47,7 @@ export class GatedStream implements WatchStream {
         if (first !== undefined) await this.#pass(first);
         if (this.#closing.signal.aborted) return;
         if (first !== undefined) yield (this.#arrived.shift() as Arrived).event;
+        else if (this.#failure !== undefined) throw this.#failure.error;
         else if (this.#finished) return;
         else await new Promise<void>((resolve) => (this.#wake = resolve));
       }
@@ -73,6 +76,8 @@ export class GatedStream implements WatchStream {
         this.#arrived.push({ event, at: clock.monotonic() });
         this.#wake();
       }
+    } catch (error) {
+      this.#failure = { error };
     } finally {
       this.#finished = true;
       this.#wake();
