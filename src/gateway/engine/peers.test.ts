@@ -153,6 +153,11 @@ describe("trusted proxies", () => {
     expect(trustedClient(client, headers({ "x-forwarded-proto": "https" }), ["10.0.0.0/8"]).scheme).toBe("https");
     expect(trustedClient(client, headers({ "x-forwarded-proto": "javascript" }), ["10.0.0.0/8"]).scheme).toBe("http");
     expect(trustedClient(client, headers({ "x-forwarded-proto": "https" }), []).scheme).toBe("http");
+    // What the client claims itself comes first, and counts for nothing.
+    expect(trustedClient(client, headers({ "x-forwarded-proto": "https, http" }), ["10.0.0.0/8"]).scheme).toBe("http");
+    const forwarded = "for=203.0.113.9;proto=https, for=192.0.2.1;proto=http, for=10.0.0.2;proto=https";
+    expect(trustedClient(client, headers({ forwarded }), ["10.0.0.0/8"])).toMatchObject({ address: "192.0.2.1", scheme: "http" });
+    expect(trustedClient(client, headers({ forwarded: "for=_hidden;proto=https" }), ["10.0.0.0/8"]).scheme).toBe("http");
   });
 
   test("endpoints get the chain as far as it is trusted", { timeout: patient }, async () => {

@@ -20,7 +20,9 @@ export function trustedClient(client: ClientInfo, header: Header, trusted: reado
     hops.unshift(address);
     if (!inRanges(trusted, address)) break;
   }
-  const said = forwarded[0]?.scheme ?? list(header("x-forwarded-proto"))[0]?.toLowerCase();
+  // Said by the hop that is believed last; what stands before it may be the client's own claim.
+  const believed = hops.length - 1;
+  const said = (believed > 0 ? forwarded.at(-believed)?.scheme : undefined) ?? list(header("x-forwarded-proto")).at(-1)?.toLowerCase();
   const scheme = said === "http" || said === "https" ? said : client.scheme;
   return { ...client, address: hops[0] as string, scheme, ...(hops.length > 1 ? { hops } : {}) };
 }
