@@ -93,12 +93,13 @@ function begin({ command, uid, tool }: Way, cases: readonly { readonly name: str
 }
 
 function suite(way: Way, cases: readonly { readonly name: string }[], layout?: () => string): void {
-  const directory = mkdtempSync(join(tmpdir(), "fairlead-kubelet-"));
+  let directory: string | undefined;
   const missing = way.missing ?? (way.tool === undefined ? undefined : missingTools(way.tool, "busybox"));
   let program: ReturnType<typeof begin> | undefined;
 
   beforeAll(() => {
     if (missing !== undefined) return;
+    directory = mkdtempSync(join(tmpdir(), "fairlead-kubelet-"));
     if (isRoot) chownSync(directory, way.uid, way.uid);
     chmodSync(directory, 0o755);
     program = begin(way, cases, directory, layout?.());
@@ -107,7 +108,7 @@ function suite(way: Way, cases: readonly { readonly name: string }[], layout?: (
   afterAll(async () => {
     program?.kill();
     await program?.ended;
-    rmSync(directory, { recursive: true, force: true });
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
   }, 60_000);
 
   for (const { name } of cases) {
@@ -121,12 +122,14 @@ function suite(way: Way, cases: readonly { readonly name: string }[], layout?: (
 describe.each(ways)("pods in namespaces, $name", (way) => suite(way, processCases));
 
 describe("pods of real images", () => {
-  const layout = mkdtempSync(join(tmpdir(), "fairlead-layout-"));
-  let written = false;
-  afterAll(() => rmSync(layout, { recursive: true, force: true }));
+  let layout: string | undefined;
+  afterAll(() => {
+    if (layout !== undefined) rmSync(layout, { recursive: true, force: true });
+  });
   const writeOnce = () => {
-    if (!written) writeCaseImages(layout, findTool("busybox") as string);
-    written = true;
+    if (layout !== undefined) return layout;
+    layout = mkdtempSync(join(tmpdir(), "fairlead-layout-"));
+    writeCaseImages(layout, findTool("busybox") as string);
     chmodSync(layout, 0o755);
     return layout;
   };
