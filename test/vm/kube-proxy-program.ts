@@ -133,12 +133,15 @@ async function openKernel() {
   const link = openDummyLink(openNetlink(libc, NETLINK_ROUTE), dummyLink);
   const reader = new KernelReader({ ipvs, ipset, link }, []);
   const has = (port: number) =>
-    [marker.ip4, marker.ip6].map((address) => reader.servers().some((server) => server.address === address && server.port === port));
+    [marker.ip4, marker.ip6].map((address) => reader.servers().find((server) => server.address === address && server.port === port));
+  /** Services and slices come by two watches: a sync may know the one of a round and not yet the other. */
+  const leadsTo = (port: number) =>
+    has(port).every((server) => server !== undefined && reader.realServers(server).some((real) => real.port === port));
   return {
     /** kube-proxy takes away last what nobody wants any more: with the marker's old port gone it is done, or nearly. */
     isDone(round: number): boolean {
       const port = marker.firstPort + round;
-      return has(port).every(Boolean) && (round === 0 || !has(port - 1).some(Boolean));
+      return leadsTo(port) && (round === 0 || !has(port - 1).some(Boolean));
     },
     text: async () => {
       const states = [await reader.state(4), await reader.state(6)];
