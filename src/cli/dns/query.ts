@@ -49,7 +49,8 @@ async function askServer(text: string, name: string, type: number, terminal: Ter
 
 /** With the live Corefile and the live objects, in this process: the running server's cache is not this one's. */
 async function askCluster({ values, switches }: Flags, name: string, type: number, terminal: Terminal): Promise<number> {
-  const kubeconfig = values.get("kubeconfig") ?? findCluster({ name: values.get("name") ?? process.env["FAIRLEAD_NAME"] ?? "default" }).kubeconfig;
+  const kubeconfig =
+    values.get("kubeconfig") ?? findCluster({ name: values.get("name") ?? process.env["FAIRLEAD_NAME"] ?? "default" }).kubeconfig;
   const connection = await connect(kubeconfig);
   const steps: TraceStep[] = [];
   try {

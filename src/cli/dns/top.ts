@@ -47,7 +47,9 @@ function shown(client: ClientReport, byAddress: ReadonlyMap<string, string>): Sh
 }
 
 async function ofCluster(values: ReadonlyMap<string, string>): Promise<Top> {
-  const connection = await connect(values.get("kubeconfig") ?? findCluster({ name: values.get("name") ?? process.env["FAIRLEAD_NAME"] ?? "default" }).kubeconfig);
+  const connection = await connect(
+    values.get("kubeconfig") ?? findCluster({ name: values.get("name") ?? process.env["FAIRLEAD_NAME"] ?? "default" }).kubeconfig,
+  );
   try {
     const report = (await connection.client.raw(page)) as TopReport;
     return { report, pods: await podsByAddress(connection.client) };
