@@ -8,7 +8,19 @@ import { conntrackMetrics, iptablesMetrics, nftablesMetrics, restoreFailures } f
 import type { ProxyOptions } from "./proxy-options.ts";
 
 export function backendOptions(options: ProxyOptions, metrics: ProxyMetrics): BackendOptions {
-  const { clock, node, metrics: registry, transport, redirects, inherited, localhostNodePorts, kernel, iptables, ipvs } = options;
+  const {
+    clock,
+    node,
+    metrics: registry,
+    transport,
+    redirects,
+    inherited,
+    openHttpPool,
+    localhostNodePorts,
+    kernel,
+    iptables,
+    ipvs,
+  } = options;
   const metered = ({ conntrack }: { readonly conntrack?: Conntrack }) =>
     conntrack === undefined ? {} : { conntrack: meteredConntrack(conntrack, conntrackMetrics(registry)) };
   return {
@@ -26,6 +38,7 @@ export function backendOptions(options: ProxyOptions, metrics: ProxyMetrics): Ba
       : {
           ipvs: { restoreFailures: restoreFailures(registry), ...ipvs, kernel: { ...ipvs.kernel, ...metered(ipvs.kernel) }, node },
         }),
+    ...(openHttpPool === undefined ? {} : { openHttpPool }),
     ...(localhostNodePorts === undefined ? {} : { localhostNodePorts }),
   };
 }

@@ -13,6 +13,7 @@ import type { IptablesKernelOptions } from "./backends/iptables/apply.ts";
 import type { IpvsBackendKernelOptions } from "./backends/ipvs/apply.ts";
 import type { KernelOptions } from "./backends/nftables/apply.ts";
 import type { Redirects } from "./backends/userspace/redirects.ts";
+import type { OpenHttpPool } from "./http-pool.ts";
 import type { ProxyHealth } from "./health/proxy-health.ts";
 import type { ServiceHealthServers } from "./health/service-health.ts";
 import type { Transport } from "./transport.ts";
@@ -36,6 +37,8 @@ export interface ProxyOptions {
   readonly transport?: Transport;
   /** Mode `userspace`: for virtual addresses that are not this host's. The proxy closes them when it stops. */
   readonly redirects?: Redirects;
+  /** Mode `userspace`: for Services that ask for each request to be balanced. Absent: it is told that this cannot be had. */
+  readonly openHttpPool?: OpenHttpPool;
   /** Mode `userspace`: of the proxy whose place this one takes. */
   readonly inherited?: InheritedListeners;
   /** Mode `nftables`: the sockets into the node's namespace. The proxy closes them when it stops. */

@@ -304,7 +304,13 @@ class MetaProxier implements Proxy {
         this.#failed(result.key, result.error);
         continue;
       }
-      const problems = [...result.problems, ...trafficProblems(this.#plans.get(result.key), this.#backend.mode)];
+      const problems = [
+        ...result.problems,
+        ...trafficProblems(this.#plans.get(result.key), {
+          mode: this.#backend.mode,
+          balancesRequests: this.#options.openHttpPool !== undefined,
+        }),
+      ];
       this.#problems.set(result.key, problems, this.#tracker.service(result.key));
       this.#failures.delete(result.key);
       any = true;

@@ -49,6 +49,8 @@ export interface Transport {
   readonly giving?: Transport;
   listen(options: StreamListenOptions): Promise<(StreamListener & { readonly kind: "ok" }) | BindFailure>;
   bindUdp(options: DatagramListenOptions): Promise<DatagramListener | BindFailure>;
+  /** Runs it when the present events of its sockets have been dealt with. Absent: `setImmediate`. */
+  readonly soon?: (run: () => void) => void;
   /** When the backend has stopped: nothing is carried any more. */
   close?(): void;
   /** Where a UDP session goes; a connected socket is made when its first datagram comes. */
@@ -88,6 +90,7 @@ export function epollTransport(loop: EventLoop): Transport {
     ...hostTransport,
     forwardProxy: false,
     giving: hostTransport,
+    soon: (run) => loop.defer(run),
     close: () => loop.stop(),
     bindUdp: async (options) => bindEpollUdp(loop, options),
     udpTarget: ({ endpoint: { ip, port }, client, masquerade }) => ({

@@ -6,6 +6,7 @@ import { httpsTransport } from "../../client/https-transport.ts";
 import { loadKubeconfig, type ServerConfig } from "../../client/kubeconfig.ts";
 import { realClock } from "../../lib/clock.ts";
 import { errorMessage, FairleadError } from "../../lib/errors.ts";
+import { openServicePool } from "../../gateway/service-pool.ts";
 import { createLogger, type Logger } from "../../lib/log.ts";
 import { MetricsRegistry } from "../../lib/metrics.ts";
 import { configurationObject, readConfiguration } from "../../proxy/configuration/file.ts";
@@ -92,6 +93,7 @@ async function run({ settings, values, commandLine: { program }, log }: Run): Pr
       configuration: configurationObject(values),
       strictMode: program.strictMode,
       localhostNodePorts: program.localhostNodePorts,
+      openHttpPool: openServicePool,
     });
     try {
       return await untilEnd(program.config, running.left, log);

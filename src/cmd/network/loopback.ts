@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { createKubelet, type Kubelet } from "../../kubelet/kubelet.ts";
 import type { Runtime } from "../../kubelet/runtime/runtime.ts";
+import { openServicePool } from "../../gateway/service-pool.ts";
 import { FairleadError } from "../../lib/errors.ts";
 import { ServiceHealthServers } from "../../proxy/health/service-health.ts";
 import { createProxy, type Proxy } from "../../proxy/proxy.ts";
@@ -77,6 +78,7 @@ async function startNode(index: number, context: NodeContext, { network, runtime
         metrics,
         recorder: recorder("kube-proxy"),
         ...(ways === undefined ? {} : { transport: ways.transport }),
+        openHttpPool: openServicePool,
         serviceHealth: new ServiceHealthServers({
           places: async (port) => [{ host: nodeAddress, port }],
           healthy: () => true,

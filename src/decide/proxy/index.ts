@@ -29,4 +29,4 @@ export { planServices, serviceKeyOfSlice } from "./services.ts";
 export { leftoverFlows, staleMatches, type FlowMatch, type TrackedFlow } from "./stale-flows.ts";
 export { topologyKeysAnnotation, topologyKeysOf } from "./topology-keys.ts";
 export { judge, trace, type Packet, type Trace, type TracedEndpoint, type TraceOptions } from "./trace.ts";
-export { algorithms, trafficOf, type Algorithm, type Traffic } from "./traffic.ts";
+export { algorithms, spokenHttp, trafficOf, type Algorithm, type Traffic } from "./traffic.ts";

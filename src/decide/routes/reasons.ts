@@ -2,7 +2,7 @@
 
 /** What of which object: `{ kind: "Ingress", namespace: "shop", name: "web", field: "spec.rules[0].http.paths[1]" }`. */
 export interface SourceRef {
-  readonly kind: "Ingress" | "Gateway" | "ListenerSet" | "HTTPRoute" | "GRPCRoute" | "TLSRoute" | "TCPRoute" | "UDPRoute";
+  readonly kind: "Ingress" | "Gateway" | "ListenerSet" | "HTTPRoute" | "GRPCRoute" | "TLSRoute" | "TCPRoute" | "UDPRoute" | "Service";
   readonly namespace: string;
   readonly name: string;
   /** Path of the field inside the object; "": the object. */

@@ -44,7 +44,11 @@ export interface BackendsOptions {
   readonly random: () => number;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
+  /** In place of the backends' policies. `endpoints`: at least one, of which it gives one. */
+  readonly choose?: ChooseEndpoint | undefined;
 }
+
+export type ChooseEndpoint = (endpoints: readonly Endpoint[], request: TemplateRequest) => Endpoint;
 
 /** The least share of its turns that an endpoint gets while it starts. */
 const leastShare = 0.1;
@@ -128,6 +132,7 @@ export class Backends {
       return { kind: "none", reason: "EndpointsFailed", message: `no endpoint of Service ${ref.namespace}/${ref.name} can be reached` };
     const own = session === undefined ? undefined : usable.find((endpoint) => endpoint.id === session);
     if (own !== undefined) return { kind: "endpoint", endpoint: own };
+    if (this.#options.choose !== undefined) return { kind: "endpoint", endpoint: this.#options.choose(usable, request) };
     const asked = { request, ...this.#options };
     const chosen = pick(ref.balance ?? pool.balance, usable, pool, asked);
     if (pool.warming.size === 0 || !this.#isEarly(pool, chosen)) return { kind: "endpoint", endpoint: chosen };

@@ -1,7 +1,7 @@
 /** The engine, on whatever carries its bytes. */
 import type { StreamListener } from "../../decide/routes/index.ts";
 import type { StreamSocket } from "../../net/stream-socket.ts";
-import { Backends } from "./backends.ts";
+import { Backends, type ChooseEndpoint } from "./backends.ts";
 import type { Carrier } from "./carrier.ts";
 import {
   defaultLimits,
@@ -26,6 +26,8 @@ export interface ProxyEngineOptions {
   readonly onRequest?: RequestsOptions["onRequest"];
   /** Details in records, for logs and traces. */
   readonly observe?: RequestsOptions["observe"] | undefined;
+  /** Which endpoint a request goes to, for whoever knows better than the backends' policies. */
+  readonly choose?: ChooseEndpoint | undefined;
 }
 
 export function createProxyEngine(carrier: Carrier, options: ProxyEngineOptions): Engine {
@@ -45,12 +47,12 @@ class ProxyEngine implements Engine {
   readonly #tunnels = new Set<readonly [StreamSocket, StreamSocket]>();
   #streamListeners: ReadonlyMap<string, StreamListener> = new Map();
 
-  constructor(carrier: Carrier, { random, onRequest, observe, ...options }: ProxyEngineOptions) {
+  constructor(carrier: Carrier, { random, onRequest, observe, choose, ...options }: ProxyEngineOptions) {
     const limits = { ...defaultLimits, ...options.limits };
     const { clock } = carrier;
     this.#carrier = carrier;
     this.#sweeper = new Sweeper(clock);
-    this.#backends = new Backends({ random, now: () => clock.monotonic() });
+    this.#backends = new Backends({ random, now: () => clock.monotonic(), choose });
     const [sweeper, backends, ownTls] = [this.#sweeper, this.#backends, this.#ownTls];
     this.#pool = new UpstreamPool({ carrier, sweeper, connectMs: limits.connectMs, maxIdle: limits.idleUpstreams });
     const pool = this.#pool;

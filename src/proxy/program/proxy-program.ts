@@ -16,6 +16,7 @@ import type { Logger } from "../../lib/log.ts";
 import type { MetricsRegistry } from "../../lib/metrics.ts";
 import type { ProxySettings } from "../configuration/settings.ts";
 import { ProxyHealth } from "../health/proxy-health.ts";
+import type { OpenHttpPool } from "../http-pool.ts";
 import { ServiceHealthServers } from "../health/service-health.ts";
 import { createProxy, type Proxy } from "../proxy.ts";
 import type { HandedOver } from "../backends/backend.ts";
@@ -42,6 +43,8 @@ export interface ProxyProgramOptions {
   readonly strictMode: boolean;
   /** NodePorts at 127.0.0.1 and ::1 by sockets of this program, where the mode has none. */
   readonly localhostNodePorts?: boolean;
+  /** Mode userspace: what balances requests. */
+  readonly openHttpPool?: OpenHttpPool;
 }
 
 export interface ProxyProgram extends Component {
@@ -152,6 +155,7 @@ class Program implements ProxyProgram {
       ...carrier.options,
       ...(this.#options.localhostNodePorts === true ? { localhostNodePorts: loopbackFamilies(carrier, settings) } : {}),
       ...(inherited === undefined ? {} : { inherited }),
+      ...(this.#options.openHttpPool === undefined ? {} : { openHttpPool: this.#options.openHttpPool }),
       minSyncPeriodMs: settings.minSyncPeriodMs,
       syncPeriodMs: settings.syncPeriodMs,
       health,

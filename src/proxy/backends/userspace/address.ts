@@ -13,17 +13,20 @@ import {
   type VirtualAddress,
 } from "../../../decide/proxy/index.ts";
 import type { CarriedConnections } from "../backend.ts";
+import { RequestPools, type RequestsContext } from "./requests.ts";
 import type { ProxyPeer } from "../../../net/proxy-protocol.ts";
 import { inRange } from "../../../decide/proxy/service-info.ts";
 
 /** The round-robin state of a Service port, shared by its addresses: one Service, one sequence. */
 export class PortState {
   readonly #clock: Clock;
+  readonly requests: RequestPools;
   readonly #balancers = new Map<string, Balancer<PlanEndpoint>>();
   plan: PortPlan;
 
-  constructor(plan: PortPlan, clock: Clock) {
-    this.#clock = clock;
+  constructor(plan: PortPlan, context: RequestsContext) {
+    this.#clock = context.clock;
+    this.requests = new RequestPools(context);
     this.plan = plan;
     this.update(plan);
   }
@@ -39,6 +42,7 @@ export class PortState {
       const sets = endpointsOf(plan, family);
       for (const set of ["cluster", "local"] as const) this.balancer(family, set).update(sets[set], affinityMs, plan.traffic?.algorithm);
     }
+    this.requests.update(plan);
   }
 
   traffic(): readonly CarriedConnections[] {

@@ -10,6 +10,7 @@ import type { Clock } from "../../../lib/clock.ts";
 import { joinHostPort, type Ip } from "../../../lib/ip.ts";
 import type { PortPlan, Protocol, ServicePlan, SourceClass, VirtualAddress } from "../../../decide/proxy/index.ts";
 import { servicePortText } from "../../../decide/proxy/index.ts";
+import type { OpenHttpPool } from "../../http-pool.ts";
 import type { ProxyMetrics } from "../../metrics.ts";
 import type { BindFailure } from "../../../net/listener.ts";
 import { hostTransport, type Transport } from "../../transport.ts";
@@ -32,6 +33,8 @@ export interface UserspaceOptions {
   readonly transport?: Transport;
   /** For virtual addresses that are not this host's. Absent: they are not open. Closed when the backend stops. */
   readonly redirects?: Redirects;
+  /** For Services that ask for each request to be balanced. Absent: their connections are. */
+  readonly openHttpPool?: OpenHttpPool;
   /** Of the proxy before this one. */
   readonly inherited?: InheritedListeners;
   /** How an address is bound; a test may forbid some. */
@@ -90,10 +93,14 @@ export class UserspaceBackend implements Backend {
 
   #updatePorts(states: Map<string, PortState>, ports: readonly PortPlan[]): void {
     const wanted = new Set(ports.map(portKey));
-    for (const name of states.keys()) if (!wanted.has(name)) states.delete(name);
+    for (const [name, state] of states) {
+      if (wanted.has(name)) continue;
+      states.delete(name);
+      void state.requests.drain();
+    }
     for (const port of ports) {
       const state = states.get(portKey(port));
-      if (state === undefined) states.set(portKey(port), new PortState(port, this.#options.clock));
+      if (state === undefined) states.set(portKey(port), new PortState(port, this.#options));
       else state.update(port);
     }
   }
@@ -245,7 +252,11 @@ export class UserspaceBackend implements Backend {
   }
 
   traffic(): readonly CarriedConnections[] {
-    return [...this.#services.values()].flatMap(({ ports }) => [...ports.values()].flatMap((port) => port.traffic()));
+    return this.#ports().flatMap((port) => port.traffic());
+  }
+
+  #ports(): readonly PortState[] {
+    return [...this.#services.values()].flatMap(({ ports }) => [...ports.values()]);
   }
 
   /** Every Service is known: rules take effect, and what nobody has claimed of an earlier proxy goes. */
@@ -267,6 +278,7 @@ export class UserspaceBackend implements Backend {
     this.#handedOver = true;
     const given = async () => {
       await Promise.all([...this.#claims.values()].map(({ bound }) => bound?.close()));
+      await Promise.all(this.#ports().map(({ requests }) => requests.drain()));
       this.#claims.clear();
       while (this.#open.size > 0) await new Promise<void>((done) => [...this.#open][0]?.once("close", done));
     };
@@ -275,6 +287,7 @@ export class UserspaceBackend implements Backend {
 
   async stop(): Promise<void> {
     const claims = [...this.#claims.values()];
+    const ports = this.#ports();
     this.#claims.clear();
     this.#services.clear();
     this.#standIns.clear();
@@ -282,6 +295,7 @@ export class UserspaceBackend implements Backend {
       claims.flatMap(({ bound }) => bound ?? []),
       this.#open,
     );
+    await Promise.all(ports.map(({ requests }) => requests.stop()));
     this.#options.redirects?.close(this.#handedOver);
     this.#options.transport.close?.();
   }

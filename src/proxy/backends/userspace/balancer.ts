@@ -29,6 +29,7 @@ export class Balancer<T extends ChosenEndpoint> {
   #choose: Chooser<T> = () => undefined;
   /** Connections that are open to an endpoint, by `keyOf`; kept where the algorithm asks for it. */
   readonly #open = new Map<string, number>();
+  #measure: ((endpoint: T) => number) | undefined;
   /** Connections and flows that went to each endpoint that there is, by `keyOf`. */
   readonly #carried = new Map<string, number>();
   #affinityMs: number | undefined;
@@ -49,7 +50,7 @@ export class Balancer<T extends ChosenEndpoint> {
   update(endpoints: readonly T[], affinityMs: number | undefined, algorithm: Algorithm = "round-robin"): void {
     const kept = new Map(endpoints.map((endpoint) => [keyOf(endpoint), endpoint]));
     if (endpoints !== this.#endpoints || algorithm !== this.#algorithm) {
-      const open = (endpoint: T) => this.#open.get(keyOf(endpoint)) ?? 0;
+      const open = (endpoint: T) => this.#measure?.(endpoint) ?? this.#open.get(keyOf(endpoint)) ?? 0;
       this.#choose = createChooser(algorithm, endpoints, { random: this.#random, open, turn: this.#turn });
     }
     for (const key of this.#carried.keys()) if (!kept.has(key)) this.#carried.delete(key);
@@ -62,6 +63,11 @@ export class Balancer<T extends ChosenEndpoint> {
       if (same === undefined) this.#clients.delete(client);
       else this.#clients.set(client, { endpoint: same, until });
     }
+  }
+
+  /** Who knows better than `began` how busy an endpoint is; undefined: nobody. */
+  measureBy(measure: ((endpoint: T) => number) | undefined): void {
+    this.#measure = measure;
   }
 
   has(endpoint: ChosenEndpoint): boolean {

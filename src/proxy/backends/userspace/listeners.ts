@@ -4,11 +4,12 @@ import type { Clock } from "../../../lib/clock.ts";
 import { joinHostPort, type Ip } from "../../../lib/ip.ts";
 import type { BindFailure } from "../../../net/listener.ts";
 import { UdpRelay, type UdpTarget } from "../../../net/udp-relay.ts";
-import type { Protocol, SourceClass, VirtualAddress } from "../../../decide/proxy/index.ts";
+import type { PlanEndpoint, Protocol, SourceClass, VirtualAddress } from "../../../decide/proxy/index.ts";
 import type { ProxyMetrics } from "../../metrics.ts";
 import type { Transport } from "../../transport.ts";
 import type { AddressProblem } from "../backend.ts";
 import { routeOf, type PortState } from "./address.ts";
+import type { Balancer } from "./balancer.ts";
 import { carry } from "./tcp.ts";
 
 /** Upstream's userspace proxy forgets a UDP client after this long; DNS clients use each port once. */
@@ -60,7 +61,13 @@ async function bindStream(
   at: ListenAt,
 ): Promise<Bound | BindFailure> {
   const bound: Bound = { address, port, at: at.port, recheck: keepConnections, close: async () => {} };
-  const options = { route: (client: string) => routeOf(bound.port, bound.address, client, classify), metrics, transport, open };
+  const options = {
+    route: (client: string) => routeOf(bound.port, bound.address, client, classify),
+    requests: (balancer: Balancer<PlanEndpoint>) => bound.port.requests.open(bound.port.plan, balancer),
+    metrics,
+    transport,
+    open,
+  };
   const listener = await transport.listen({ ...at, onConnection: (socket) => carry(socket, options) });
   if (listener.kind === "failed") return listener;
   bound.at = listener.port;

@@ -4,6 +4,7 @@ import type { PlanEndpoint } from "../../../decide/proxy/index.ts";
 import type { Balancer } from "./balancer.ts";
 import { encodeProxyHeader } from "../../../net/proxy-protocol.ts";
 import { relay } from "../../../net/relay.ts";
+import type { HttpPool } from "../../http-pool.ts";
 import type { ProxyMetrics } from "../../metrics.ts";
 import type { ConnectResult, Transport } from "../../transport.ts";
 import { clientText, type Route } from "./address.ts";
@@ -44,6 +45,8 @@ export function reach({ balancer, client, masquerade, metrics, transport }: Reac
 
 export interface CarryOptions {
   readonly route: (client: string) => Route;
+  /** What takes the connection where its requests are balanced, each by itself. */
+  readonly requests: (balancer: Balancer<PlanEndpoint>) => HttpPool | undefined;
   readonly metrics: ProxyMetrics;
   readonly transport: Transport;
   /** Clients being carried, so that a stop can cut them. */
@@ -51,7 +54,7 @@ export interface CarryOptions {
 }
 
 /** Takes an accepted, paused socket from here to its end. */
-export function carry(socket: StreamSocket, { route, metrics, transport, open }: CarryOptions): void {
+export function carry(socket: StreamSocket, { route, requests, metrics, transport, open }: CarryOptions): void {
   const client = clientText(socket.remoteAddress);
   const target = route(client);
   if (target.kind === "refuse") return refuse(socket, target.reason, metrics);
@@ -64,6 +67,11 @@ export function carry(socket: StreamSocket, { route, metrics, transport, open }:
   socket.once("close", gone);
   socket.on("error", closedByItself);
   const { balancer, masquerade, announce } = target;
+  const pool = requests(balancer);
+  if (pool !== undefined) {
+    metrics.connections.inc();
+    return pool.serve(socket);
+  }
   reach({ balancer, client, masquerade, metrics, transport }, (reached) => {
     if (reached === undefined) return refuse(socket, "AllEndpointsFailed", metrics);
     if (socket.destroyed) return void reached.socket.destroy();
