@@ -284,6 +284,7 @@ class IngressGateway implements Gateway {
 
   async settled(): Promise<void> {
     if (this.#timer !== undefined) await new Promise<void>((done) => this.#waiters.push(done));
+    await this.#engine.settled();
   }
 
   ready(): Readiness {

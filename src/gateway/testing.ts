@@ -61,7 +61,7 @@ export interface TestEngine {
   readonly port: number;
   readonly records: RequestRecord[];
   /** Makes these the endpoints of the one backend, `default/web:80`. */
-  setEndpoints(...ports: readonly number[]): void;
+  setEndpoints(...ports: readonly number[]): Promise<void>;
 }
 
 type EngineKind = "node" | "threads";
@@ -82,6 +82,12 @@ export function testEngine(options: TestEngineOptions): Engine {
   return engine;
 }
 
+/** Limits in a time that a test waits for: a fifth where time is the machine's. */
+export function scaled(limits: Readonly<Partial<Record<"headMs" | "bodyMs" | "idleMs" | "responseMs", number>>>): Partial<EngineLimits> {
+  const factor = kind === "node" ? 1 : 0.2;
+  return Object.fromEntries(Object.entries(limits).map(([name, ms]) => [name, ms * factor]));
+}
+
 /** An engine whose one rule sends every request of every host to `default/web:80`. */
 export async function startEngine(
   opened: Opened,
@@ -96,8 +102,9 @@ export async function startEngine(
   const setEndpoints = (...to: readonly number[]) => {
     const backend: Backend = { kind: "endpoints", endpoints: to.map((port) => ({ ip: "127.0.0.1", port })) };
     engine.publish({ backends: new Map([["default/web:80", backend]]) });
+    return engine.settled();
   };
-  setEndpoints(...ports);
+  await setEndpoints(...ports);
   const listener = await engine.listen({ name: "http", protocol: "HTTP", host: "127.0.0.1", port: 0 });
   if (listener.kind === "failed") throw new Error(listener.message);
   return { engine, port: listener.port, records, setEndpoints };

@@ -339,6 +339,7 @@ class Controller implements GatewayController {
   async settled(): Promise<void> {
     if (this.#timer !== undefined) await new Promise<void>((done) => this.#waiters.push(done));
     await this.#ports.settled();
+    await this.#engine.settled();
   }
 
   ready(): Readiness {

@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { afterEach, describe, expect, test } from "vitest";
 import { FakeClock } from "../../lib/clock.ts";
-import { httpEndpoint, Opened, rawClient, rawEndpoint, startEngine } from "../testing.ts";
+import { httpEndpoint, Opened, rawClient, rawEndpoint, scaled, startEngine } from "../testing.ts";
 
 const opened = new Opened();
 afterEach(() => opened.closeAll());
@@ -205,12 +205,13 @@ describe("endpoints", () => {
         ["default/web:80", { kind: "unusable", reason: "NoEndpoints", message: "Service default/web has no ready endpoint" }],
       ]),
     });
+    await engine.engine.settled();
     const client = rawClient(opened, engine.port);
     client.send(get());
     expect(await client.until((all) => all.endsWith("endpoint\n"))).toMatch(
       /^HTTP\/1\.1 503 Service Unavailable\r\n[^]*NoEndpoints: Service default\/web has no ready endpoint\n$/,
     );
-    engine.setEndpoints(await closedPort(), await closedPort());
+    await engine.setEndpoints(await closedPort(), await closedPort());
     client.send(get());
     expect(await client.until((all) => all.includes("502"))).toContain("EndpointsFailed");
   });
@@ -355,7 +356,7 @@ describe("limits", () => {
         if (received.includes("abc")) got.body.resolve();
       });
     });
-    const engine = await startEngine(opened, [port], { headMs: 3000, bodyMs: 5000, idleMs: 8000, responseMs: 20_000 }, clock);
+    const engine = await startEngine(opened, [port], scaled({ headMs: 3000, bodyMs: 5000, idleMs: 8000, responseMs: 20_000 }), clock);
     const connected = () => rawClient(opened, engine.port);
     const [head, body, idle, waiting] = [connected(), connected(), connected(), connected()];
     // The half of a head comes with a whole one, whose answer says that both have come.
@@ -500,7 +501,7 @@ describe("a change of protocol", () => {
       expect(head).toMatch(
         /^HTTP\/1\.1 101 Switching Protocols\r\nSec-WebSocket-Accept: y\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n/,
       );
-      engine.setEndpoints();
+      await engine.setEndpoints();
       await expect.poll(() => engine.engine.stats().tunnels, { timeout: patient }).toBe(1);
       client.send("hello");
       await client.until((all) => all.endsWith("HELLO"));

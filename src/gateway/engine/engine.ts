@@ -13,6 +13,8 @@ export interface Engine {
   publish(change: EngineChange): void;
   /** Opens a listener of the table. What cannot be bound is a value. */
   listen(options: EngineListen): Promise<EngineListener | ListenFailure>;
+  /** Requests that come from now on see what was published. */
+  settled(): Promise<void>;
   stats(): EngineStats;
   /** Stops listening, lets requests end for `graceMs`, then closes everything. */
   stop(graceMs?: number): Promise<void>;

@@ -28,6 +28,7 @@ async function started(port: number): Promise<TestEngine> {
   test.engine.publish({
     backends: new Map([["default/web:80", { kind: "endpoints", endpoints: [{ ip: "127.0.0.1", port }], speaks: "h2c" }]]),
   });
+  await test.engine.settled();
   return test;
 }
 
@@ -120,5 +121,6 @@ test("no endpoint: 503; one that cannot be reached: 502", async () => {
   const session = h2cClient(port);
   expect((await ask(session, { ":method": "GET" })).headers[":status"]).toBe(502);
   engine.publish({ backends: new Map([["default/web:80", { kind: "unusable", reason: "NoEndpoints", message: "none" }]]) });
+  await engine.settled();
   expect((await ask(session, { ":method": "GET" })).headers[":status"]).toBe(503);
 });

@@ -125,6 +125,10 @@ class ProxyEngine implements Engine {
     return () => this.#tunnels.delete(pair);
   }
 
+  async settled(): Promise<void> {
+    // What is published is there at once.
+  }
+
   stats(): EngineStats {
     return { clients: this.#front.size, tunnels: this.#tunnels.size, requests: this.#requests.count };
   }

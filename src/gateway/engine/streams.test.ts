@@ -175,6 +175,7 @@ async function secureEngine(handler: RequestListener): Promise<{ readonly port: 
   const { engine } = await startEngine(opened, [port]);
   const authority = await openLocalAuthority({ now: () => Date.now() });
   engine.publish({ certificates: [{ host: "*", ...authority.certificateFor("a.localhost") }] });
+  await engine.settled();
   // The one rule is for the plain listener's name: this one bears it too.
   const listener = await engine.listen({ name: "http", protocol: "HTTPS", host: "127.0.0.1", port: 0 });
   if (listener.kind === "failed") throw new Error(listener.message);
@@ -211,6 +212,7 @@ test("TLS by HTTP/1.1: an upgraded connection carries 8 MiB each way and a half-
   const { engine } = await startEngine(opened, [endpointPort]);
   const authority = await openLocalAuthority({ now: () => Date.now() });
   engine.publish({ certificates: [{ host: "*", ...authority.certificateFor("a.localhost") }] });
+  await engine.settled();
   const listener = await engine.listen({ name: "http", protocol: "HTTPS", host: "127.0.0.1", port: 0 });
   if (listener.kind === "failed") throw new Error(listener.message);
   const options = { host: "127.0.0.1", port: listener.port, servername: "a.localhost", ca: authority.cert, allowHalfOpen: true };

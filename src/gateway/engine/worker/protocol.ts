@@ -42,6 +42,8 @@ export type ToEngineThread =
   | { readonly kind: "listen"; readonly id: number; readonly options: EngineListen }
   | { readonly kind: "close"; readonly id: number }
   | { readonly kind: "connection"; readonly id: number; readonly answer: ConnectionAnswer }
+  /** Answered when all that was said before has been done. */
+  | { readonly kind: "settle"; readonly id: number }
   | { readonly kind: "stop"; readonly graceMs: number };
 
 export type ListenResult = Omit<EngineListener, "close"> | ListenFailure;
@@ -51,4 +53,5 @@ export type FromEngineThread =
   | { readonly kind: "closed"; readonly id: number }
   | { readonly kind: "connect"; readonly id: number; readonly endpoint: BackendEndpoint }
   | { readonly kind: "records"; readonly packed: PackedRecords }
+  | { readonly kind: "settled"; readonly id: number }
   | { readonly kind: "stopped" };

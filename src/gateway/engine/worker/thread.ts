@@ -70,6 +70,8 @@ class EngineThread {
         this.#connecting.get(message.id)?.(message.answer);
         this.#connecting.delete(message.id);
         return;
+      case "settle":
+        return this.#post({ kind: "settled", id: message.id });
       case "stop":
         return void this.#stop(message.graceMs);
     }

@@ -71,6 +71,10 @@ class WorkerEngine implements Engine {
     };
   }
 
+  async settled(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.settled()));
+  }
+
   stats(): EngineStats {
     const all = this.#workers.map((worker) => worker.stats());
     const sum = (of: (stats: EngineStats) => number) => all.reduce((total, each) => total + of(each), 0);
@@ -90,6 +94,7 @@ class EngineWorker {
   readonly #records = new RecordUnpacker();
   readonly #listening = new Map<number, (result: ListenResult) => void>();
   readonly #closing = new Map<number, () => void>();
+  readonly #settling = new Map<number, () => void>();
   readonly #exited: Promise<void>;
   #nextId = 0;
   #stopping = false;
@@ -113,6 +118,10 @@ class EngineWorker {
       throw error;
     });
     this.#exited = new Promise((resolve) => this.#worker.once("exit", () => resolve()));
+    // A thread that ends has nothing left to do.
+    void this.#exited.then(() => {
+      for (const settled of this.#settling.values()) settled();
+    });
     this.#worker.unref();
   }
 
@@ -131,6 +140,10 @@ class EngineWorker {
       case "closed":
         this.#closing.get(message.id)?.();
         this.#closing.delete(message.id);
+        return;
+      case "settled":
+        this.#settling.get(message.id)?.();
+        this.#settling.delete(message.id);
         return;
       case "connect":
         return void this.#reach(message.id, message.endpoint);
@@ -167,6 +180,15 @@ class EngineWorker {
     return new Promise((resolve) => {
       this.#closing.set(id, resolve);
       this.#post({ kind: "close", id });
+    });
+  }
+
+  settled(): Promise<void> {
+    if (this.#stopping) return Promise.resolve();
+    const id = this.#nextId++;
+    return new Promise((resolve) => {
+      this.#settling.set(id, resolve);
+      this.#post({ kind: "settle", id });
     });
   }
 
