@@ -64,8 +64,9 @@ class MovableClock implements TestClock {
     return this.#frozen !== undefined;
   }
 
+  /** Whole milliseconds, as the machine's: what it is ahead by goes by the monotonic clock, which has fractions. */
   now(): number {
-    return (this.#frozen ?? { now: this.#machine.now() }).now + this.#ahead;
+    return Math.round((this.#frozen ?? { now: this.#machine.now() }).now + this.#ahead);
   }
 
   monotonic(): number {
