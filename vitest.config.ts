@@ -7,8 +7,8 @@ const shared = { testTimeout: 20_000, hookTimeout: 20_000 };
 
 export default defineConfig({
   test: {
-    // Scenario tests start clusters and processes: few at a time, so that two cores do not starve one of them.
-    maxWorkers: 2,
+    // Scenario tests start clusters and processes, and mostly wait for them: three at a time keep two cores busy and starve none of them.
+    maxWorkers: 3,
     projects: [
       {
         test: {
