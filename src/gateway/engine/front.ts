@@ -1,5 +1,6 @@
 /** Connections of clients: how each is taken in (plain, TLS, by server name), what it speaks, and its end. */
 import { compareHosts, sectionOf, type Listener, type StreamSection } from "../../decide/routes/index.ts";
+import { Roster, type Membership } from "../../lib/roster.ts";
 import type { ProxyAddresses } from "../../net/proxy-protocol.ts";
 import type { StreamSocket } from "../../net/stream-socket.ts";
 import { defaultHeadLimits } from "../http1/request-head.ts";
@@ -26,6 +27,7 @@ export interface FrontOptions {
   readonly tunnelOpened: (client: StreamSocket, upstream: StreamSocket) => () => void;
 }
 
+type Client = Http1Client | Http2Client;
 type Info = Omit<ClientInfo, "httpVersion">;
 type Accept = (socket: StreamSocket) => void;
 
@@ -34,9 +36,8 @@ export class Front {
   readonly #certificates = new CertificateStore();
   /** Of listeners whose certificates are everyone's. */
   readonly #sharedTls: TlsServer[] = [];
-  /** With the listener that each came by. */
-  readonly #clients = new Map<Http1Client | Http2Client, string>();
-  readonly #sockets = new Set<StreamSocket>();
+  readonly #clients = new Roster<Client>();
+  readonly #sockets = new Roster<StreamSocket>();
   readonly #peers = new ProxiedPeers();
   /** Where each listener is. */
   readonly #places = new Map<string, Place>();
@@ -105,8 +106,8 @@ export class Front {
   admit(socket: StreamSocket, accept: Accept): void {
     socket.on("error", noticedAtClose);
     if (this.#sockets.size >= this.#options.limits.connections || this.#closing) return void socket.destroy();
-    this.#sockets.add(socket);
-    socket.once("close", () => this.#sockets.delete(socket));
+    const membership = this.#sockets.add(socket);
+    socket.on("close", () => this.#sockets.remove(membership));
     accept(socket);
   }
 
@@ -171,24 +172,24 @@ export class Front {
   #http1(socket: StreamSocket, info: Info): void {
     const { requests, tunnelOpened } = this.#options;
     const client = new Http1Client({
-      ...this.#clientOptions(socket, info, () => this.#gone(client)),
+      ...this.#clientOptions(socket, info, () => this.#gone(membership)),
       headLimits: defaultHeadLimits,
       handle: (request, side) => requests.handle(request, side),
       tunnelOpened,
       // With prior knowledge on a plain port (RFC 9113 3.3): its preface has been read.
       ...(info.scheme === "http" ? { http2: (seen: Buffer) => this.#http2(socket, info).read(seen) } : {}),
     });
-    this.#clients.set(client, info.listener);
+    const membership: Membership<Client> = this.#clients.add(client);
   }
 
   #http2(socket: StreamSocket, info: Info): Http2Client {
     const { requests, carrier } = this.#options;
     const client = new Http2Client({
-      ...this.#clientOptions(socket, info, () => this.#gone(client)),
+      ...this.#clientOptions(socket, info, () => this.#gone(membership)),
       soon: (run) => carrier.soon(run),
       handle: (request, side) => requests.handle(request, side),
     });
-    this.#clients.set(client, info.listener);
+    const membership: Membership<Client> = this.#clients.add(client);
     return client;
   }
 
@@ -198,20 +199,20 @@ export class Front {
     return { socket, info, limits, sweeper, now, closed, refused: (status: number, why: string) => requests.refused(status, why) };
   }
 
-  #gone(client: Http1Client | Http2Client): void {
-    this.#clients.delete(client);
+  #gone(membership: Membership<Client>): void {
+    this.#clients.remove(membership);
     if (this.#clients.size === 0) this.#whenDrained();
   }
 
   /** Clients of the listener get no further request answered. */
   drain(listener: string): void {
-    for (const [client, name] of this.#clients) if (name === listener) client.drain();
+    for (const client of this.#clients) if (client.listener === listener) client.drain();
   }
 
   /** Lets requests end for `graceMs`, then closes everything. */
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
-    for (const client of this.#clients.keys()) client.drain();
+    for (const client of this.#clients) client.drain();
     if (graceMs > 0 && this.#clients.size > 0) await this.#drained(graceMs);
     for (const socket of this.#sockets) socket.destroy();
   }

@@ -7,6 +7,7 @@
  * Bytes of the next request that come early (pipelining) wait, and the socket with them.
  */
 import type { StreamSocket } from "../../net/stream-socket.ts";
+import type { Membership } from "../../lib/roster.ts";
 import { ChunkedReader, type ChunkResult } from "../http1/chunked.ts";
 import type { Field } from "../http1/fields.ts";
 import { goesToEndpoint, keptLines } from "../http1/passed-on.ts";
@@ -48,6 +49,7 @@ export class Http1Client implements ClientSide, Expiring {
   readonly #options: Http1ClientOptions;
   readonly #socket: StreamSocket;
   readonly #out: AnswerWriter;
+  readonly #swept: Membership<Expiring>;
   #state: State = "head";
   #unread: Buffer = emptyBytes;
   #request: RequestHead | undefined;
@@ -76,7 +78,7 @@ export class Http1Client implements ClientSide, Expiring {
       { ...options.info, httpVersion: "1.1" },
     ];
     this.deadline = options.sweeper.after(options.limits.headMs);
-    options.sweeper.add(this);
+    this.#swept = options.sweeper.add(this);
     const socket = options.socket;
     socket.on("data", this.#onData);
     socket.on("end", this.#onEnd);
@@ -89,6 +91,10 @@ export class Http1Client implements ClientSide, Expiring {
   /** The client's side of HTTP/1.0 knows no chunks. */
   get framed(): boolean {
     return this.#block?.minorVersion === 1;
+  }
+
+  get listener(): string {
+    return this.#options.info.listener;
   }
 
   /** No further request is taken; the one under way is answered. */
@@ -376,7 +382,7 @@ export class Http1Client implements ClientSide, Expiring {
   }
 
   #forgetSocket(): void {
-    this.#options.sweeper.remove(this);
+    this.#options.sweeper.remove(this.#swept);
     this.#socket.off("data", this.#onData);
     this.#socket.off("end", this.#onEnd);
     this.#socket.off("drain", this.#onDrain);

@@ -41,7 +41,7 @@ export class Http2Client implements Expiring {
     this.options = options;
     this.info = { ...info, httpVersion: "2" };
     this.deadline = sweeper.after(limits.headMs);
-    sweeper.add(this);
+    const swept = sweeper.add(this);
     this.#connection = new Http2Connection({
       socket,
       role: "server",
@@ -53,10 +53,14 @@ export class Http2Client implements Expiring {
       onActive: () => this.#active(),
       onEnding: () => (this.deadline = sweeper.after(lingerMs)),
       onClosed: () => {
-        sweeper.remove(this);
+        sweeper.remove(swept);
         options.closed();
       },
     });
+  }
+
+  get listener(): string {
+    return this.info.listener;
   }
 
   /** Bytes that were read before. */

@@ -27,7 +27,7 @@ export class Http2Upstream implements Expiring {
   constructor({ socket, sweeper, now, soon, spent, closed }: Http2UpstreamOptions) {
     this.#sweeper = sweeper;
     this.deadline = sweeper.after(idleMs);
-    sweeper.add(this);
+    const swept = sweeper.add(this);
     this.#connection = new Http2Connection({
       socket,
       role: "client",
@@ -42,7 +42,7 @@ export class Http2Upstream implements Expiring {
         spent();
       },
       onClosed: () => {
-        sweeper.remove(this);
+        sweeper.remove(swept);
         spent();
         closed();
       },

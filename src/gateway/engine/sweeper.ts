@@ -3,6 +3,7 @@
  * time is over are told. A limit so ends up to two seconds late, never early.
  */
 import type { Clock, Timer } from "../../lib/clock.ts";
+import { Roster, type Membership } from "../../lib/roster.ts";
 
 export interface Expiring {
   /** In the sweeper's time; Infinity: no limit. */
@@ -14,7 +15,7 @@ const periodMs = 1000;
 
 export class Sweeper {
   readonly #clock: Clock;
-  readonly #members = new Set<Expiring>();
+  readonly #members = new Roster<Expiring>();
   #timer: Timer | undefined;
   #now: number;
 
@@ -29,16 +30,17 @@ export class Sweeper {
     return this.#now + ms + periodMs;
   }
 
-  add(member: Expiring): void {
-    this.#members.add(member);
+  /** What it gives is to be given to `remove`. */
+  add(member: Expiring): Membership<Expiring> {
     if (this.#timer === undefined) {
       this.#now = this.#clock.monotonic();
       this.#arm();
     }
+    return this.#members.add(member);
   }
 
-  remove(member: Expiring): void {
-    this.#members.delete(member);
+  remove(membership: Membership<Expiring>): void {
+    this.#members.remove(membership);
   }
 
   stop(): void {

@@ -2,6 +2,7 @@
 import { errnoCode } from "../../lib/errors.ts";
 import type { BackendEndpoint, BackendProtocol, UpstreamTls } from "../../decide/routes/index.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
+import { Roster, type Membership } from "../../lib/roster.ts";
 import { encodeProxyHeader, type ProxyAddresses } from "../../net/proxy-protocol.ts";
 import type { StreamSocket } from "../../net/stream-socket.ts";
 import { PeakAverage } from "./balancing.ts";
@@ -115,7 +116,7 @@ const idleMs = 4000;
 
 export class UpstreamPool {
   readonly options: PoolOptions;
-  readonly #connections = new Set<UpstreamConnection>();
+  readonly #connections = new Roster<UpstreamConnection>();
   readonly #sessions = new Set<Http2Upstream>();
 
   constructor(options: PoolOptions) {
@@ -130,9 +131,7 @@ export class UpstreamPool {
   /** `addresses`: of the client, for endpoints that want to know them. */
   async open(endpoint: Endpoint, addresses: ProxyAddresses | undefined): Promise<UpstreamConnection> {
     const socket = await this.connect(endpoint, addresses);
-    const connection = new UpstreamConnection(this, endpoint, socket);
-    this.#connections.add(connection);
-    return connection;
+    return new UpstreamConnection(this, endpoint, socket);
   }
 
   /** A connection of its own, in the endpoint's TLS if it has one. */
@@ -175,8 +174,13 @@ export class UpstreamPool {
     return session;
   }
 
-  forget(connection: UpstreamConnection): void {
-    this.#connections.delete(connection);
+  /** To be closed with the pool, until it is forgotten. */
+  remember(connection: UpstreamConnection): Membership<UpstreamConnection> {
+    return this.#connections.add(connection);
+  }
+
+  forget(membership: Membership<UpstreamConnection>): void {
+    this.#connections.remove(membership);
   }
 
   close(): void {
@@ -197,6 +201,8 @@ export class UpstreamConnection implements Expiring {
   lastHead: ResponseHead | undefined;
   readonly endpoint: Endpoint;
   readonly #pool: UpstreamPool;
+  readonly #inPool: Membership<UpstreamConnection>;
+  readonly #swept: Membership<Expiring>;
   #socket: StreamSocket | undefined;
   #user: UpstreamUser | undefined;
   #errno: string | undefined;
@@ -211,7 +217,8 @@ export class UpstreamConnection implements Expiring {
     socket.on("close", this.#onClose);
     socket.on("drain", this.#onDrain);
     socket.setNoDelay(true);
-    pool.options.sweeper.add(this);
+    this.#inPool = pool.remember(this);
+    this.#swept = pool.options.sweeper.add(this);
   }
 
   use(user: UpstreamUser): void {
@@ -282,8 +289,8 @@ export class UpstreamConnection implements Expiring {
 
   #gone(): void {
     this.#socket = undefined;
-    this.#pool.options.sweeper.remove(this);
-    this.#pool.forget(this);
+    this.#pool.options.sweeper.remove(this.#swept);
+    this.#pool.forget(this.#inPool);
     const at = this.endpoint.idle.indexOf(this);
     if (at >= 0) this.endpoint.idle.splice(at, 1);
   }
