@@ -61,7 +61,7 @@ function startBackend(): UserspaceBackend {
   return opened.add(backend, () => backend.stop());
 }
 
-/** Says its name, whom it hears of, and by which of the test's connections it was asked. */
+/** Says its name, and who asks. */
 async function endpoint(name: string, listener?: RequestListener) {
   return await httpEndpoint(
     opened,
@@ -195,13 +195,18 @@ describe.each(groups)("%s", { timeout: 60_000 }, (_, epoll) => {
     expect((await held).text).not.toBe(others[0]?.text);
   });
 
-  test("h2c by prior knowledge: streams of one connection alternate", async () => {
+  test("h2c by prior knowledge: streams of one connection alternate, and pass over an endpoint that dies", async () => {
     const ports: number[] = [];
+    const kill = new Map<string, () => void>();
     for (const name of ["a", "b"]) {
       const server = createHttp2Server((request, response) => void response.end(`${name} ${request.headers["x-forwarded-for"]}`));
       const sessions = new Set<{ destroy(): void }>();
       server.on("session", (session) => void sessions.add(session));
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      kill.set(name, () => {
+        server.close();
+        for (const session of sessions) session.destroy();
+      });
       opened.add(server, () => {
         for (const session of sessions) session.destroy();
         return new Promise((done) => server.close(done));
@@ -225,6 +230,8 @@ describe.each(groups)("%s", { timeout: 60_000 }, (_, epoll) => {
     expect(replies.toSorted()).toEqual([`a ${client}`, `a ${client}`, `b ${client}`, `b ${client}`]);
     expect(replies[2]).toBe(replies[0]);
     expect(replies[1]).not.toBe(replies[0]);
+    kill.get("a")?.();
+    expect(await times(4, ask)).toEqual(Array.from({ length: 4 }, () => `b ${client}`));
   });
 
   test("WebSockets pass, each to one endpoint, and outlive the Service", async () => {

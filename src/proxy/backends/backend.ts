@@ -46,7 +46,7 @@ export type DialResult =
   /** The address belongs to no Service. */
   | { readonly kind: "unknown" };
 
-/** What went to an endpoint of a Service port since the endpoint is one: TCP connections, or flows of datagrams. */
+/** What went to an endpoint of a Service port since the endpoint is one: TCP connections, flows of datagrams, or requests. */
 export interface CarriedConnections {
   /** `servicePortText` */
   readonly servicePort: string;
