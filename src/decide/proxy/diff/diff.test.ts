@@ -6,9 +6,9 @@ import { planServices } from "../services.ts";
 import { diffModes } from "./diff.ts";
 import { diffModes as modes } from "./traits.ts";
 
-function planOf(spec: object, nodeNames: readonly string[] = ["node-1", "node-2"], status?: object) {
+function planOf(spec: object, nodeNames: readonly string[] = ["node-1", "node-2"], status?: object, annotations?: object) {
   const service = {
-    metadata: { namespace: "shop", name: "web" },
+    metadata: { namespace: "shop", name: "web", annotations },
     spec: { clusterIP: "10.96.0.1", ports: [{ port: 80 }], ...spec },
     status,
   } as unknown as Service;
@@ -64,6 +64,21 @@ test("affinity and SCTP", () => {
     Sctp: "loses",
     ClientAddress: "loses",
   });
+});
+
+test("annotations that only userspace honours are missed elsewhere", () => {
+  const annotated = planOf({}, undefined, undefined, {
+    "fairlead.dev/per-request": "true",
+    "fairlead.dev/load-balancing": "maglev",
+    "fairlead.dev/proxy-protocol": "v3",
+  });
+  expect(diffModes(annotated, { from: "userspace", to: "nftables" }).services[0]?.changes).toContainEqual({
+    code: "TrafficAnnotations",
+    effect: "loses",
+    from: "honoured: fairlead.dev/load-balancing, fairlead.dev/per-request",
+    to: "without effect: fairlead.dev/load-balancing, fairlead.dev/per-request",
+  });
+  expect(changes(annotated)).not.toHaveProperty("TrafficAnnotations");
 });
 
 test("the same mode: nothing changes; there and back is the same list with the effects turned round", () => {

@@ -6,6 +6,7 @@
 import { isLoopback, parseIp } from "../../../lib/ip.ts";
 import type { PlannedService } from "../plan.ts";
 import { ipvsSchedulers, type IpvsScheduler } from "../render/ipvs/state.ts";
+import { loadBalancingAnnotation, perRequestAnnotation, proxyProtocolAnnotation, type Traffic } from "../traffic.ts";
 import { ipvsAnswers, ipvsDeviations, type IpvsAnswer } from "./ipvs-answers.ts";
 
 export const diffModes = ["iptables", "ipvs", "nftables", "userspace"] as const;
@@ -37,6 +38,12 @@ const kinds = ({ ports }: PlannedService) => new Set(ports.flatMap(({ addresses 
 const isSticky = ({ ports }: PlannedService) => ports.some(({ affinity }) => affinity.kind === "clientIP");
 const endpointCount = ({ ports }: PlannedService) =>
   Math.max(0, ...ports.flatMap(({ endpoints }) => endpoints.map(({ cluster, local }) => Math.max(cluster.length, local.length))));
+
+const annotationsOf = ({ algorithm, proxyProtocol, perRequest }: Traffic): readonly string[] => [
+  ...(algorithm === "round-robin" ? [] : [loadBalancingAnnotation]),
+  ...(proxyProtocol === undefined ? [] : [proxyProtocolAnnotation]),
+  ...(perRequest === undefined ? [] : [perRequestAnnotation]),
+];
 
 /** By the scheduler: what a client can count on besides an even share. */
 const schedulerMerits: Partial<Record<IpvsScheduler, string>> = {
@@ -101,6 +108,11 @@ export const serviceTraits = {
     return mode === "userspace"
       ? value("endpoints see the node, never the client", 0)
       : value("endpoints see the client where its policy keeps the address", 1);
+  },
+  TrafficAnnotations(mode, service) {
+    const asked = [...new Set(service.ports.flatMap(({ traffic }) => (traffic === undefined ? [] : annotationsOf(traffic))))].join(", ");
+    if (asked === "") return undefined;
+    return mode === "userspace" ? value(`honoured: ${asked}`, 1) : value(`without effect: ${asked}`, 0);
   },
   IdleConnections(mode, service) {
     const isTcp = service.ports.some(({ protocol }) => protocol === "TCP");
