@@ -3,17 +3,17 @@
  * writes; it reads only in the loop's turns, so that listeners are never called from within another's. Half-open connections are
  * normal: each direction ends by itself, and the socket closes when both have.
  */
-import { EventEmitter } from "node:events";
 import * as c from "../../host/syscalls/constants.ts";
 import { decodeSocketAddress } from "../../host/syscalls/socket-address.ts";
 import { SystemError } from "../../host/syscalls/system-error.ts";
 import type { EventLoop, Watcher } from "./event-loop.ts";
+import { SocketEvents } from "./socket-events.ts";
 import type { StreamSocket } from "../stream-socket.ts";
 
 /** A socket that always has more to read lets others have their turn after this many full buffers. */
 const readsAtOnce = 4;
 
-export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
+export class EpollSocket extends SocketEvents implements StreamSocket, Watcher {
   readonly #loop: EventLoop;
   readonly #fd: number;
   readonly #peer: Uint8Array | undefined;
@@ -94,7 +94,7 @@ export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
     const { libc, readBuffer } = this.#loop;
     const again = this.#again;
     this.#again = undefined;
-    if (again !== undefined) this.emit("data", again);
+    if (again !== undefined) this.tellData(again);
     for (let reads = 0; this.#flowing && this.#readable && !this.destroyed; reads++) {
       if (reads === readsAtOnce) {
         this.#readSoon();
@@ -104,7 +104,7 @@ export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
       if (got > 0) {
         // A short read has emptied the kernel's buffer: the next bytes come with an edge of their own. Unless it was the end that cut it short.
         if (got < readBuffer.length && !this.#endSeen) this.#readable = false;
-        this.emit("data", this.#loop.read(got));
+        this.tellData(this.#loop.read(got));
       } else if (got === 0) this.#end();
       else if (got === -c.EAGAIN) this.#readable = false;
       else {
@@ -118,7 +118,7 @@ export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
   #end(): void {
     this.#readable = false;
     this.readableEnded = true;
-    this.emit("end");
+    this.tellEnd();
     if (this.#writeEnded) this.destroy();
   }
 
@@ -190,7 +190,7 @@ export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
       this.#pending.shift();
     }
     if (this.#ending) this.#endWriting();
-    else this.emit("drain");
+    else this.tellDrain();
   }
 
   cork(): void {
@@ -223,15 +223,15 @@ export class EpollSocket extends EventEmitter implements StreamSocket, Watcher {
     if (this.destroyed) return;
     this.#close();
     process.nextTick(() => {
-      this.emit("error", new SystemError("read", errno === 0 ? c.ECONNRESET : errno));
-      this.emit("close", true);
+      this.tellError(new SystemError("read", errno === 0 ? c.ECONNRESET : errno));
+      this.tellClose(true);
     });
   }
 
   destroy(): void {
     if (this.destroyed) return;
     this.#close();
-    process.nextTick(() => this.emit("close", false));
+    process.nextTick(() => this.tellClose(false));
   }
 
   destroySoon(): void {

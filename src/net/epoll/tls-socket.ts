@@ -2,10 +2,10 @@
  * TLS over a socket of the event loop, by OpenSSL on memory: what comes is fed to the session, what the session has for the other side
  * is sent. A `StreamSocket` like the one below it, so that whatever runs on one runs on both.
  */
-import { EventEmitter } from "node:events";
 import type { HandshakeHooks, Openssl, TlsContext, TlsSession } from "../../host/syscalls/openssl.ts";
 import type { StreamSocket } from "../stream-socket.ts";
 import type { EventLoop } from "./event-loop.ts";
+import { SocketEvents } from "./socket-events.ts";
 import { RecordEdges } from "./tls-records.ts";
 
 export interface TlsSocketOptions {
@@ -42,7 +42,7 @@ function buffersFor(loop: EventLoop): Buffers {
   return buffers;
 }
 
-export class TlsSocket extends EventEmitter implements StreamSocket {
+export class TlsSocket extends SocketEvents implements StreamSocket {
   readonly #options: TlsSocketOptions;
   readonly #below: StreamSocket;
   readonly #buffers: Buffers;
@@ -144,13 +144,13 @@ export class TlsSocket extends EventEmitter implements StreamSocket {
     const { plain } = this.#buffers;
     const again = this.#again;
     this.#again = undefined;
-    if (again !== undefined) this.emit("data", again);
+    if (again !== undefined) this.tellData(again);
     this.#more = true;
     while (this.#flowing && this.#session !== undefined && this.#more) {
       const got = openssl.read(this.#session, plain);
       if (typeof got === "number") {
         if (one) this.#more = false;
-        this.emit("data", plain.subarray(0, got));
+        this.tellData(plain.subarray(0, got));
       } else {
         this.#more = false;
         if (got === "ended") this.#end();
@@ -164,13 +164,13 @@ export class TlsSocket extends EventEmitter implements StreamSocket {
   #end(): void {
     if (this.readableEnded) return;
     this.readableEnded = true;
-    this.emit("end");
+    this.tellEnd();
     if (this.#writeEnded) this.destroySoon();
   }
 
   #fail(): void {
     this.#sendWhatIsToGo();
-    this.emit("error", Object.assign(new Error("TLS: the connection is broken"), { code: "EPROTO" }));
+    this.tellError(Object.assign(new Error("TLS: the connection is broken"), { code: "EPROTO" }));
     this.destroySoon();
   }
 
@@ -263,16 +263,16 @@ export class TlsSocket extends EventEmitter implements StreamSocket {
     if (this.readableEnded) this.destroySoon();
   }
 
-  readonly #onDrain = () => void this.emit("drain");
+  readonly #onDrain = () => this.tellDrain();
 
   // The end.
 
-  readonly #onError = (error: Error) => void this.emit("error", error);
+  readonly #onError = (error: Error) => this.tellError(error);
 
   readonly #onClose = (failed: boolean) => {
     if (this.#handshaking) this.#handshakeOver(false);
     this.#release();
-    this.emit("close", failed);
+    this.tellClose(failed);
   };
 
   destroy(): void {
