@@ -373,9 +373,12 @@ export class Http1Client implements ClientSide, Expiring {
 
   #close(): void {
     const { sweeper, limits } = this.#options;
+    const nothingComes = this.#state === "answer" && this.#unread.length === 0 && this.#block?.keepAlive === false;
     this.#state = "closing";
     this.#unread = emptyBytes;
     this.deadline = sweeper.after(limits.bodyMs);
+    // A client that wanted this end sends no more (RFC 9112 9.6): there is nothing to wait for.
+    if (nothingComes) return this.#socket.destroySoon();
     // From when the answer is out, the client has a moment to end its side too.
     this.#socket.end(() => (this.deadline = sweeper.after(lingerMs)));
     this.#socket.resume();
