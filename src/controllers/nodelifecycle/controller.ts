@@ -16,6 +16,8 @@ const leaseNamespace = "kube-node-lease";
 
 /** Upstream's `--node-monitor-grace-period` since 1.32. */
 export const defaultGraceMs = 50_000;
+/** Upstream's `--node-monitor-period`. */
+const monitorMs = 5000;
 
 function create(context: ControllerContext): Component {
   const { client, clock } = context;
@@ -57,15 +59,18 @@ function create(context: ControllerContext): Component {
       const ofLease = ({ metadata: { namespace, name = "" } }: Lease) => {
         if (namespace === leaseNamespace) queue.add(name);
       };
-      /** Bound to a node that is away, or reported ready by it in its last moment. */
-      const ofPod = (pod: Pod) => {
+      const ofPod = (pod: Pod, afterMs: number) => {
         const { nodeName = "" } = pod.spec ?? {};
-        if (nodeName !== "" && isPodReady(pod) && isAway(nodeInformer.lister.get(undefined, nodeName))) queue.add(nodeName);
+        if (nodeName !== "" && isPodReady(pod) && isAway(nodeInformer.lister.get(undefined, nodeName))) queue.addAfter(nodeName, afterMs);
       };
+      /** Bound to a node that is away. */
+      const ofNewPod = (pod: Pod) => ofPod(pod, 0);
+      /** Reported ready by its node in its last moment; or the node lives, and what is known of it here is old: no contest of writes then. */
+      const ofKnownPod = (pod: Pod) => ofPod(pod, Math.min(monitorMs, graceMs / 5));
       return [
         nodeInformer.addHandlers({ added: ofNode, updated: ofNode, deleted: ofNode }),
         leaseInformer.addHandlers({ added: ofLease, updated: ofLease }),
-        podInformer.addHandlers({ added: ofPod, updated: ofPod }),
+        podInformer.addHandlers({ added: ofNewPod, updated: ofKnownPod }),
       ];
     },
     reconcile,
