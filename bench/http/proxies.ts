@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { openLocalAuthority } from "../../src/gateway/local-authority.ts";
 import { accepts, freePort } from "../../test/support/ports.ts";
 import { startNginx } from "../support/nginx.ts";
+import { bundleServed } from "./bundled.ts";
 import { has, loadCore, proxyCore, startOn, startServed } from "../support/pinned.ts";
 
 export const directory = mkdtempSync(join(tmpdir(), "fairlead-bench-"));
@@ -40,14 +41,15 @@ export async function startAll(): Promise<readonly Proxy[]> {
   writeFileSync(join(directory, "both.pem"), cert + key, { mode: 0o600 });
   const { ports } = await startServed(loadCore, join(import.meta.dirname, "echo.ts"));
   const backends: Backends = { web: backend, echo: ports[0] as number };
-  const proxies = [await fairlead(backends, "thread"), await fairlead(backends, "node"), await nginxProxy(backends)];
+  const served = await bundleServed(directory);
+  const proxies = [await fairlead(served, backends, "thread"), await fairlead(served, backends, "node"), await nginxProxy(backends)];
   if (has("haproxy")) proxies.push(await haproxy(backends));
   return proxies;
 }
 
 /** `thread`: on an event loop of ours, as it is served. `node`: on Node's sockets, where there is no FFI. */
-async function fairlead({ web, echo }: Backends, way: "thread" | "node"): Promise<Proxy> {
-  const { child, ports } = await startServed(proxyCore, join(import.meta.dirname, "served.ts"), String(web), way, String(echo));
+async function fairlead(file: string, { web, echo }: Backends, way: "thread" | "node"): Promise<Proxy> {
+  const { child, ports } = await startServed(proxyCore, file, String(web), way, String(echo));
   const [http = 0, https = 0] = ports;
   return { name: way === "thread" ? "fairlead" : "on node", http, https, pid: () => child.pid as number };
 }
