@@ -101,7 +101,7 @@ async function onNode(rig: KubeletRig, work: (node: Node) => Promise<void>): Pro
 }
 
 const shell = (script: string): Partial<Container> => ({ command: ["sh", "-c", script] });
-const waits = "trap 'exit 0' TERM; while :; do sleep 0.05; done";
+const waits = "trap 'exit 0' TERM; while :; do sleep 0.05 & wait; done";
 const serve = (port: number) => ["node", "-e", `require('http').createServer((q, r) => r.end('hi')).listen(${port})`];
 
 export const kubeletCases: readonly KubeletCase[] = [

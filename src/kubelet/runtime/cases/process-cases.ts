@@ -54,7 +54,7 @@ export const processCases: readonly RuntimeCase[] = [
   {
     name: "signals: what handles one, what does not, and its children",
     async run(rig) {
-      const handles = await start(rig, shell("trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.05; done"));
+      const handles = await start(rig, shell("trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.05 & wait; done"));
       await until(() => handles.output().includes("up"));
       handles.running.signal("SIGTERM");
       assert.equal((await handles.running.exited).exitCode, 3);
@@ -71,7 +71,7 @@ export const processCases: readonly RuntimeCase[] = [
   {
     name: "SIGKILL ends what ignores SIGTERM",
     async run(rig) {
-      const deaf = await start(rig, shell("trap '' TERM; echo up; while :; do sleep 0.05; done"));
+      const deaf = await start(rig, shell("trap '' TERM; echo up; while :; do sleep 0.05 & wait; done"));
       await until(() => deaf.output().includes("up"));
       deaf.running.signal("SIGTERM");
       assert.equal((await exec(deaf, ["true"])).status.kind, "exited");
@@ -127,7 +127,7 @@ export const isolatedProcessCases: readonly RuntimeCase[] = [
   {
     name: "an ephemeral container sees the processes of its target, and its end does not end them",
     async run(rig) {
-      const main = await start(rig, shell("trap 'exit 0' TERM; echo up; while :; do sleep 0.05; done; : marked"));
+      const main = await start(rig, shell("trap 'exit 0' TERM; echo up; while :; do sleep 0.05 & wait; done; : marked"));
       await until(() => main.output().includes("up"));
       const debug = { name: "debug", ...shell("tr '\\0' ' ' < /proc/1/cmdline; echo; echo I am $$") };
       const withTarget = (targetContainerName: string): Partial<Container> => ({ ...debug, ...{ targetContainerName } });
@@ -143,7 +143,7 @@ export const isolatedProcessCases: readonly RuntimeCase[] = [
   {
     name: "process 1: kill 1 from inside, and SIGTERM to what does not handle it",
     async run(rig) {
-      const trapped = await start(rig, shell("trap 'exit 9' TERM; echo up; while :; do sleep 0.05; done"));
+      const trapped = await start(rig, shell("trap 'exit 9' TERM; echo up; while :; do sleep 0.05 & wait; done"));
       await until(() => trapped.output().includes("up"));
       await exec(trapped, ["kill", "1"]);
       assert.equal((await trapped.running.exited).exitCode, 9);

@@ -104,7 +104,7 @@ export async function finish(rig: RuntimeRig, container: Partial<Container>, opt
 }
 
 export const shell = (script: string): Partial<Container> => ({ command: ["sh", "-c", script] });
-export const waits = shell("trap 'exit 0' TERM; echo up; while :; do sleep 0.05; done");
+export const waits = shell("trap 'exit 0' TERM; echo up; while :; do sleep 0.05 & wait; done");
 
 export async function until(check: () => boolean): Promise<void> {
   while (!check()) await new Promise((resolve) => setTimeout(resolve, 2));
