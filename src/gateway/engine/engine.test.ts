@@ -318,6 +318,38 @@ describe("endpoints", () => {
   });
 
   test(
+    "a client that wants the end, and reads late: it gets the answer whole, then the end, which it need not answer",
+    {
+      timeout: patient,
+    },
+    async () => {
+      const body = Buffer.alloc(8 << 20, "x");
+      const head = `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`;
+      const wrote = Promise.withResolvers<void>();
+      const port = await rawEndpoint(opened, (socket) => {
+        socket.once("data", () => {
+          socket.write(head);
+          // Most of it is neither here nor with the client by then.
+          socket.write(body.subarray(0, 1 << 20), () => wrote.resolve());
+          socket.write(body.subarray(1 << 20));
+        });
+      });
+      const engine = await startEngine(opened, [port]);
+      const { socket } = rawClient(opened, engine.port);
+      socket.pause();
+      socket.write(get("/", "Connection: close"));
+      await wrote.promise;
+      let received = 0;
+      socket.on("data", (bytes: Buffer) => (received += bytes.length));
+      socket.resume();
+      await once(socket, "end");
+      expect(received).toBe(head.length + "Connection: close\r\n".length + body.length);
+      // Its own side is still open; the gateway's is over and done with.
+      await expect.poll(() => engine.engine.stats().clients, { timeout: patient }).toBe(0);
+    },
+  );
+
+  test(
     "an answer before the request's end, from an endpoint that then goes: the client gets it whole, then the end",
     { timeout: patient },
     async () => {
