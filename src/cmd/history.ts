@@ -3,22 +3,10 @@
  * `?after=MOMENT&to=MOMENT` (default: now): what was written. A moment is a time, a duration ago, or a revision. Who may GET every path
  * may read it (`system:masters`, or a ClusterRole with this `nonResourceURL`); Secrets and ConfigMaps are not in it.
  */
-import {
-  deployments,
-  endpointSlices,
-  groupResource,
-  ingressClasses,
-  ingresses,
-  namespaces,
-  networkPolicies,
-  nodes,
-  pods,
-  serviceCidrs,
-  services,
-  statefulSets,
-} from "../api/resources.ts";
+import { groupResource } from "../api/resources.ts";
 import { badRequestError, goneError } from "../api/status.ts";
 import type { DebugPage } from "../apiserver/handler.ts";
+import { decidingResources } from "../decide/explain/resources.ts";
 import { gatewayGroup } from "../decide/routes/gateway-api/objects.ts";
 import type { Clock } from "../lib/clock.ts";
 import { FairleadError } from "../lib/errors.ts";
@@ -31,19 +19,7 @@ import { versionLine, type Version } from "../storage/history/version.ts";
 export const historyPath = "/fairlead/history";
 
 const kept = [
-  ...[
-    namespaces,
-    nodes,
-    pods,
-    services,
-    endpointSlices,
-    ingresses,
-    ingressClasses,
-    networkPolicies,
-    serviceCidrs,
-    deployments,
-    statefulSets,
-  ].map(groupResource),
+  ...decidingResources.map(groupResource),
   ...["gatewayclasses", "gateways", "listenersets", "httproutes", "grpcroutes", "referencegrants"].map(
     (plural) => `${plural}.${gatewayGroup}`,
   ),

@@ -1,41 +1,13 @@
 /** What the console follows, and whether this cluster lets it. */
 import type { KubeObject } from "../api/object.ts";
-import {
-  configMaps,
-  deployments,
-  endpointSlices,
-  events,
-  ingressClasses,
-  ingresses,
-  namespaces,
-  networkPolicies,
-  nodes,
-  pods,
-  serviceCidrs,
-  services,
-  statefulSets,
-  type Resource,
-} from "../api/resources.ts";
+import { configMaps, events, type Resource } from "../api/resources.ts";
 import { isNotFound, StatusError } from "../api/status.ts";
 import type { Client } from "../client/client.ts";
+import { decidingResources } from "../decide/explain/resources.ts";
 import { gatewayGroup } from "../decide/routes/gateway-api/index.ts";
 import type { FollowedKind, Lack } from "./wire.ts";
 
-const ownKinds: readonly Resource[] = [
-  namespaces,
-  nodes,
-  services,
-  endpointSlices,
-  pods,
-  ingresses,
-  ingressClasses,
-  events,
-  configMaps,
-  serviceCidrs,
-  networkPolicies,
-  deployments,
-  statefulSets,
-];
+const ownKinds: readonly Resource[] = [...decidingResources, events, configMaps];
 
 const gatewayKinds: ReadonlySet<string> = new Set<FollowedKind>([
   "GatewayClass",

@@ -1,26 +1,11 @@
 /** A Snapshot for `explain`: from files, from any cluster by list rights alone, or from a running Fairlead. What may not be read is named. */
 import type { KubeObject } from "../../api/object.ts";
-import {
-  configMaps,
-  customResourceDefinitions,
-  deployments,
-  endpointSlices,
-  events,
-  ingressClasses,
-  ingresses,
-  namespaces,
-  networkPolicies,
-  nodes,
-  pods,
-  serviceCidrs,
-  services,
-  statefulSets,
-  type Resource,
-} from "../../api/resources.ts";
+import { configMaps, customResourceDefinitions, events, type Resource } from "../../api/resources.ts";
 import { StatusError } from "../../api/status.ts";
 import type { ConfigMap } from "../../api/types.ts";
 import type { Client } from "../../client/client.ts";
 import { assume } from "../../decide/explain/assume.ts";
+import { decidingResources } from "../../decide/explain/resources.ts";
 import {
   snapshotKinds,
   snapshotOf,
@@ -91,22 +76,6 @@ async function fromFiles(files: readonly string[], config: Partial<SnapshotConfi
   return { snapshot: assume(objects, { ...clusterConfig(objects), ...config }), manifests };
 }
 
-/** List of a Snapshot → how it is listed. */
-const listed = {
-  namespaces,
-  nodes,
-  pods,
-  services,
-  endpointSlices,
-  ingresses,
-  ingressClasses,
-  networkPolicies,
-  serviceCIDRs: serviceCidrs,
-  deployments,
-  statefulSets,
-  events,
-} as const;
-
 export async function fromCluster(client: Client, config: Partial<SnapshotConfig>): Promise<Snapshot> {
   const unread: Unread[] = [];
   const read = async (resource: Resource): Promise<readonly KubeObject[]> => {
@@ -121,7 +90,7 @@ export async function fromCluster(client: Client, config: Partial<SnapshotConfig
     }
   };
   const [plain, gateway, settings, version] = await Promise.all([
-    Promise.all(Object.values(listed).map((resource) => read(resource as Resource))),
+    Promise.all([...decidingResources, events].map(read)),
     readGateways(client, read),
     Promise.all([readConfigMap(client, "coredns"), readConfigMap(client, "kube-proxy")]),
     client.raw("/version").catch(() => undefined),
